@@ -1,0 +1,83 @@
+"""Every setting, once: a traitlet of `MCPProxy`, an environment variable, a field of the sidecar's settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from traitlets import Bool, Enum, Float, Integer, TraitType, Unicode
+from traitlets.config import Configurable
+
+from .contract import ENV_PREFIX
+
+TIERS = ("read", "edit", "run")
+"""What a caller may do, each including those before it."""
+
+
+class MCPProxy(Configurable):
+    """The MCP endpoint of a Jupyter server.
+
+    Set in Jupyter's configuration (`c.MCPProxy.warm_start = False`), on its command line
+    (`--MCPProxy.warm_start=False`), or in the environment (`JUPYTER_MCP_PROXY_WARM_START=false`),
+    in that order of precedence.
+    """
+
+    python = Unicode(
+        sys.executable,
+        help="The Python that runs the sidecar. It needs jupyter-mcp-proxy installed; "
+        "use one of its own where another package pins an older mcp.",
+    ).tag(config=True)
+
+    unix_socket = Bool(
+        False,
+        help="Let the sidecar listen on a Unix socket in a private folder instead of a local port.",
+    ).tag(config=True)
+
+    warm_start = Bool(True, help="Start the sidecar with the server, so that the first call does not wait for it.").tag(
+        config=True
+    )
+
+    tier = Enum(
+        TIERS,
+        "run",
+        help="The most that any caller may do: read (look), edit (change documents and files), run (execute).",
+    ).tag(config=True)
+
+    wait = Float(
+        45.0,
+        min=0.0,
+        max=280.0,
+        help="Seconds that a call waits for an execution, unless the call says otherwise, "
+        "before it returns `running` with an id. At most 280: some clients and proxies end a request at 300.",
+    ).tag(config=True)
+
+    output_budget = Integer(
+        8000,
+        min=500,
+        help="Characters of output text in one result; the rest is read with read_output.",
+    ).tag(config=True)
+
+    max_body_size = Integer(
+        16 * 1024 * 1024,
+        min=1024,
+        help="Bytes that a request to the endpoint may have; a larger one gets 413.",
+    ).tag(config=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        for name, trait in self.class_traits(config=True).items():
+            value = os.environ.get(ENV_PREFIX + name.upper())
+            if value is not None:
+                self.set_trait_from_string(name, trait, value)
+        super().__init__(**kwargs)
+
+    def set_trait_from_string(self, name: str, trait: TraitType[Any, Any], value: str) -> None:
+        """Take a setting as the environment spells it; an unusable one names itself."""
+        try:
+            setattr(self, name, trait.from_string(value))
+        except Exception as error:
+            raise ValueError(f"{ENV_PREFIX}{name.upper()}={value!r}: {error}") from error
+
+    def environment(self) -> dict[str, str]:
+        """The settings as environment variables, for the sidecar."""
+        return {ENV_PREFIX + name.upper(): str(getattr(self, name)) for name in self.trait_names(config=True)}

@@ -1,0 +1,37 @@
+"""What the Jupyter process and the sidecar agree on: header names, environment names, the proof.
+
+Imported by both sides, so it imports nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Final
+
+NAME: Final = "mcp-proxy"
+"""The path segment below the server's base URL, and the name of the entry point."""
+
+SECRET_HEADER: Final = "X-MCP-Proxy-Secret"  # noqa: S105 - the name of a header
+USER_HEADER: Final = "X-MCP-Proxy-User"
+TIER_HEADER: Final = "X-MCP-Proxy-Tier"
+CALLER_HEADER: Final = "X-MCP-Proxy-Caller"
+NONCE_HEADER: Final = "X-MCP-Proxy-Nonce"
+PROOF_PATH: Final = "/proof"
+
+ENV_PREFIX: Final = "JUPYTER_MCP_PROXY_"
+
+EXIT_STOPPED: Final = 3
+"""The sidecar was told to stop. Never 0 while the parent lives: simpervisor takes 0 for final."""
+EXIT_ADDRESS_TAKEN: Final = 98
+"""Somebody else listens on the port that the sidecar was given; the parent must choose another."""
+
+
+def prove(secret: str, nonce: str) -> str:
+    """The hexadecimal HMAC-SHA256 with which a sidecar shows that it holds `secret`."""
+    return hmac.new(secret.encode(), b"jupyter-mcp-proxy sidecar " + nonce.encode(), hashlib.sha256).hexdigest()
+
+
+def same(left: str, right: str) -> bool:
+    """Whether two secrets are equal, in time that does not depend on where they differ."""
+    return hmac.compare_digest(left.encode(), right.encode())

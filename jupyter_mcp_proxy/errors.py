@@ -1,0 +1,179 @@
+"""Everything that can go wrong, in one tree; the sentence of each is made here.
+
+ProxyError
+├── Unknown            a notebook, cell, kernel, kernelspec, file or execution that is not there
+├── Ambiguous          a cell prefix that fits several cells
+├── StaleCell          a write based on a source that is no longer current
+├── InvalidNotebook    a file that is not a readable notebook
+├── OutsideRoot        a path that leaves the server's root
+├── Conflict           the file changed while it was being written
+├── CollapsedDocument  the shared document is empty or far smaller than its file
+├── NotSaved           the server could not write the file
+├── NotAllowed         beyond the caller's tier
+├── NotNamed           a notebook left out where it has to be named
+├── BadValue           a parameter with a value that makes no sense
+├── KernelFailed       a kernel that would not start or answer
+├── KernelBusy         something that cannot be done while the kernel runs
+└── ServerError        an answer of the Jupyter server that we did not expect
+    └── ServerUnreachable
+
+The exception holds the data; a tool turns it into its result. Each sentence says what happened, whether a
+retry makes sense, and the next call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ProxyError(Exception):
+    """Base of all; its text is meant for a model and for a person."""
+
+
+class Unknown(ProxyError):
+    """Something named that is not there. `near` are the names it may have been meant for."""
+
+    def __init__(self, kind: str, name: str, near: Sequence[str] = (), hint: str = "") -> None:
+        self.kind, self.name, self.near = kind, name, list(near)
+        text = f"There is no {kind} {name!r}."
+        if near:
+            text += f" Near matches: {', '.join(near)}."
+        super().__init__(f"{text} {hint}".strip())
+
+
+class Ambiguous(ProxyError):
+    """A prefix that several cells share."""
+
+    def __init__(self, name: str, matches: Sequence[str]) -> None:
+        self.name, self.matches = name, list(matches)
+        super().__init__(f"Cell {name!r} fits several cells: {', '.join(matches)}. Give more of the id.")
+
+
+class StaleCell(ProxyError):
+    """A write whose `if_hash` is not the hash of the cell's current source."""
+
+    def __init__(self, cell: str, source: str, digest: str) -> None:
+        self.cell, self.source, self.digest = cell, source, digest
+        super().__init__(
+            f"Cell {cell} changed since you read it; nothing was written. Its source is now (hash {digest}):\n{source}\n"
+            "Redo your change on this source and pass this hash as if_hash."
+        )
+
+
+class InvalidNotebook(ProxyError):
+    """A file that cannot be read as a notebook; it was not touched."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(
+            f"{path!r} is not a readable notebook: {reason}. The file was not touched; retrying will not help. "
+            "Look at it with read_file."
+        )
+
+
+class OutsideRoot(ProxyError):
+    """A path that leads out of the server's root."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path!r} leads out of the server's root folder, which is refused. "
+            "Paths are relative to that root; list_files shows them."
+        )
+
+
+class Conflict(ProxyError):
+    """The file changed between our reading and our writing it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path!r} is being changed on disk by somebody else; nothing was written. "
+            "Read the cells again, then retry."
+        )
+
+
+class CollapsedDocument(ProxyError):
+    """The shared document holds far less than its file: writing now could lose the file's content."""
+
+    def __init__(self, path: str, cells: int, file_cells: int) -> None:
+        self.path, self.cells, self.file_cells = path, cells, file_cells
+        super().__init__(
+            f"The shared document of {path!r} has {cells} cells, its file {file_cells}: nothing was written, to not lose "
+            "the file's content. Reload the notebook in JupyterLab, look at it, save it, then retry."
+        )
+
+
+class NotSaved(ProxyError):
+    """The change is in memory, the file could not be written."""
+
+    def __init__(self, path: str, reason: str, kept: bool) -> None:
+        self.path, self.reason, self.kept = path, reason, kept
+        state = (
+            "The change is in the shared document, where people see it, but is not on disk"
+            if kept
+            else "Nothing was changed"
+        )
+        super().__init__(f"The server could not save {path!r}: {reason}. {state}. Free the disk or make it writable.")
+
+
+class NotAllowed(ProxyError):
+    """A call beyond the caller's tier."""
+
+    def __init__(self, what: str, needed: str, tier: str) -> None:
+        self.what, self.needed, self.tier = what, needed, tier
+        super().__init__(
+            f"{what} needs the permission {needed!r}; this connection has {tier!r}. Nothing was done and a retry will not "
+            "help: the person who runs the server decides this (MCPProxy.tier, or Jupyter's authorizer)."
+        )
+
+
+class NotNamed(ProxyError):
+    """A notebook left out where that is not clear."""
+
+    def __init__(self, opened: Sequence[str]) -> None:
+        self.opened = list(opened)
+        have = f"This client has {len(opened)} open: {', '.join(opened)}." if opened else "This client has none open."
+        super().__init__(f"Name the notebook (parameter `notebook`). {have} list_notebooks shows them.")
+
+
+class BadValue(ProxyError):
+    """A parameter whose value cannot be used."""
+
+    def __init__(self, parameter: str, value: object, expected: str) -> None:
+        self.parameter, self.value = parameter, value
+        super().__init__(f"`{parameter}` is {value!r}; expected {expected}.")
+
+
+class KernelFailed(ProxyError):
+    """A kernel that would not start, or cannot be reached."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{what}: {reason.strip()}")
+
+
+class KernelBusy(ProxyError):
+    """Something that the kernel cannot do while it runs."""
+
+
+class ServerError(ProxyError):
+    """An HTTP answer of the Jupyter server that we did not expect."""
+
+    def __init__(self, what: str, status: int, message: str) -> None:
+        self.status, self.message = status, message
+        text = f"{what}: the Jupyter server answered {status}: {message}".rstrip(": ")
+        if status == 403:
+            text += (
+                ". The sidecar's own credential is not accepted by its server; on a JupyterHub the spawner's "
+                "server_token_scopes must include access:servers!server"
+            )
+        super().__init__(text + ".")
+
+
+class ServerUnreachable(ServerError):
+    """The Jupyter server does not answer."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        ProxyError.__init__(self, f"{what}: the Jupyter server does not answer ({reason}). Retry in a few seconds.")
+        self.status, self.message = 0, reason

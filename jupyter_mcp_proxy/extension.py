@@ -1,0 +1,57 @@
+"""The Jupyter Server extension: mounts the relay ahead of jupyter-server-proxy's own rule and warms the sidecar up.
+
+Tornado takes the first rule that matches and Jupyter loads extensions in alphabetical order, so this
+one comes before `jupyter_server_proxy` (a test pins it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from logging import Logger
+from typing import Any
+
+from jupyter_server.utils import url_path_join
+from jupyter_server_proxy.handlers import AddSlashHandler
+
+from .contract import NAME
+from .launcher import Launch
+from .relay import RelayHandler
+from .supervisor import NotReadyError, Sidecar
+
+SIDECAR_SETTING = "jupyter_mcp_proxy_sidecar"
+"""Where the web application keeps the server's `Sidecar`."""
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    """Called by Jupyter Server while it starts."""
+    give_token(server)
+    sidecar = Sidecar(Launch("streaming"), server.log)
+    server.web_app.settings[SIDECAR_SETTING] = sidecar
+    root = url_path_join(server.base_url, NAME)
+    server.web_app.add_handlers(".*", [(root, AddSlashHandler), (root + r"/(.*)", RelayHandler, {"sidecar": sidecar})])
+
+
+async def _start_jupyter_server_extension(server: Any) -> None:
+    """Called by Jupyter Server once it listens: start the sidecar, so that the first call finds it ready."""
+    sidecar: Sidecar = server.web_app.settings[SIDECAR_SETTING]
+    if not sidecar.launch.config.warm_start:
+        return
+    sidecar.warm_up = asyncio.create_task(_warm_up(sidecar, server.log))
+
+
+async def _warm_up(sidecar: Sidecar, log: Logger) -> None:
+    try:
+        await sidecar.ensure()
+    except NotReadyError as error:
+        log.warning("mcp-proxy: %s The first request tries again.", error)
+
+
+def give_token(server: Any) -> None:
+    """Give a server that only knows a password a token for our own use: the sidecar calls it with that.
+
+    A server without any authentication, and one on a JupyterHub, need none.
+    """
+    provider = server.identity_provider
+    if provider.auth_enabled and not provider.token and hasattr(type(provider), "token"):
+        provider.token = secrets.token_urlsafe(32)

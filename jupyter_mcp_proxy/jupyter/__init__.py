@@ -1,0 +1,1 @@
+"""The client of the parent server: REST, kernel channel, collaboration room."""

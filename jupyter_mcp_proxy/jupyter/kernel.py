@@ -1,0 +1,175 @@
+"""A kernel's messages: one channel per kernel, shared by all that runs in it.
+
+`KernelChannel` is what executions use; `WebSocketChannel` carries it over the server's websocket, which
+works for local, remote and gateway kernels alike and whose buffer is replayed to the same session id
+after a crash of the sidecar. Another transport implements `_send` and feeds `_receive`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import websockets
+
+from ..errors import KernelFailed
+from .messages import SUBPROTOCOL, Message, decode, encode, new_message
+from .quickack import acknowledge_at_once
+from .server import JupyterServer
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Message], None]
+
+OPEN_TIMEOUT = 10.0
+
+
+class KernelChannel(ABC):
+    """Sends requests to a kernel and hands each answer to whoever asked. An async context manager."""
+
+    transport: str
+
+    def __init__(self, kernel_id: str, session: str) -> None:
+        self.kernel_id = kernel_id
+        self.session = session
+        self.closed = asyncio.Event()
+        self.state = "unknown"
+        """The kernel's last announced state: starting, idle, busy, restarting, dead, or unknown."""
+        self.busy_with = ""
+        """The id of the request that the kernel works on, whoever sent it."""
+        self._handlers: dict[str, Handler] = {}
+        self.on_death: Callable[[], None] = lambda: None
+        """Called when Jupyter announces that the kernel's process has ended."""
+
+    @abstractmethod
+    async def _send(self, message: Message) -> None: ...
+
+    @abstractmethod
+    async def __aenter__(self) -> KernelChannel: ...
+
+    @abstractmethod
+    async def __aexit__(self, *_: object) -> None: ...
+
+    def new_request(
+        self, channel: str, kind: str, content: dict[str, Any], metadata: dict[str, Any] | None = None
+    ) -> Message:
+        """A request of this session, for `send`."""
+        return new_message(channel, kind, content, self.session, metadata)
+
+    async def send(self, request: Message, handler: Handler) -> None:
+        """Send a request; `handler` gets every message that answers it, until `forget`."""
+        request_id = str(request.header["msg_id"])
+        self._handlers[request_id] = handler
+        try:
+            await self._send(request)
+        except BaseException:
+            self.forget(request_id)
+            raise
+
+    async def request(self, channel: str, kind: str, content: dict[str, Any], timeout: float) -> Message:
+        """Send a request and wait for its reply on the same channel.
+
+        Raises KernelFailed where none comes within `timeout` seconds.
+        """
+        replied: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+        def take(message: Message) -> None:
+            if message.channel == channel and not replied.done():
+                replied.set_result(message)
+
+        request = self.new_request(channel, kind, content)
+        await self.send(request, take)
+        try:
+            return await asyncio.wait_for(replied, timeout)
+        except asyncio.TimeoutError:
+            raise KernelFailed(f"The kernel did not answer {kind} within {timeout:g} s", "it may be busy") from None
+        finally:
+            self.forget(str(request.header["msg_id"]))
+
+    def resume(self, request_id: str, handler: Handler) -> None:
+        """Take over the answers to a request that an earlier process sent with the same session."""
+        self._handlers[request_id] = handler
+
+    def forget(self, request_id: str) -> None:
+        """No longer hand on what answers this request."""
+        self._handlers.pop(request_id, None)
+
+    def from_server(self, message: Message) -> bool:
+        """Whether the server wrote this message itself, in the kernel's name (it signs with our session)."""
+        return message.header.get("session") == self.session
+
+    def _receive(self, message: Message) -> None:
+        if message.type == "status":
+            self.state = str(message.content.get("execution_state", "unknown"))
+            if self.state == "busy":
+                self.busy_with = message.parent_id
+            elif self.busy_with == message.parent_id or self.state in ("restarting", "dead"):
+                self.busy_with = ""
+            if self.state in ("restarting", "dead") and not message.parent:
+                self.on_death()
+        handler = self._handlers.get(message.parent_id)
+        if handler is not None:
+            handler(message)
+
+
+class WebSocketChannel(KernelChannel):
+    """A kernel's channel over the server's websocket."""
+
+    transport = "websocket"
+
+    def __init__(self, server: JupyterServer, kernel_id: str, session: str) -> None:
+        super().__init__(kernel_id, session)
+        self._server = server
+        self._stack = AsyncExitStack()
+        self._reader: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> WebSocketChannel:
+        try:
+            self._connection = await asyncio.wait_for(
+                self._stack.enter_async_context(
+                    self._server.websocket(
+                        f"api/kernels/{self.kernel_id}/channels", [SUBPROTOCOL], session_id=self.session
+                    )
+                ),
+                OPEN_TIMEOUT,
+            )
+        except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
+            raise KernelFailed(
+                f"Kernel {self.kernel_id} cannot be reached", f"{error or type(error).__name__}"
+            ) from error
+        self._reader = asyncio.create_task(self._read(), name=f"kernel {self.kernel_id}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+        await self._stack.aclose()
+        self.closed.set()
+
+    async def _send(self, message: Message) -> None:
+        try:
+            await self._connection.send(encode(message))
+        except websockets.ConnectionClosed as error:
+            raise KernelFailed(f"Kernel {self.kernel_id} is gone", str(error)) from error
+
+    async def _read(self) -> None:
+        transport = self._connection.transport
+        try:
+            acknowledge_at_once(transport)
+            async for frame in self._connection:
+                acknowledge_at_once(transport)
+                if isinstance(frame, str):
+                    continue
+                try:
+                    self._receive(decode(frame))
+                except Exception:
+                    log.exception("a kernel message could not be handled")
+        except websockets.ConnectionClosed:
+            pass
+        finally:
+            self.closed.set()

@@ -1,0 +1,239 @@
+"""The parent server's REST API, and the way to open its websockets."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import httpx
+import websockets
+
+from ..errors import OutsideRoot, ServerError, ServerUnreachable
+
+Json = dict[str, Any]
+
+
+def api_path(path: str) -> str:
+    """A path from the server's root, quoted for a URL. Raises OutsideRoot where it leads out."""
+    parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise OutsideRoot(path)
+    return "/".join(quote(part, safe="") for part in parts)
+
+
+def clean_path(path: str) -> str:
+    """The one spelling of a path from the server's root: no leading slash, no `.`. Raises OutsideRoot."""
+    api_path(path)
+    return "/".join(part for part in path.replace("\\", "/").split("/") if part not in ("", "."))
+
+
+def own_certificate(path: str) -> ssl.SSLContext:
+    """Trust exactly the certificate that our own server presents, whoever signed it, under any host name."""
+    context = ssl.create_default_context(cafile=path)
+    context.check_hostname = False  # we connect by address; the certificate itself is what we know
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+class JupyterServer:
+    """The server that started us. An async context manager; open while the sidecar lives.
+
+    Calls carry `no_track_activity=1` unless told otherwise, so that looking does not keep a server from being culled.
+    """
+
+    def __init__(self, url: str, token: str = "", certificate: str = "", unix_socket: str = "") -> None:
+        self.url = url.rstrip("/") + "/"
+        self._headers = {"Authorization": f"token {token}"} if token else {}
+        self._tls = own_certificate(certificate) if certificate else None
+        self._unix_socket = unix_socket
+        self._http = httpx.AsyncClient(
+            base_url=self.url,
+            headers=self._headers,
+            transport=httpx.AsyncHTTPTransport(
+                verify=self._tls or True,
+                uds=unix_socket or None,
+                limits=httpx.Limits(max_keepalive_connections=8, keepalive_expiry=30),
+            ),
+            timeout=httpx.Timeout(60, connect=5),
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> JupyterServer:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        body: Any = None,
+        *,
+        track_activity: bool = False,
+        timeout: float | None = None,
+        **query: str | int,
+    ) -> Any:
+        """One REST call. `path` is below the base URL and already quoted; `what` names the deed in an error.
+
+        Returns the decoded JSON, or None for an empty answer. Raises ServerError with Jupyter's own reason.
+        """
+        if not track_activity:
+            query["no_track_activity"] = 1
+        try:
+            response = await self._http.request(
+                method,
+                path,
+                params=query,
+                json=body,
+                timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
+            )
+        except httpx.HTTPError as error:
+            raise ServerUnreachable(what, str(error) or type(error).__name__) from error
+        if response.status_code >= 300:
+            raise ServerError(what, response.status_code, _reason(response))
+        if not response.content:
+            return None
+        try:
+            return response.json()
+        except ValueError as error:
+            raise ServerError(what, response.status_code, "not JSON; is the URL that of a Jupyter server?") from error
+
+    @asynccontextmanager
+    async def websocket(
+        self, path: str, subprotocols: list[str] | None = None, **query: str
+    ) -> AsyncIterator[websockets.ClientConnection]:
+        """A websocket of the server, without size limit or compression (it is our own machine)."""
+        base = urlsplit(self.url)
+        scheme = "wss" if base.scheme == "https" else "ws"
+        uri = f"{scheme}://{base.netloc}{base.path}{path}"
+        if query:
+            uri += "?" + urlencode(query)
+        options: dict[str, Any] = {
+            "additional_headers": self._headers,
+            "subprotocols": subprotocols,
+            "max_size": None,
+            "compression": None,
+            "ping_interval": 30,
+            "ping_timeout": 90,
+            "close_timeout": 2,
+            "open_timeout": None,  # a kernel's websocket opens when the kernel is there
+            "proxy": None,
+        }
+        if self._tls is not None:
+            options["ssl"] = self._tls
+        if self._unix_socket:
+            connect = websockets.unix_connect(self._unix_socket, uri, **options)
+        else:
+            connect = websockets.connect(uri, **options)
+        async with connect as connection:
+            yield connection
+
+    # -- contents -------------------------------------------------------------------------------------
+
+    async def contents(self, path: str, *, content: bool = True, **query: str | int) -> Json:
+        """The model of a file, folder or notebook."""
+        model: Json = await self.request(
+            "GET", f"api/contents/{api_path(path)}", f"Reading {path!r}", content=int(content), **query
+        )
+        return model
+
+    async def save_contents(self, path: str, model: Json) -> Json:
+        """Write a file, folder or notebook; its new model without content."""
+        saved: Json = await self.request("PUT", f"api/contents/{api_path(path)}", f"Writing {path!r}", model)
+        return saved
+
+    # -- kernels and sessions -------------------------------------------------------------------------
+
+    async def kernelspecs(self) -> Json:
+        """`{"default": name, "kernelspecs": {name: model}}`."""
+        specs: Json = await self.request("GET", "api/kernelspecs", "Listing the kernelspecs")
+        return specs
+
+    async def kernels(self) -> list[Json]:
+        """The models of all running kernels."""
+        models: list[Json] = await self.request("GET", "api/kernels", "Listing the kernels")
+        return models
+
+    async def kernel(self, kernel_id: str, *, track_activity: bool = False) -> Json:
+        """The model of one kernel."""
+        model: Json = await self.request(
+            "GET",
+            f"api/kernels/{quote(kernel_id)}",
+            f"Looking at kernel {kernel_id}",
+            track_activity=track_activity,
+        )
+        return model
+
+    async def interrupt_kernel(self, kernel_id: str) -> None:
+        """Interrupt what the kernel runs."""
+        await self.request("POST", f"api/kernels/{quote(kernel_id)}/interrupt", f"Interrupting kernel {kernel_id}")
+
+    async def restart_kernel(self, kernel_id: str) -> Json:
+        """Restart a kernel; it keeps its id."""
+        model: Json = await self.request(
+            "POST", f"api/kernels/{quote(kernel_id)}/restart", f"Restarting kernel {kernel_id}"
+        )
+        return model
+
+    async def sessions(self) -> list[Json]:
+        """The models of all sessions."""
+        models: list[Json] = await self.request("GET", "api/sessions", "Listing the sessions")
+        return models
+
+    async def start_session(self, path: str, kernel: Json) -> Json:
+        """The session of a notebook: the one it has, or a new one with `kernel` (`{"name"}` or `{"id"}`)."""
+        body = {"path": path, "name": path.rsplit("/", 1)[-1], "type": "notebook", "kernel": kernel}
+        session: Json = await self.request(
+            "POST", "api/sessions", f"Starting a kernel for {path!r}", body, timeout=120, track_activity=True
+        )
+        return session
+
+    async def change_session(self, session_id: str, kernel: Json) -> Json:
+        """Give a session another kernel."""
+        session: Json = await self.request(
+            "PATCH",
+            f"api/sessions/{quote(session_id)}",
+            "Changing the kernel",
+            {"kernel": kernel},
+            timeout=120,
+        )
+        return session
+
+    # -- collaboration --------------------------------------------------------------------------------
+
+    async def has_collaboration(self) -> bool:
+        """Whether jupyter-collaboration serves shared documents here."""
+        try:
+            await self.request("OPTIONS", "api/collaboration/session/x", "Looking for jupyter-collaboration")
+        except ServerError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    async def collaboration_session(self, path: str) -> Json:
+        """`{"fileId", "sessionId", "format", "type"}` of a notebook's shared document."""
+        session: Json = await self.request(
+            "PUT",
+            f"api/collaboration/session/{api_path(path)}",
+            f"Opening the shared document of {path!r}",
+            {"format": "json", "type": "notebook"},
+        )
+        return session
+
+
+def _reason(response: httpx.Response) -> str:
+    try:
+        body = json.loads(response.content)
+    except ValueError:
+        return response.reason_phrase
+    if not isinstance(body, dict):
+        return response.reason_phrase
+    message = body.get("message") or body.get("reason") or response.reason_phrase
+    return str(message)

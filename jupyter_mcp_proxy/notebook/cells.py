@@ -1,0 +1,89 @@
+"""Which cell is meant, and what a cell is to a reader. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from ..errors import Ambiguous, BadValue, Unknown
+
+CellType = Literal["code", "markdown", "raw"]
+CELL_TYPES: tuple[CellType, ...] = ("code", "markdown", "raw")
+
+SHORT = 8
+"""Characters of an id that are shown where they are enough to tell the cells apart."""
+
+_INDEX = re.compile(r"-?\d{1,5}\Z")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell as it was when it was read. `outputs` are nbformat's."""
+
+    id: str
+    index: int
+    type: str
+    source: str
+    execution_count: int | None = None
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def hash(self) -> str:
+        """What `if_hash` is compared with."""
+        return source_hash(self.source)
+
+
+def source_hash(source: str) -> str:
+    """A short digest of a cell's source."""
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def find_cell(ids: Sequence[str], cell: str | int) -> int:
+    """The index of the cell that `cell` means: an id, an unambiguous prefix of one, or an index (negative from the end).
+
+    Raises Unknown with near matches, or Ambiguous.
+    """
+    name = str(cell).strip()
+    if name in ids:
+        return list(ids).index(name)
+    if _INDEX.match(name):
+        index = int(name)
+        if -len(ids) <= index < len(ids):
+            return index % len(ids)
+        last = f"0 to {len(ids) - 1}" if ids else "none: the notebook has no cells"
+        raise Unknown("cell", name, hint=f"Indices are {last}. list_cells shows them.")
+    matches = [i for i, known in enumerate(ids) if name and known.startswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise Ambiguous(name, [f"{i}:{ids[i]}" for i in matches[:8]])
+    near = get_close_matches(name, ids, n=3, cutoff=0.5)
+    raise Unknown("cell", name, near, "list_cells shows the cells with their ids.")
+
+
+def insertion_index(count: int, position: int) -> int:
+    """Where a new cell goes: before the cell that is now at `position`; -1 means the end, -2 before the last one."""
+    if position < -(count + 1) or position > count:
+        raise BadValue("index", position, f"0 to {count}, or -1 for the end")
+    return position if position >= 0 else count + 1 + position
+
+
+def short_ids(ids: Sequence[str]) -> list[str]:
+    """Each id cut to as few characters as tell it apart from the others, at least 8."""
+    length = SHORT
+    longest = max(map(len, ids), default=0)
+    while length < longest and len({known[:length] for known in ids}) < len(set(ids)):
+        length += 4
+    return [known[:length] for known in ids]
+
+
+def check_cell_type(cell_type: str) -> CellType:
+    """The cell type, or BadValue naming those there are."""
+    for known in CELL_TYPES:
+        if cell_type == known:
+            return known
+    raise BadValue("cell_type", cell_type, "one of code, markdown, raw")

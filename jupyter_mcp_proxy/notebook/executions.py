@@ -1,0 +1,173 @@
+"""What runs, ran and waits to run: one `Execution` per request to a kernel. A state machine without sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from enum import Enum
+from typing import Any
+
+from ..jupyter.messages import Message
+from .outputs import OutputLog
+
+
+class State(str, Enum):
+    """Where an execution stands. All but the first two are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    OK = "ok"
+    ERROR = "error"
+    INTERRUPTED = "interrupted"
+    KERNEL_DIED = "kernel_died"
+    LOST = "lost"
+
+
+FINAL = frozenset(State) - {State.QUEUED, State.RUNNING}
+
+DROPPED = (
+    "Jupyter's output rate limit dropped part of this output; it cannot be recovered. Print less at a time, write to a "
+    "file, or raise ZMQChannelsWebsocketConnection.iopub_data_rate_limit."
+)
+DIED = (
+    "The kernel died or was restarted while this ran: all its variables are gone. Jupyter starts a dead kernel again by "
+    "itself; run the cells that you need once more."
+)
+LOST = "The connection to the kernel was lost while this ran, and what it printed since could not be recovered."
+
+
+class Execution:
+    """One run of code in a kernel: its state, its outputs, and an event whenever either changes."""
+
+    def __init__(self, id: str, notebook: str, kernel_id: str, code: str, cell_id: str | None = None) -> None:
+        self.id = id
+        self.notebook = notebook
+        self.kernel_id = kernel_id
+        self.code = code
+        self.cell_id = cell_id
+        self.request_id = ""
+        self.state = State.QUEUED
+        self.log = OutputLog()
+        self.count: int | None = None
+        self.queued_at = time.time()
+        self.started_at: float | None = None
+        self.ended_at: float | None = None
+        self.ahead = 0
+        """Executions that this one waits for."""
+        self.reported = 0
+        """Characters of the transcript that a caller has been given already."""
+        self.notes: list[str] = []
+        self.interrupt_wanted = False
+        self.finished = asyncio.Event()
+        self.written = asyncio.Event()
+        """Set once the notebook holds the outputs, or there is no cell to hold them."""
+        self.version = 0
+        """Grows with every change of state or output."""
+        self._changed = asyncio.Event()
+        self._reply: dict[str, Any] | None = None
+        self._idle = False
+
+    # -- what the kernel says -------------------------------------------------------------------------
+
+    def feed(self, message: Message, *, from_server: bool = False) -> None:
+        """Take one answer of the kernel. `from_server` marks what Jupyter wrote in the kernel's name."""
+        if self.finished.is_set():
+            return
+        content = message.content
+        match message.type:
+            case "status":
+                if content.get("execution_state") == "busy":
+                    self._begin()
+                elif content.get("execution_state") == "idle":
+                    self._idle = True
+            case "execute_input":
+                self._begin()
+                self.count = content.get("execution_count")
+            case "stream":
+                if from_server:
+                    self.note(DROPPED)
+                else:
+                    self.log.stream(str(content.get("name", "stdout")), str(content.get("text", "")))
+            case "display_data" | "execute_result":
+                self.log.display(message.type, content)
+            case "update_display_data":
+                self.log.update_display(content)
+            case "error":
+                self.log.error(content)
+            case "clear_output":
+                self.log.clear(bool(content.get("wait")))
+            case "execute_reply":
+                self._reply = content
+                if content.get("execution_count") is not None:
+                    self.count = content["execution_count"]
+        if self._reply is not None and self._idle:
+            self._end(self._reply)
+        self._notify()
+
+    def _begin(self) -> None:
+        if self.state is State.QUEUED:
+            self.state = State.RUNNING
+            self.started_at = time.time()
+
+    def _end(self, reply: dict[str, Any]) -> None:
+        status = reply.get("status")
+        if status == "ok":
+            self.finish(State.OK)
+        elif status == "aborted":
+            self.finish(
+                State.INTERRUPTED,
+                "It was not run: what ran before it in this kernel failed or was interrupted.",
+            )
+        elif self.interrupt_wanted or reply.get("ename") == "KeyboardInterrupt":
+            self.finish(State.INTERRUPTED)
+        else:
+            self.finish(State.ERROR)
+
+    def finish(self, state: State, note: str | None = None) -> None:
+        """Reach a final state. `note` is told to the caller and, where output is missing, in the cell."""
+        if self.finished.is_set():
+            return
+        self.state = state
+        self.ended_at = time.time()
+        if note:
+            self.note(note, in_cell=state in (State.KERNEL_DIED, State.LOST))
+        if self.log.left_out_chars:
+            self.note(
+                f"{self.log.left_out_chars:,} more characters of output are not in the notebook, which keeps 10 MB a cell."
+            )
+        self.finished.set()
+        self._notify()
+
+    def note(self, text: str, *, in_cell: bool = True) -> None:
+        """Remember something that the reader must know, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+            if in_cell:
+                self.log.notice(text)
+            self._notify()
+
+    # -- waiting --------------------------------------------------------------------------------------
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        if self.started_at is None:
+            return 0.0
+        return (self.ended_at or time.time()) - self.started_at
+
+    async def changed(self, seen: int) -> int:
+        """Return the version as soon as it is not `seen` any more."""
+        while self.version == seen:
+            await self._changed.wait()
+        return self.version
+
+    def _notify(self) -> None:
+        self.version += 1
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def last_line(self, width: int = 200) -> str:
+        """The end of what it printed, for a line of progress."""
+        end = len(self.log.transcript)
+        text = self.log.transcript.read(max(0, end - 2 * width), 2 * width).rstrip("\n")
+        return text.rsplit("\n", 1)[-1][-width:]

@@ -1,0 +1,168 @@
+"""A notebook as a file, through the Contents API: for servers without jupyter-collaboration.
+
+Every change is made to what is on disk now and written only if that is still on disk; otherwise it is made
+again to what has come. (The Contents API has no conditional write, so a gap of milliseconds remains.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import hashlib
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+from uuid import uuid4
+
+from ..errors import Conflict, InvalidNotebook, NotSaved, ServerError, Unknown
+from ..jupyter.server import JupyterServer
+from .cells import Cell, CellType
+from .document import Document, Editor, apply_changes
+from .outputs import Change, Output
+from .render import joined
+from .snapshots import Snapshots
+
+T = TypeVar("T")
+
+TRIES = 4
+
+
+class FileEditor(Editor):
+    """The editor of a notebook in nbformat 4's form."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.content = content
+        self._cells: list[dict[str, Any]] = content["cells"]
+
+    def ids(self) -> list[str]:
+        return [cell["id"] for cell in self._cells]
+
+    def cell_at(self, index: int, *, outputs: bool = True) -> Cell:
+        cell = self._cells[index]
+        stored = [_with_joined_text(output) for output in cell.get("outputs", [])] if outputs else []
+        return Cell(cell["id"], index, cell["cell_type"], joined(cell["source"]), cell.get("execution_count"), stored)
+
+    def has_outputs(self, index: int) -> Literal["none", "output", "error"]:
+        outputs = self._cells[index].get("outputs")
+        if not outputs:
+            return "none"
+        return "error" if any(output["output_type"] == "error" for output in outputs) else "output"
+
+    def metadata(self) -> dict[str, Any]:
+        return dict(self.content.get("metadata", {}))
+
+    def set_kernelspec(self, name: str, display_name: str, language: str) -> None:
+        spec = {"name": name, "display_name": display_name, "language": language}
+        self.content.setdefault("metadata", {})["kernelspec"] = spec
+
+    def insert(self, index: int, cell_type: CellType, source: str) -> str:
+        cell: dict[str, Any] = {"id": str(uuid4()), "cell_type": cell_type, "metadata": {}, "source": source}
+        if cell_type == "code":
+            cell |= {"execution_count": None, "outputs": []}
+        self._cells.insert(index, cell)
+        return str(cell["id"])
+
+    def delete(self, index: int) -> None:
+        del self._cells[index]
+
+    def set_source(self, index: int, source: str) -> None:
+        self._cells[index]["source"] = source
+
+    def set_execution(self, index: int, count: int | None, running: bool) -> None:
+        self._cells[index]["execution_count"] = count
+
+    def set_outputs(self, index: int, outputs: list[Output]) -> None:
+        self._cells[index]["outputs"] = copy.deepcopy(outputs)
+
+    def change_outputs(self, index: int, changes: list[Change]) -> None:
+        outputs = [_with_joined_text(output) for output in self._cells[index].get("outputs", [])]
+        apply_changes(outputs, changes)
+        self._cells[index]["outputs"] = outputs
+
+
+def _with_joined_text(output: Output) -> Output:
+    return output | {"text": joined(output["text"])} if "text" in output else output
+
+
+def with_ids(content: dict[str, Any]) -> dict[str, Any]:
+    """Give every cell an id (nbformat 4.5); a cell without one gets the same at every reading, until it is written."""
+    seen: set[str] = set()
+    for index, cell in enumerate(content.get("cells", [])):
+        if not cell.get("id") or cell["id"] in seen:
+            basis = f"{index}\0{joined(cell.get('source', ''))}"
+            cell["id"] = hashlib.sha256(basis.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        seen.add(cell["id"])
+    if (content.get("nbformat", 4), content.get("nbformat_minor", 0)) < (4, 5):
+        content["nbformat"], content["nbformat_minor"] = 4, 5
+    return content
+
+
+class FileDocument(Document):
+    """A notebook on disk. Nothing is kept between calls but the last content, for as long as the file is the same."""
+
+    guarantee = "file"
+
+    def __init__(self, server: JupyterServer, path: str, snapshots: Snapshots) -> None:
+        super().__init__(server, path, snapshots)
+        self._content: dict[str, Any] | None = None
+        self._version: tuple[Any, ...] = ()
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> FileDocument:
+        await self.read(lambda editor: None)
+        return self
+
+    async def read(self, look: Callable[[Editor], T]) -> T:
+        async with self._lock:
+            return look(FileEditor(await self._load()))
+
+    async def edit(self, change: Callable[[Editor], T], *, outputs_only: bool = False) -> T:
+        async with self._lock:
+            for _ in range(TRIES):
+                content = await self._load()
+                if not outputs_only:
+                    await self._before_first_edit(lambda content=content: content)  # type: ignore[misc]
+                changed = copy.deepcopy(content)
+                result = change(FileEditor(changed))
+                if await self._current_version() == self._version:
+                    await self._save(changed)
+                    return result
+            raise Conflict(self.path)
+
+    async def _load(self) -> dict[str, Any]:
+        version = await self._current_version()
+        if self._content is None or version != self._version:
+            model = await self._get(content=True)
+            content = model["content"]
+            if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
+                raise InvalidNotebook(self.path, "it has no list of cells")
+            self._content = with_ids(content)
+            self._version = _version(model)
+        return self._content
+
+    async def _current_version(self) -> tuple[Any, ...]:
+        return _version(await self._get(content=False))
+
+    async def _get(self, *, content: bool) -> dict[str, Any]:
+        try:
+            return await self._server.contents(self.path, content=content, type="notebook", hash=1)
+        except ServerError as error:
+            if error.status == 404:
+                raise Unknown("notebook", self.path) from error
+            if error.status in (400, 500) and content:
+                raise InvalidNotebook(self.path, error.message) from error
+            raise
+
+    async def _save(self, content: dict[str, Any]) -> None:
+        try:
+            model = await self._server.save_contents(
+                self.path, {"type": "notebook", "format": "json", "content": content}
+            )
+        except ServerError as error:
+            self._content = None
+            raise NotSaved(self.path, error.message, kept=False) from error
+        self._content = content
+        self._version = _version(await self._get(content=False)) if not model.get("hash") else _version(model)
+
+
+def _version(model: dict[str, Any]) -> tuple[Any, ...]:
+    return (model.get("hash"), model.get("last_modified"), model.get("size"))

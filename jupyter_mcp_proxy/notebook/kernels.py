@@ -1,0 +1,209 @@
+"""The kernels of notebooks: which one a notebook has, the channel to it, and starting one where it is allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from ..errors import KernelFailed, ServerError, Unknown
+from ..jupyter.deathwatch import heartbeat_address, watch
+from ..jupyter.kernel import KernelChannel, WebSocketChannel
+from ..jupyter.server import JupyterServer
+
+SESSION_TRUSTED = 5.0
+"""Seconds for which a notebook's kernel is not asked for again."""
+REVIVAL = 60.0
+"""Seconds that a kernel which died may take to answer again."""
+REVIVAL_PAUSE = 0.1
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class KernelRef:
+    """A notebook's kernel."""
+
+    id: str
+    name: str
+    session_id: str
+    started: bool = False
+    """Whether this call started it."""
+
+
+class Kernels:
+    """All kernels of the server as far as we use them. An async context manager."""
+
+    def __init__(self, server: JupyterServer, session: str, runtime_dir: str) -> None:
+        self._server = server
+        self._session = session
+        self._runtime_dir = runtime_dir
+        self._channels: dict[str, KernelChannel] = {}
+        self._watches: dict[str, asyncio.Task[None]] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+        self._refs: dict[str, tuple[float, KernelRef]] = {}
+        self._dead: set[str] = set()
+        """Kernels whose process has ended since we last had an answer from them."""
+        self.on_death: list[Callable[[str], None]] = []
+        """Called with the id of a kernel whose process has ended, restarts included."""
+
+    async def __aenter__(self) -> Kernels:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._watches.values():
+            task.cancel()
+        await asyncio.gather(*self._watches.values(), return_exceptions=True)
+        for channel in list(self._channels.values()):
+            await channel.__aexit__(None, None, None)
+
+    # -- which kernel ---------------------------------------------------------------------------------
+
+    async def of_notebook(self, path: str) -> KernelRef | None:
+        """The kernel that a notebook has; None where none runs."""
+        trusted = self._refs.get(path)
+        if trusted is not None and time.monotonic() - trusted[0] < SESSION_TRUSTED:
+            channel = self._channels.get(trusted[1].id)
+            if channel is not None and not channel.closed.is_set():
+                return trusted[1]
+        for session in await self._server.sessions():
+            if session.get("path") == path and session.get("kernel"):
+                return self._remember(path, session)
+        self._refs.pop(path, None)
+        return None
+
+    async def start(self, path: str, kernelspec: str | None) -> KernelRef:
+        """The kernel of a notebook, started with `kernelspec` (None: the server's default) where it has none.
+
+        Raises Unknown for a kernelspec that is not there, KernelFailed with Jupyter's reason.
+        """
+        found = await self.of_notebook(path)
+        if found is not None:
+            return found
+        if kernelspec is not None:
+            kernelspec = await self.check_kernelspec(kernelspec)
+        try:
+            session = await self._server.start_session(path, {"name": kernelspec} if kernelspec else {})
+        except ServerError as error:
+            raise KernelFailed(f"The kernel for {path!r} did not start", error.message) from error
+        ref = self._remember(path, session)
+        return KernelRef(ref.id, ref.name, ref.session_id, started=True)
+
+    async def assign(self, path: str, kernel: str) -> KernelRef:
+        """Give a notebook a running kernel (by id) or a new one (by kernelspec)."""
+        model: Json = {"id": kernel} if kernel in [k["id"] for k in await self._server.kernels()] else {}
+        if not model:
+            model = {"name": await self.check_kernelspec(kernel, or_kernel=True)}
+        try:
+            current = await self.of_notebook(path)
+            if current is None:
+                session = await self._server.start_session(path, model)
+            else:
+                session = await self._server.change_session(current.session_id, model)
+        except ServerError as error:
+            raise KernelFailed(f"The kernel for {path!r} could not be changed", error.message) from error
+        return self._remember(path, session)
+
+    async def check_kernelspec(self, name: str, *, or_kernel: bool = False) -> str:
+        """The name, if the server has such a kernelspec; Unknown with near matches if not."""
+        specs = list((await self._server.kernelspecs())["kernelspecs"])
+        if name in specs:
+            return name
+        kind = "running kernel or kernelspec" if or_kernel else "kernelspec"
+        near = get_close_matches(name, specs, n=3, cutoff=0.4) or specs[:5]
+        raise Unknown(kind, name, near, "list_kernels shows all of them.")
+
+    def _remember(self, path: str, session: Json) -> KernelRef:
+        ref = KernelRef(session["kernel"]["id"], session["kernel"]["name"], session["id"])
+        self._refs[path] = (time.monotonic(), ref)
+        return ref
+
+    # -- the channel to it ----------------------------------------------------------------------------
+
+    def open_channel(self, kernel_id: str) -> KernelChannel | None:
+        """The channel to a kernel, where we have one open."""
+        channel = self._channels.get(kernel_id)
+        return None if channel is None or channel.closed.is_set() else channel
+
+    async def channel(self, kernel_id: str, prepare: Callable[[KernelChannel], None] | None = None) -> KernelChannel:
+        """The channel to a kernel, opened if need be. `prepare` is called on a new one before it is connected.
+
+        A kernel that died is waited for: Jupyter starts it again within seconds, often on other ports, so
+        the old channel is of no use. Raises KernelFailed where it does not come back.
+        """
+        async with self._opening.setdefault(kernel_id, asyncio.Lock()):
+            channel = self.open_channel(kernel_id)
+            if channel is not None and kernel_id not in self._dead:
+                return channel
+            deadline = time.monotonic() + REVIVAL
+            while True:
+                try:
+                    channel = await self._open(kernel_id, prepare)
+                    if kernel_id in self._dead:
+                        await channel.request("control", "kernel_info_request", {}, timeout=5)
+                        self._dead.discard(kernel_id)
+                    return channel
+                except KernelFailed as error:
+                    if kernel_id not in self._dead:
+                        raise
+                    await self._check_exists(kernel_id)
+                    if time.monotonic() > deadline:
+                        raise KernelFailed(
+                            f"The kernel died and did not come back within {REVIVAL:.0f} s ({error})",
+                            "start it anew with restart_notebook, or choose another with assign_kernel_to_notebook",
+                        ) from error
+                    await asyncio.sleep(REVIVAL_PAUSE)
+
+    async def _open(self, kernel_id: str, prepare: Callable[[KernelChannel], None] | None) -> KernelChannel:
+        await self._drop(kernel_id)
+        channel = WebSocketChannel(self._server, kernel_id, self._session)
+        channel.on_death = lambda: self._died(kernel_id)
+        if prepare is not None:
+            prepare(channel)
+        await channel.__aenter__()
+        self._channels[kernel_id] = channel
+        address = heartbeat_address(self._runtime_dir, kernel_id)
+        if address is not None:
+            self._watches[kernel_id] = asyncio.create_task(
+                watch(address, lambda: self._died(kernel_id)), name=f"watch {kernel_id}"
+            )
+        return channel
+
+    async def _check_exists(self, kernel_id: str) -> None:
+        try:
+            await self._server.kernel(kernel_id)
+        except ServerError as error:
+            raise KernelFailed("The kernel died and was not started again", error.message) from error
+
+    def _died(self, kernel_id: str) -> None:
+        self._dead.add(kernel_id)
+        self._refs = {path: known for path, known in self._refs.items() if known[1].id != kernel_id}
+        for callback in self.on_death:
+            callback(kernel_id)
+
+    async def _drop(self, kernel_id: str) -> None:
+        old = self._channels.pop(kernel_id, None)
+        if old is not None:
+            await old.__aexit__(None, None, None)
+        watcher = self._watches.pop(kernel_id, None)
+        if watcher is not None:
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
+
+    async def interrupt(self, kernel_id: str) -> None:
+        """Interrupt what a kernel runs, whoever sent it."""
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(self._server.interrupt_kernel(kernel_id))
+
+    async def restart(self, kernel_id: str) -> None:
+        """Restart a kernel and wait until it answers."""
+        try:
+            await self._server.restart_kernel(kernel_id)
+        except ServerError as error:
+            raise KernelFailed(f"Kernel {kernel_id} did not restart", error.message) from error
+        self._dead.add(kernel_id)
+        await self.channel(kernel_id)

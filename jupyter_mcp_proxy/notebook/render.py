@@ -1,0 +1,126 @@
+"""How outputs are told to a model that pays per token. Pure.
+
+Text first, in one copy, within a budget: head and tail, what is left out, and how to read the rest.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .outputs import Output, Transcript, overwrite_line, strip_ansi
+
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+LONGEST_SIDE = 1024
+"""Pixels of an image's longer side; larger ones are scaled down."""
+HEAD_SHARE = 0.6
+
+_TEXT_TYPES = ("text/plain", "text/markdown", "text/latex", "application/json")
+_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]+>", re.DOTALL | re.IGNORECASE)
+_SPACE = re.compile(r"[ \t]*\n\s*\n\s*")
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image to show, base64 as MCP wants it."""
+
+    data: str
+    media_type: str
+
+
+def joined(value: Any) -> str:
+    """nbformat's multi-line strings are strings or lists of them."""
+    return "".join(value) if isinstance(value, list) else str(value)
+
+
+def output_text(output: Output) -> str:
+    """All that an output says, as text; an image is named in it."""
+    kind = output.get("output_type")
+    if kind == "stream":
+        return "\n".join(overwrite_line(line) for line in strip_ansi(joined(output.get("text", ""))).split("\n"))
+    if kind == "error":
+        trace = strip_ansi("\n".join(output.get("traceback") or []))
+        return trace or f"{output.get('ename')}: {output.get('evalue')}"
+    data: dict[str, Any] = output.get("data") or {}
+    image = next((media for media in IMAGE_TYPES if media in data), None)
+    if image is not None:
+        alternative = joined(data.get("text/plain", "")).strip()
+        return f"[{image}{' ' + alternative if alternative else ''}]"
+    for media in _TEXT_TYPES:
+        if media in data:
+            value = data[media]
+            if media == "application/json":
+                return json.dumps(value, ensure_ascii=False)
+            return strip_ansi(joined(value))
+    if "text/html" in data:
+        return html_text(joined(data["text/html"]))
+    return f"[{', '.join(data) or 'empty output'}]"
+
+
+def html_text(markup: str) -> str:
+    """The words of an HTML fragment, for where nothing plainer came with it."""
+    return _SPACE.sub("\n\n", html.unescape(_TAG.sub(" ", markup))).strip()
+
+
+def images(outputs: Sequence[Output]) -> list[tuple[int, Image]]:
+    """Each image among outputs with the index of its output, scaled down to 1,024 pixels a side."""
+    found = []
+    for index, output in enumerate(outputs):
+        data = output.get("data") or {}
+        for media in IMAGE_TYPES:
+            if media in data:
+                found.append((index, shrink(joined(data[media]), media)))
+                break
+    return found
+
+
+def shrink(data: str, media_type: str) -> Image:
+    """An image no larger than a model looks at. Data that is no image stays as it is."""
+    from PIL import Image as Picture
+
+    try:
+        raw = base64.b64decode(data)
+        with Picture.open(io.BytesIO(raw)) as picture:
+            if max(picture.size) <= LONGEST_SIDE:
+                return Image("".join(data.split()), media_type)
+            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+            buffer = io.BytesIO()
+            kind = "JPEG" if media_type == "image/jpeg" else "PNG"
+            picture.save(buffer, kind)
+    except (OSError, ValueError, binascii.Error):
+        return Image("".join(data.split()), media_type)
+    return Image(base64.b64encode(buffer.getvalue()).decode(), f"image/{kind.lower()}")
+
+
+def within_budget(transcript: Transcript, start: int, budget: int, handle: str) -> str:
+    """The transcript from `start` on in at most about `budget` characters.
+
+    `handle` is the call that reads the rest, such as `read_output(execution="x1")`.
+    """
+    end = len(transcript)
+    if end - start <= budget:
+        return transcript.read(start, end - start)
+    head = int(budget * HEAD_SHARE)
+    tail = budget - head
+    middle = end - start - head - tail
+    return (
+        transcript.read(start, head)
+        + f"\n… {middle:,} characters left out; {handle} with offset={start + head} reads them …\n"
+        + transcript.read(end - tail, tail)
+    )
+
+
+def cut(text: str, budget: int, handle: str) -> str:
+    """Like `within_budget`, for a text at hand."""
+    if len(text) <= budget:
+        return text
+    head = int(budget * HEAD_SHARE)
+    tail = budget - head
+    return f"{text[:head]}\n… {len(text) - budget:,} characters left out; {handle} reads them …\n{text[len(text) - tail :]}"

@@ -1,0 +1,324 @@
+"""Runs code in kernels and brings what comes of it into the notebook, whatever happens to whoever asked."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from ..errors import KernelFailed, ProxyError, ServerError, Unknown
+from ..jupyter.kernel import KernelChannel
+from ..jupyter.messages import Message
+from .document import Document, Editor
+from .executions import DIED, LOST, Execution, State
+from .journal import Entry, Journal
+from .kernels import Kernels
+
+if TYPE_CHECKING:
+    from ..jupyter.server import JupyterServer
+
+log = logging.getLogger(__name__)
+
+KEPT = 200
+"""Finished executions that can still be read."""
+WRITE_EVERY = {"live": 0.1, "file": 1.0}
+"""Seconds between two writes of a running cell's outputs."""
+WRITE_RETRIES = 20
+HEARTBEAT = 60.0
+"""Seconds between two signs of life to the server's idle culler while something runs."""
+
+
+class Runner:
+    """All executions of this sidecar. An async context manager; leaving it leaves kernels running."""
+
+    def __init__(self, server: JupyterServer, kernels: Kernels, journal: Journal) -> None:
+        self._server = server
+        self._kernels = kernels
+        self._journal = journal
+        self._executions: dict[str, Execution] = {}
+        self._finished: deque[str] = deque()
+        self._numbers = itertools.count(1)
+        self._prefix = secrets.token_hex(1)
+        self._queues: dict[str, list[Execution]] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Runner:
+        self._kernels.on_death.append(self._died)
+        self._spawn(self._keep_alive(), "activity of running cells")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for execution in self._executions.values():
+            execution.log.transcript.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- looking --------------------------------------------------------------------------------------
+
+    def get(self, id: str) -> Execution:
+        """An execution by its id. Raises Unknown with those that there are."""
+        execution = self._executions.get(id.strip())
+        if execution is None:
+            newest = list(self._executions)[-5:]
+            raise Unknown("execution", id, newest, f"The last {KEPT} are kept while the server runs.")
+        return execution
+
+    def running(self, kernel_id: str) -> list[Execution]:
+        """What runs or waits in a kernel, as far as we sent it."""
+        return [e for e in self._queues.get(kernel_id, []) if not e.finished.is_set()]
+
+    def runs_in(self, notebook: str) -> bool:
+        """Whether something runs or waits that belongs to a notebook."""
+        return any(e.notebook == notebook and not e.written.is_set() for e in self._executions.values())
+
+    # -- running --------------------------------------------------------------------------------------
+
+    def start(
+        self, notebook: str, kernel_id: str, code: str, document: Document | None, cell_id: str | None
+    ) -> Execution:
+        """Queue code for a kernel. With a cell its outputs go into the document as they come."""
+        execution = Execution(f"x{self._prefix}{next(self._numbers)}", notebook, kernel_id, code, cell_id)
+        queue = self._queues.setdefault(kernel_id, [])
+        execution.ahead = len(queue)
+        queue.append(execution)
+        self._executions[execution.id] = execution
+        self._spawn(self._drive(execution, document), f"execution {execution.id}")
+        return execution
+
+    async def _drive(self, execution: Execution, document: Document | None) -> None:
+        try:
+            async with self._turns.setdefault(execution.kernel_id, asyncio.Lock()):
+                execution.ahead = 0
+                if not execution.finished.is_set():
+                    await self._run(execution, document)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            if not isinstance(error, ProxyError):
+                log.exception("execution %s failed", execution.id)
+            execution.finish(State.LOST, f"It could not be run: {error}")
+        finally:
+            self._retire(execution)
+
+    def _retire(self, execution: Execution) -> None:
+        execution.written.set()
+        queue = self._queues.get(execution.kernel_id, [])
+        if execution in queue:
+            queue.remove(execution)
+        for position, waiting in enumerate(queue):
+            waiting.ahead = position
+        self._finished.append(execution.id)
+        while len(self._finished) > KEPT:
+            self._executions.pop(self._finished.popleft()).log.transcript.close()
+
+    async def _run(self, execution: Execution, document: Document | None) -> None:
+        channel = await self._kernels.channel(execution.kernel_id)
+        cell = execution.cell_id
+        if document is not None and cell is not None:
+            await document.edit(lambda editor: _begin(editor, cell))
+        if execution.finished.is_set():  # interrupted while it was being prepared
+            return
+        content = {
+            "code": execution.code,
+            "silent": False,
+            "store_history": cell is not None,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        request = channel.new_request("shell", "execute_request", content, {"cellId": cell} if cell else {})
+        execution.request_id = str(request.header["msg_id"])
+        if document is not None and cell is not None:
+            self._journal.add(Entry(execution.id, execution.notebook, execution.kernel_id, cell, execution.request_id))
+        await channel.send(request, self._handler(execution, channel))
+        try:
+            await self._follow(execution, document)
+        finally:
+            channel.forget(execution.request_id)
+
+    def _handler(self, execution: Execution, channel: KernelChannel) -> Callable[[Message], None]:
+        def take(message: Message) -> None:
+            from_server = channel.from_server(message)
+            self._journal.record(execution.id, message, from_server=from_server)
+            execution.feed(message, from_server=from_server)
+            begins = message.type == "status" and channel.busy_with == execution.request_id
+            if begins and execution.interrupt_wanted:
+                self._spawn(self._kernels.interrupt(execution.kernel_id), "interrupt of what has just begun")
+
+        return take
+
+    async def _follow(self, execution: Execution, document: Document | None) -> None:
+        """Bring outputs into the document until the execution has ended and all of it is written."""
+        if document is None or execution.cell_id is None:
+            await self._ended(execution)
+            return
+        writer = OutputWriter(document, execution)
+        pause = WRITE_EVERY[document.guarantee]
+        failures = 0
+        seen = -1
+        while True:
+            seen = await self._worth_writing(execution, seen, pause if seen >= 0 else 0)
+            ended = execution.finished.is_set()
+            try:
+                await writer.write()
+            except Unknown:
+                execution.note("The cell was deleted while it ran; its outputs are only here.", in_cell=False)
+                await self._ended(execution)
+                break
+            except ProxyError as error:
+                failures += 1
+                if failures > WRITE_RETRIES:
+                    execution.note(f"The outputs could not be written to the notebook: {error}", in_cell=False)
+                    await self._ended(execution)
+                    break
+                await asyncio.sleep(min(2.0, 0.1 * 2**failures))
+                continue
+            failures = 0
+            if ended:
+                break
+        self._journal.remove(execution.id)
+
+    async def _worth_writing(self, execution: Execution, seen: int, pause: float) -> int:
+        """Wait for a change since version `seen`, then up to `pause` seconds for more to write with it."""
+        ended = asyncio.ensure_future(self._ended(execution))
+        changed = asyncio.ensure_future(execution.changed(seen))
+        try:
+            await asyncio.wait({ended, changed}, return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done() and pause:
+                await asyncio.wait({ended}, timeout=pause)
+        finally:
+            for task in (ended, changed):
+                task.cancel()
+            await asyncio.gather(ended, changed, return_exceptions=True)
+        return execution.version
+
+    async def _ended(self, execution: Execution) -> None:
+        """Wait for the end of an execution, coming back to its kernel where the connection breaks."""
+        while not execution.finished.is_set():
+            channel = self._kernels.open_channel(execution.kernel_id)
+            if channel is None:
+                await self._come_back(execution)
+                continue
+            waits = {asyncio.ensure_future(event.wait()) for event in (execution.finished, channel.closed)}
+            try:
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waits:
+                    wait.cancel()
+
+    async def _come_back(self, execution: Execution) -> None:
+        """Open the kernel's channel again for something that runs; the server has buffered for our session."""
+        try:
+            channel = await self._kernels.channel(
+                execution.kernel_id,
+                lambda new: new.resume(execution.request_id, self._handler(execution, new)),
+            )
+            # What was buffered has been sent once the kernel answers a question asked after it.
+            await channel.request("control", "kernel_info_request", {}, timeout=60)
+            if execution.finished.is_set():
+                return
+            model = await self._server.kernel(execution.kernel_id)
+            if model.get("execution_state") == "idle" and channel.busy_with != execution.request_id:
+                execution.finish(State.LOST, LOST)
+        except (KernelFailed, ServerError) as error:
+            execution.finish(State.KERNEL_DIED, f"The kernel is gone, with all its variables. {error}")
+
+    def _died(self, kernel_id: str) -> None:
+        for execution in self.running(kernel_id):
+            if execution.request_id:
+                execution.finish(State.KERNEL_DIED, DIED)
+
+    # -- stopping -------------------------------------------------------------------------------------
+
+    async def interrupt(self, execution: Execution) -> None:
+        """Stop an execution, and nothing else: not what somebody else runs in the same kernel."""
+        if execution.finished.is_set():
+            return
+        execution.interrupt_wanted = True
+        if not execution.request_id:
+            execution.finish(State.INTERRUPTED, "It was stopped before it began.")
+            return
+        channel = self._kernels.open_channel(execution.kernel_id)
+        if channel is None or channel.busy_with in ("", execution.request_id):
+            await self._kernels.interrupt(execution.kernel_id)
+        # Otherwise it waits behind another's work, and is interrupted in the moment it begins.
+
+    # -- after a crash --------------------------------------------------------------------------------
+
+    def recover(self, open_document: Callable[[str], Awaitable[Document]]) -> None:
+        """Take over, in the background, what an earlier process of this run left running."""
+        for entry in self._journal.recover():
+            execution = Execution(entry.id, entry.notebook, entry.kernel_id, "", entry.cell_id)
+            execution.request_id = entry.request_id
+            self._queues.setdefault(entry.kernel_id, []).append(execution)
+            self._executions[execution.id] = execution
+            self._spawn(self._take_over(execution, open_document), f"recovery of {entry.id}")
+
+    async def _take_over(self, execution: Execution, open_document: Callable[[str], Awaitable[Document]]) -> None:
+        for message, from_server in self._journal.recorded(execution.id):
+            execution.feed(message, from_server=from_server)
+        try:
+            async with self._turns.setdefault(execution.kernel_id, asyncio.Lock()):
+                if not execution.finished.is_set():
+                    await self._come_back(execution)
+                await self._follow(execution, await open_document(execution.notebook))
+        except ProxyError as error:
+            execution.finish(State.LOST, f"{LOST} {error}")
+            self._journal.remove(execution.id)
+        finally:
+            self._retire(execution)
+
+    async def _keep_alive(self) -> None:
+        """A running cell is activity: tell the server so, or a culler ends it in the middle."""
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            for kernel_id, queue in list(self._queues.items()):
+                if queue:
+                    try:
+                        await self._server.kernel(kernel_id, track_activity=True)
+                    except ServerError as error:
+                        log.info("no sign of life for kernel %s: %s", kernel_id, error)
+
+
+class OutputWriter:
+    """Keeps a cell of a document in step with an execution's outputs."""
+
+    def __init__(self, document: Document, execution: Execution) -> None:
+        self._document = document
+        self._execution = execution
+        self._in_step = False
+
+    async def write(self) -> None:
+        """Write what has changed; all of it after a write that failed, as the document may be another replica."""
+        execution = self._execution
+        changes = execution.log.take_changes()
+        running = not execution.finished.is_set()
+        in_step, self._in_step = self._in_step, False
+
+        def change(editor: Editor) -> None:
+            index = editor.find(execution.cell_id or "")
+            if in_step:
+                editor.change_outputs(index, changes)
+            else:
+                editor.set_outputs(index, execution.log.outputs)
+            editor.set_execution(index, execution.count, running)
+
+        await self._document.edit(change, outputs_only=True)
+        self._in_step = True
+
+
+def _begin(editor: Editor, cell_id: str) -> None:
+    index = editor.find(cell_id)
+    editor.set_outputs(index, [])
+    editor.set_execution(index, None, True)

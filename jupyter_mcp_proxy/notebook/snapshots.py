@@ -1,0 +1,47 @@
+"""The safety net: a notebook as it was before this project first wrote to it.
+
+Kept below Jupyter's data directory, `mcp-proxy/snapshots/<notebook>/<time>.ipynb`, readable by their owner
+only; the newest ten of each notebook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+KEPT = 10
+
+
+class Snapshots:
+    """The snapshots of one server, below `folder`. `root` tells servers with the same paths apart."""
+
+    def __init__(self, folder: Path, root: str) -> None:
+        self._folder = folder
+        self._root = root
+
+    def folder(self, path: str) -> Path:
+        """Where the snapshots of a notebook are kept."""
+        name = path.rsplit("/", 1)[-1]
+        digest = hashlib.sha256(f"{self._root}\0{path}".encode()).hexdigest()[:12]
+        return self._folder / f"{name}-{digest}"
+
+    async def take(self, path: str, content: dict[str, Any]) -> Path:
+        """Write a snapshot and return its path. Raises OSError where that fails."""
+        return await asyncio.to_thread(self._write, path, content)
+
+    def _write(self, path: str, content: dict[str, Any]) -> Path:
+        folder = self.folder(path)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
+        target = folder / f"{stamp}.ipynb"
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({**content, "metadata": content.get("metadata", {})}, file, ensure_ascii=False, indent=1)
+        for old in sorted(folder.glob("*.ipynb"))[:-KEPT]:
+            old.unlink(missing_ok=True)
+        return target

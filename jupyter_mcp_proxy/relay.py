@@ -1,0 +1,241 @@
+"""The streaming handler at `{base_url}mcp-proxy/`: authenticates, forwards, and passes disconnects on.
+
+jupyter-server-proxy's own proxying buffers every reply to an MCP client, cuts it at 300 s and never tells
+the sidecar that a client is gone, so this subclass of its handler does the forwarding instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import Any
+from urllib.parse import quote
+
+from jupyter_server.base.handlers import JupyterHandler, utcnow
+from jupyter_server_proxy.handlers import SuperviseAndProxyHandler
+from tornado import httputil, web
+from tornado.iostream import StreamClosedError
+
+from . import auth
+from .contract import CALLER_HEADER, NAME, TIER_HEADER, USER_HEADER
+from .supervisor import NotReadyError, Sidecar
+from .upstream import Upstream, UpstreamError
+
+FORWARDED_HEADERS = ("Accept", "Accept-Language", "Content-Type", "Last-Event-Id", "User-Agent")
+"""Request headers that reach the sidecar, with all that begin with `Mcp-`. No credential is among them."""
+
+DROPPED_RESPONSE_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "date", "server"})
+
+SMALL_REPLY = 256 * 1024
+"""Bytes up to which a reply of known length is sent in one piece."""
+
+
+class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
+    """One request to `mcp-proxy/…`."""
+
+    name = NAME
+
+    def initialize(self, sidecar: Sidecar) -> None:
+        """Called by tornado with what the extension registered."""
+        self._sidecar = sidecar
+        self._upstream: Upstream | None = None
+        self._client_gone = False
+        self._refusal: str | None = None
+        self._retry_after = 0.0
+        self._tier = "read"
+        super().initialize({})
+
+    # -- who is calling -------------------------------------------------------------------------------
+
+    @property
+    def _is_endpoint(self) -> bool:
+        return self.request.path.rstrip("/").endswith(f"/{NAME}/mcp")
+
+    @property
+    def _wants_json(self) -> bool:
+        return self._is_endpoint or self.request.path.endswith("/healthz")
+
+    async def prepare(self) -> None:
+        """Authenticate by Jupyter; the endpoint takes a token and nothing else."""
+        if self.request.headers.get("Upgrade", "").lower() == "websocket":
+            self._refuse(405, "There is no websocket here.")
+        if self._wants_json:
+            await self._prepare_json()
+        else:
+            await super().prepare()
+        tier = await auth.permitted_tier(self, self._sidecar.launch.config.tier)
+        if tier is None:
+            self._refuse(403, auth.NOT_AUTHORIZED.format(user=self._username))
+        self._tier = tier or self._tier
+
+    async def _prepare_json(self) -> None:
+        origin = self.request.headers.get("Origin")
+        if not auth.origin_matches(origin, self.request.headers.get("Host")) and not self._origin_allowed():
+            self._refuse(403, auth.FOREIGN_ORIGIN.format(origin=origin))
+        try:
+            await JupyterHandler.prepare(self, _redirect_to_login=False)
+        except web.HTTPError as error:
+            if error.status_code not in (401, 403):
+                raise
+            self.current_user = None
+        if self._is_endpoint and self.identity_provider.auth_enabled and not self.token_authenticated:
+            credential = auth.has_credential(self.request.headers, self.request.query_arguments)
+            cookie = auth.NO_TOKEN if self.current_user is None else auth.COOKIE_ONLY
+            self._refuse(403, auth.WRONG_TOKEN if credential else cookie)
+        if self.current_user is None:
+            self._refuse(403, auth.NO_TOKEN)
+        if self._is_endpoint and self.request.method == "POST":
+            media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            if media_type != "application/json":
+                self._refuse(415, "Send JSON-RPC with the header `Content-Type: application/json`.")
+
+    def _origin_allowed(self) -> bool:
+        return bool(self.allow_origin or self.allow_origin_pat) and bool(self.check_origin())
+
+    def _refuse(self, status: int, message: str) -> None:
+        self._refusal = message
+        raise web.HTTPError(status, message)
+
+    def check_xsrf_cookie(self) -> None:
+        """The page's own requests need Jupyter's XSRF token; the endpoint takes no cookie at all."""
+        if not self._is_endpoint:
+            JupyterHandler.check_xsrf_cookie(self)
+
+    def set_secure_cookie(self, *args: Any, **kwargs: Any) -> None:
+        """A token used on the endpoint does not turn into a login cookie."""
+        if not self._wants_json:
+            super().set_secure_cookie(*args, **kwargs)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """JSON-RPC for MCP clients, which show its message to their users; a page for people."""
+        if not self._wants_json:
+            super().write_error(status_code, **kwargs)
+            return
+        message = self._refusal or httputil.responses.get(status_code, "The request failed")
+        self.set_header("Content-Type", "application/json")
+        if self._retry_after:
+            self.set_header("Retry-After", str(max(1, round(self._retry_after))))
+        self.finish(json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": message}}))
+
+    @property
+    def _username(self) -> str:
+        user = self.current_user
+        return str(getattr(user, "username", None) or "anonymous")
+
+    def _caller(self) -> str:
+        """A fingerprint of the token, so that the sidecar can tell two callers apart without it."""
+        token = self.identity_provider.get_token(self) or "" if self.identity_provider.auth_enabled else ""
+        return hmac.new(self._sidecar.launch.secret.encode(), token.encode(), hashlib.sha256).hexdigest()[:16]
+
+    # -- the way there and back -----------------------------------------------------------------------
+
+    async def ensure_process(self) -> None:
+        """Have a sidecar that has proven itself; 503 with the reason and a Retry-After where there is none."""
+        try:
+            await self._sidecar.ensure()
+        except NotReadyError as error:
+            self._retry_after = error.retry_after
+            self._refuse(503, str(error))
+
+    async def proxy(self, port: int, path: str) -> None:
+        """Forward this request and stream its reply."""
+        # Jupyter leaves Nagle's algorithm on: each small event would wait 40 ms for the client's ACK.
+        self.request.connection.stream.set_nodelay(True)  # type: ignore[union-attr]
+        await self.ensure_process()
+        is_call = self._is_endpoint and b'"tools/call"' in self.request.body
+        if is_call:
+            self._record_activity()
+        pool = self._sidecar.pool
+        try:
+            upstream = self._upstream = await pool.take(self._sidecar.port, self._sidecar.unix_socket)
+            if self._client_gone:
+                upstream.abort()
+                return
+            response = await upstream.send(
+                self.request.method or "GET", self._target(path), self._forwarded_headers(), self.request.body
+            )
+            await self._reply(upstream, response)
+        except UpstreamError as error:
+            self._upstream = None
+            self._upstream_failed(error)
+        except StreamClosedError:
+            self.on_connection_close()
+        finally:
+            if self._upstream is not None and not self._client_gone:
+                pool.give_back(self._upstream)
+                self._upstream = None
+            if is_call:
+                self._record_activity()
+
+    async def _reply(self, upstream: Upstream, response: Any) -> None:
+        # Start from no headers: tornado's text/html would join the sidecar's Content-Type.
+        self._headers = httputil.HTTPHeaders()
+        self.set_status(response.status_code)
+        length = None
+        for name, value in response.headers.raw_items():
+            key = name.decode("latin-1")
+            if key.lower() == "content-length":
+                length = int(value)
+            if key.lower() not in DROPPED_RESPONSE_HEADERS:
+                self.add_header(key, value.decode("latin-1"))
+        whole = length is not None and length <= SMALL_REPLY
+        if not whole and self.request.method != "HEAD":
+            # jupyter-server-proxy's mixin drops flush()'s future, and with it the back-pressure.
+            await web.RequestHandler.flush(self)
+        async for chunk in upstream.body():
+            self.write(chunk)
+            if not whole:
+                await web.RequestHandler.flush(self)
+
+    def _upstream_failed(self, error: UpstreamError) -> None:
+        if self._client_gone:
+            return
+        self._sidecar.suspect()
+        if self._headers_written:
+            # The client must not take a cut stream for a complete one.
+            self.log.warning("mcp-proxy: the sidecar went away during a reply: %s", error)
+            self.request.connection.stream.close()  # type: ignore[union-attr]
+            return
+        self._retry_after = 2.0
+        self._refuse(503, "The sidecar went away and is being restarted; retry in a few seconds.")
+
+    def _target(self, path: str) -> str:
+        target = "/" + quote(path.lstrip("/"), safe=":/?#[]@!$&'()*+,;=-._~%")
+        query = [
+            f"{quote(key)}={quote(value.decode('utf-8', 'replace'))}"
+            for key, values in self.request.query_arguments.items()
+            if key != "token"
+            for value in values
+        ]
+        return f"{target}?{'&'.join(query)}" if query else target
+
+    def _forwarded_headers(self) -> list[tuple[str, str]]:
+        request = self.request
+        headers = [("Host", "127.0.0.1")]
+        headers += [
+            (name, value)
+            for name, value in request.headers.get_all()
+            if name in FORWARDED_HEADERS or name.startswith("Mcp-")
+        ]
+        headers += self._sidecar.launch.request_headers().items()
+        identity = {
+            TIER_HEADER: self._tier,
+            USER_HEADER: quote(self._username),
+            CALLER_HEADER: self._caller(),
+            "X-Forwarded-Host": request.host,
+            "X-Forwarded-Proto": request.protocol,
+            "X-Forwarded-Prefix": self.base_url + NAME,
+        }
+        return [(name, value) for name, value in headers if name not in identity] + list(identity.items())
+
+    def on_connection_close(self) -> None:
+        """The client is gone: the sidecar must see that at once, it ends what the client waited for."""
+        self._client_gone = True
+        if self._upstream is not None:
+            self._upstream.abort()
+            self._upstream = None
+
+    def _record_activity(self) -> None:
+        """Tool calls keep the server from being culled; idle event streams and pings do not."""
+        self.settings.setdefault("last_activity_times", {})[NAME] = utcnow()

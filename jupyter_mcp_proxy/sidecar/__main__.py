@@ -1,0 +1,104 @@
+"""`python -m jupyter_mcp_proxy.sidecar`: run by Jupyter's process, never by hand."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..contract import EXIT_ADDRESS_TAKEN, EXIT_STOPPED
+from .settings import Settings
+
+GRACE = 2
+"""Seconds that open streams get when the sidecar is told to stop."""
+
+
+def main() -> int:
+    """Serve until the parent is gone or a signal says so; the exit code (never 0 while the parent lives)."""
+    arguments = argparse.ArgumentParser(prog="python -m jupyter_mcp_proxy.sidecar")
+    where = arguments.add_mutually_exclusive_group(required=True)
+    where.add_argument("--port", type=int)
+    where.add_argument("--unix-socket")
+    options = arguments.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="[mcp-proxy sidecar] %(levelname)s %(message)s")
+    try:
+        settings = Settings.take(os.environ)
+    except ValueError as error:
+        print(f"mcp-proxy: {error}", file=sys.stderr)
+        return 2
+    try:
+        listener = _listen(options.port, options.unix_socket)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return EXIT_ADDRESS_TAKEN
+        raise
+    # The parent answers Ctrl-C in its terminal; we follow the parent.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return asyncio.run(_serve(settings, listener))
+
+
+def _listen(port: int | None, unix_socket: str | None) -> socket.socket:
+    if unix_socket:
+        os.umask(0o077)
+        listener = socket.socket(socket.AF_UNIX)
+        if os.path.exists(unix_socket):  # noqa: PTH110 - our own, left by a crash, in a folder of our own
+            os.unlink(unix_socket)  # noqa: PTH108
+        listener.bind(unix_socket)
+    else:
+        # With the protocol named: asyncio turns Nagle's algorithm off only where it sees TCP.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port or 0))
+    listener.listen(128)
+    return listener
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> int:
+    import uvicorn
+
+    from .app import create_app
+    from .parent import parent_gone
+
+    class Server(uvicorn.Server):
+        """uvicorn, with the signals left to us: its own handling ends with code 0 after SIGINT."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    server = Server(
+        uvicorn.Config(
+            create_app(settings),
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            ws="none",
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=GRACE,
+        )
+    )
+    loop = asyncio.get_running_loop()
+
+    async def follow_parent() -> None:
+        await parent_gone(settings.parent_pid)
+        server.should_exit = True
+
+    def stop() -> None:
+        server.should_exit = True
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    watcher = loop.create_task(follow_parent())
+    await server.serve(sockets=[listener])
+    watcher.cancel()
+    return EXIT_STOPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

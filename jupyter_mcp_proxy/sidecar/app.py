@@ -1,0 +1,80 @@
+"""The ASGI application: MCP at /mcp, health at /healthz, the connect page at /."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .. import __version__
+from ..tools.server import create_server
+from .guard import Guard
+from .page import connect_page
+from .settings import Settings
+
+SESSION_IDLE = 24 * 3600.0
+"""Seconds without a request after which an old-era session ends. A laptop sleeps over night."""
+
+
+def create_app(settings: Settings) -> Guard:
+    """The whole sidecar behind its guard."""
+    server = create_server(settings)
+    # The SDK's guard against DNS rebinding knows neither our public host nor the secret; ours stands in front.
+    server.streamable_http_app(
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        max_request_body_size=settings.max_body_size,
+        session_idle_timeout=SESSION_IDLE,
+    )
+    manager = server.session_manager
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with manager.run():
+            yield
+
+    async def healthz(request: Request) -> Response:
+        return JSONResponse(await health(settings))
+
+    async def page(request: Request) -> Response:
+        return connect_page(request, settings, await health(settings))
+
+    app = Starlette(
+        routes=[
+            Route("/", page),
+            Route("/healthz", healthz),
+            Route("/mcp", endpoint=StreamableHTTPASGIApp(manager)),
+        ],
+        lifespan=lifespan,
+    )
+    return Guard(app, settings.secret)
+
+
+async def health(settings: Settings) -> dict[str, object]:
+    """What `/healthz` says. `rtc` is None while the server cannot be asked."""
+    from ..errors import ProxyError
+    from ..jupyter.server import JupyterServer
+
+    rtc: bool | None
+    try:
+        async with JupyterServer(
+            settings.server_url,
+            token=settings.server_token,
+            certificate=settings.server_certificate,
+            unix_socket=settings.server_socket,
+        ) as server:
+            rtc = await server.has_collaboration()
+    except ProxyError:
+        rtc = None
+    return {
+        "status": "ok",
+        "version": __version__,
+        "rtc": rtc,
+        "relay": settings.relay,
+        "authentication": not settings.server_open,
+    }

@@ -1,0 +1,72 @@
+"""The door of the sidecar: who does not know the secret gets in nowhere, and no credential gets past it."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import anyio
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..contract import NONCE_HEADER, PROOF_PATH, SECRET_HEADER, prove, same
+
+GONE: Final = "jupyter_mcp_proxy.gone"
+"""Key in the ASGI scope of an event that is set once the client has disconnected."""
+
+_STRIPPED: Final = frozenset({b"authorization", b"cookie", SECRET_HEADER.lower().encode()})
+
+
+def refusal(headers: dict[bytes, bytes], secret: str) -> str | None:
+    """Why a request is refused, or None. `headers` are ASGI's, with lower-case names."""
+    if not same(headers.get(SECRET_HEADER.lower().encode(), b"").decode("latin-1"), secret):
+        return "This port serves its own Jupyter server only. Use the endpoint below the server's URL: …/mcp-proxy/mcp"
+    origin = headers.get(b"origin")
+    if origin is not None and origin.split(b"://")[-1].lower() != headers.get(b"host", b"").lower():
+        return "A web page of another origin may not use this endpoint."
+    return None
+
+
+class Guard:
+    """ASGI middleware: proof for the parent, 403 for strangers, credentials stripped, disconnects made an event."""
+
+    def __init__(self, app: ASGIApp, secret: str) -> None:
+        self._app = app
+        self._secret = secret
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        if scope["path"] == PROOF_PATH:
+            nonce = headers.get(NONCE_HEADER.lower().encode(), b"").decode("latin-1")
+            await _answer(send, 200, b"text/plain", prove(self._secret, nonce).encode())
+            return
+        message = refusal(headers, self._secret)
+        if message is not None:
+            error = {"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": message}}
+            await _answer(send, 403, b"application/json", json.dumps(error).encode())
+            return
+        gone = anyio.Event()
+
+        async def watched_receive() -> Message:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                gone.set()
+            return message
+
+        inner = {
+            **scope,
+            "headers": [(name, value) for name, value in scope["headers"] if name not in _STRIPPED],
+            "query_string": b"&".join(
+                part for part in scope["query_string"].split(b"&") if not part.startswith(b"token=")
+            ),
+            GONE: gone,
+        }
+        await self._app(inner, watched_receive, send)
+
+
+async def _answer(send: Send, status: int, media_type: bytes, body: bytes) -> None:
+    headers = [(b"content-type", media_type), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,46 @@
+"""Noticing that the Jupyter process is gone, however it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+POLL = 1.0
+"""Seconds between looks where the system cannot tell us (macOS, Windows)."""
+
+
+async def parent_gone(pid: int) -> None:
+    """Return once the process `pid` has ended: at once on Linux, within a second elsewhere."""
+    try:
+        descriptor = os.pidfd_open(pid)  # type: ignore[attr-defined, unused-ignore]
+    except AttributeError:
+        await _poll(pid)
+        return
+    except OSError:  # no such process, or a system without pidfds
+        await _poll(pid)
+        return
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+    loop.add_reader(descriptor, lambda: ended.done() or ended.set_result(None))
+    try:
+        if os.getppid() == 1 != pid:  # it ended before we looked
+            return
+        await ended
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+async def _poll(pid: int) -> None:
+    while _alive(pid):
+        await asyncio.sleep(POLL)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return os.name == "nt" or os.getppid() == pid or pid == 1

@@ -1,0 +1,73 @@
+"""What the sidecar was told at its start, resolved once from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from ..contract import ENV_PREFIX
+
+Tier = Literal["read", "edit", "run"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The sidecar's settings. `repr` shows no credential."""
+
+    server_url: str
+    runtime_dir: str
+    run_id: str
+    parent_pid: int
+    relay: str = "streaming"
+    tier: Tier = "run"
+    wait: float = 45.0
+    output_budget: int = 8000
+    max_body_size: int = 16 * 1024 * 1024
+    server_socket: str = ""
+    server_certificate: str = ""
+    server_open: bool = False
+    secret: str = ""
+    server_token: str = ""
+
+    def __repr__(self) -> str:
+        return f"Settings(server_url={self.server_url!r}, relay={self.relay!r}, tier={self.tier!r})"
+
+    @classmethod
+    def take(cls, environment: MutableMapping[str, str]) -> Settings:
+        """Read the settings and remove the credentials, so that nothing started from here inherits them.
+
+        Raises ValueError naming the variable that is missing or unusable.
+        """
+
+        def value(name: str, default: str | None = None) -> str:
+            found = environment.get(ENV_PREFIX + name, default)
+            if found is None:
+                raise ValueError(
+                    f"{ENV_PREFIX}{name} is not set: the sidecar is started by Jupyter, not by hand. "
+                    "Start `jupyter lab` and open the MCP tile."
+                )
+            return found
+
+        tier = value("TIER", "run")
+        if tier not in get_args(Tier):
+            raise ValueError(f"{ENV_PREFIX}TIER={tier!r}: one of read, edit, run")
+        settings = cls(
+            server_url=value("SERVER_URL"),
+            runtime_dir=value("RUNTIME_DIR"),
+            run_id=value("RUN_ID"),
+            parent_pid=int(value("PARENT_PID")),
+            relay=value("RELAY", "streaming"),
+            tier=tier,  # type: ignore[arg-type]
+            wait=float(value("WAIT", "45")),
+            output_budget=int(value("OUTPUT_BUDGET", "8000")),
+            max_body_size=int(value("MAX_BODY_SIZE", str(16 * 1024 * 1024))),
+            server_socket=value("SERVER_SOCKET", ""),
+            server_certificate=value("SERVER_CERTIFICATE", ""),
+            server_open=bool(value("SERVER_OPEN", "")),
+            secret=value("SECRET"),
+            server_token=value("SERVER_TOKEN", ""),
+        )
+        for name in ("SECRET", "SERVER_TOKEN"):
+            environment.pop(ENV_PREFIX + name, None)
+        return settings

@@ -1,0 +1,68 @@
+"""Text and images as MCP's content blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mcp_types import ContentBlock, ImageContent, TextContent
+
+from ..notebook.render import images, within_budget
+
+if TYPE_CHECKING:
+    from ..notebook.executions import Execution
+    from ..notebook.outputs import Output
+
+
+def text_block(text: str) -> TextContent:
+    """A block of text."""
+    return TextContent(type="text", text=text)
+
+
+def image_blocks(outputs: list[Output], handle: str, number: int = 0) -> list[ContentBlock]:
+    """The image `number` among outputs, and a line for how to see the others. Nothing where there is none."""
+    found = images(outputs)
+    if not found:
+        return []
+    _, image = found[min(number, len(found) - 1)]
+    blocks: list[ContentBlock] = [ImageContent(type="image", data=image.data, mime_type=image.media_type)]
+    if len(found) > 1:
+        blocks.append(
+            text_block(f"Image {number} of {len(found)} (0 to {len(found) - 1}); {handle} with image=… shows another.")
+        )
+    return blocks
+
+
+def execution_blocks(execution: Execution, budget: int, *, new_only: bool = False) -> list[ContentBlock]:
+    """How an execution stands and what it put out: all of it, or what the caller has not been given yet."""
+    handle = f'read_output(execution="{execution.id}")'
+    start = execution.reported if new_only else 0
+    output = within_budget(execution.log.transcript, start, budget, handle)
+    execution.reported = execution.log.transcript.settled
+    parts = [headline(execution)]
+    # What is noted in the cell stands in the output already.
+    parts += [note for note in execution.notes if f"[mcp-proxy] {note}" not in output]
+    if output.strip():
+        parts.append(output.rstrip("\n"))
+    elif not new_only and execution.finished.is_set():
+        parts.append("(no output)")
+    blocks: list[ContentBlock] = [text_block("\n".join(parts))]
+    if execution.finished.is_set() or not new_only:
+        blocks += image_blocks(execution.log.outputs, handle)
+    return blocks
+
+
+def headline(execution: Execution) -> str:
+    """One line: id, state, time, cell, count, and what to call next where it has not ended."""
+    facts = [execution.id, execution.state.value]
+    if execution.started_at is not None:
+        facts.append(f"{execution.seconds:.2f} s")
+    if execution.cell_id:
+        facts.append(f"cell {execution.cell_id}")
+        facts += [f"[{execution.count}]"] if execution.count is not None else []
+    line = " · ".join(facts)
+    if not execution.finished.is_set():
+        behind = f" behind {execution.ahead} other(s) in this kernel" if execution.ahead else ""
+        line += (
+            f"{behind}\nIt goes on; wait_execution(execution={execution.id!r}) tells what is new. Do not run it again."
+        )
+    return line

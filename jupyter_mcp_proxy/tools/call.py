@@ -1,0 +1,82 @@
+"""The facts of one call: who calls, what they may do, and whether they are still there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import anyio
+from mcp.server.mcpserver import Context
+
+from ..config import TIERS
+from ..contract import CALLER_HEADER, TIER_HEADER, USER_HEADER
+from ..sidecar.guard import GONE
+from ..sidecar.settings import Settings, Tier
+from .registry import require
+from .state import State
+
+if TYPE_CHECKING:
+    from ..notebook.document import Document
+    from ..notebook.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Call:
+    """One tool call."""
+
+    ctx: Context[Any, Any]
+    workspace: Workspace
+    settings: Settings
+    tier: Tier
+    user: str
+    client: str
+    """The key under which this client's open notebooks are kept."""
+    client_name: str
+    gone: anyio.Event | None
+
+    @classmethod
+    def of(cls, ctx: Context[Any, Any]) -> Call:
+        """The call that a context belongs to."""
+        state: State = ctx.request_context.lifespan_context
+        headers = ctx.headers or {}
+        name = _client_name(ctx)
+        session_id = ctx.request_context.session_id if hasattr(ctx.request_context, "session_id") else None
+        session_id = session_id or headers.get("mcp-session-id")
+        caller = headers.get(CALLER_HEADER.lower(), "")
+        request = ctx.request_context.request
+        return cls(
+            ctx=ctx,
+            workspace=state.workspace,
+            settings=state.settings,
+            tier=_tier(headers.get(TIER_HEADER.lower()), state.settings.tier),
+            user=unquote(headers.get(USER_HEADER.lower(), "")),
+            client=session_id or f"{caller}:{name}",
+            client_name=name,
+            gone=request.scope.get(GONE) if request is not None else None,
+        )
+
+    async def document(self, notebook: str) -> Document:
+        """The open document of a notebook, with this client shown in it."""
+        document = await self.workspace.document(notebook)
+        document.present(self.client_name)
+        return document
+
+    def require(self, what: str, needed: Tier) -> None:
+        """Raise NotAllowed where the caller's tier does not include `needed`."""
+        require(what, needed, self.tier)
+
+
+def _client_name(ctx: Context[Any, Any]) -> str:
+    params = ctx.request_context.session.client_params
+    info = params.client_info if params is not None else None
+    name = (info.title or info.name) if info is not None else ""
+    return (name or "AI agent")[:64]
+
+
+def _tier(header: str | None, limit: Tier) -> Tier:
+    """The tier that the relay granted, never above the setting; without a word from it, looking only."""
+    for tier in TIERS:
+        if tier == header:
+            return min(tier, limit, key=TIERS.index)  # type: ignore[return-value]
+    return "read"

@@ -1,0 +1,70 @@
+"""Kernels: what runs on the server, and stopping it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from pydantic import Field
+
+from ..errors import BadValue
+from .call import Call
+from .registry import tool
+
+
+@tool("read", "List kernels")
+async def list_kernels(ctx: Context[Any, Any]) -> str:
+    """List the running kernels (state, notebook, transport) and the kernelspecs that can be started."""
+    workspace = Call.of(ctx).workspace
+    server = workspace.server
+    notebooks = {s["kernel"]["id"]: s["path"] for s in await server.sessions() if s.get("kernel")}
+    lines = ["Running:"]
+    for kernel in await server.kernels():
+        channel = workspace.kernels.open_channel(kernel["id"])
+        lines.append(
+            f"{kernel['id']}  {kernel['name']}  {kernel['execution_state']}  {notebooks.get(kernel['id'], 'no notebook')}"
+            f"  {channel.transport if channel is not None else 'not connected'}"
+        )
+    if len(lines) == 1:
+        lines = ["No kernel runs."]
+    specs = await server.kernelspecs()
+    lines.append("Kernelspecs:")
+    for name, model in sorted(specs["kernelspecs"].items()):
+        default = " (default)" if name == specs["default"] else ""
+        spec = model["spec"]
+        lines.append(f"{name}{default}  {spec.get('display_name', '')}  {spec.get('language', '')}")
+    return "\n".join(lines)
+
+
+@tool("run", "Interrupt")
+async def interrupt_kernel(
+    ctx: Context[Any, Any],
+    notebook: Annotated[str | None, Field(description="Stop all that runs in this notebook's kernel")] = None,
+    execution: Annotated[str | None, Field(description="Stop only this execution")] = None,
+) -> str:
+    """Stop what runs: one execution, or everything in a notebook's kernel (a person's cells too). Variables stay."""
+    from ..jupyter.server import clean_path
+
+    call = Call.of(ctx)
+    workspace = call.workspace
+    if execution is not None:
+        found = workspace.runner.get(execution)
+        if found.finished.is_set():
+            return f"{found.id} had already ended: {found.state.value}."
+        await workspace.runner.interrupt(found)
+        return f"Interrupted {found.id}; wait_execution tells how it ended."
+    if notebook is None:
+        raise BadValue("notebook", None, "a notebook, or an execution id in `execution`")
+    path = clean_path(notebook)
+    await workspace.document(path)
+    kernel = await workspace.kernels.of_notebook(path)
+    if kernel is None:
+        return f"{path} has no kernel, so nothing runs."
+    running = workspace.runner.running(kernel.id)
+    for waiting in reversed(running[1:]):
+        await workspace.runner.interrupt(waiting)
+    if running:
+        running[0].interrupt_wanted = True
+    await workspace.kernels.interrupt(kernel.id)
+    names = ", ".join(e.id for e in running)
+    return f"Interrupted the kernel of {path}{f' ({names})' if names else ''}. Its variables are kept."

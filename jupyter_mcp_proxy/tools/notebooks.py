@@ -1,0 +1,189 @@
+"""Opening and closing notebooks, and which kernel each has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from mcp.server.mcpserver import Context
+from pydantic import Field
+
+from ..errors import BadValue, KernelFailed, ServerError, Unknown
+from .call import Call
+from .cells import outline
+from .registry import Notebook, tool
+
+if TYPE_CHECKING:
+    from ..notebook.document import Document, Editor
+    from ..notebook.kernels import KernelRef
+
+OUTLINE_CELLS = 40
+
+
+@tool("read", "Open a notebook")
+async def use_notebook(
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    create: Annotated[bool, Field(description="Make it if it is not there (needs edit)")] = False,
+    kernelspec: Annotated[
+        str | None, Field(description="Start this kernel if none runs, such as python3 (needs run)")
+    ] = None,
+) -> str:
+    """Open a notebook and show its outline. Its kernel starts with the first run unless kernelspec asks for it now."""
+    from ..jupyter.server import clean_path
+
+    call = Call.of(ctx)
+    path = clean_path(notebook)
+    if not path.endswith(".ipynb"):
+        raise BadValue("notebook", notebook, "a path that ends with .ipynb")
+    if kernelspec is not None:
+        call.require("Starting a kernel", "run")
+    created = False
+    try:
+        document = await call.document(path)
+    except Unknown:
+        if not create:
+            raise
+        call.require("Creating a notebook", "edit")
+        await _create(call, path, kernelspec)
+        created = True
+        document = await call.document(path)
+        await document.edit(_without_first_cell)
+    call.workspace.use(call.client, path)
+    kernel = await call.workspace.kernels.of_notebook(path)
+    if kernel is None and kernelspec is not None:
+        kernel = await start_kernel(call, document, kernelspec)
+    text, total = await document.read(lambda editor: outline(editor, 0, OUTLINE_CELLS))
+    kind = (
+        "shared document, edits appear live" if document.guarantee == "live" else "file, written when unchanged on disk"
+    )
+    state = f"kernel {kernel.name} ({kernel.id})" if kernel is not None else "no kernel runs yet"
+    head = f"{'Created' if created else 'Opened'} {path}: {total} cells, {document.guarantee} ({kind}), {state}."
+    return f"{head}\n{text}"
+
+
+async def _create(call: Call, path: str, kernelspec: str | None) -> None:
+    import nbformat.v4
+
+    specs = await call.workspace.server.kernelspecs()
+    if kernelspec is not None:
+        await call.workspace.kernels.check_kernelspec(kernelspec)
+    name = kernelspec or specs["default"]
+    spec = specs["kernelspecs"].get(name, {}).get("spec", {})
+    content = nbformat.v4.new_notebook(
+        metadata={
+            "kernelspec": {
+                "name": name,
+                "display_name": spec.get("display_name", name),
+                "language": spec.get("language", ""),
+            }
+        }
+    )
+    server = call.workspace.server
+    folder, _, _ = path.rpartition("/")
+    if folder:
+        try:
+            await server.contents(folder, content=False)
+        except ServerError as error:
+            if error.status == 404:
+                raise Unknown("folder", folder, hint="Create it first, or choose another.") from error
+            raise
+    await server.save_contents(path, {"type": "notebook", "format": "json", "content": content})
+
+
+def _without_first_cell(editor: Editor) -> None:
+    """A room puts an empty cell into an empty notebook; it would stay above all that is inserted."""
+    if len(editor.ids()) == 1 and not editor.cell_at(0).source:
+        editor.delete(0)
+
+
+async def start_kernel(call: Call, document: Document, kernelspec: str | None = None) -> KernelRef:
+    """The notebook's own kernel: the one that runs, or a new one of the notebook's kernelspec."""
+    kernels = call.workspace.kernels
+    found = await kernels.of_notebook(document.path)
+    if found is not None:
+        return found
+    call.require("Starting a kernel", "run")
+    recorded = (await document.read(lambda editor: editor.metadata())).get("kernelspec", {}).get("name") or None
+    try:
+        kernel = await kernels.start(document.path, kernelspec or recorded)
+    except Unknown as error:
+        raise KernelFailed(
+            f"{document.path!r} asks for the kernel {kernelspec or recorded!r}, which this server does not have",
+            f"{error} Choose one with assign_kernel_to_notebook.",
+        ) from error
+    if recorded != kernel.name:
+        await record_kernelspec(call, document, kernel.name)
+    return kernel
+
+
+async def record_kernelspec(call: Call, document: Document, name: str) -> None:
+    """Write into the notebook which kernelspec it runs with, as JupyterLab does."""
+    specs = (await call.workspace.server.kernelspecs())["kernelspecs"]
+    spec = specs.get(name, {}).get("spec", {})
+    await document.edit(
+        lambda editor: editor.set_kernelspec(name, spec.get("display_name", name), spec.get("language", ""))
+    )
+
+
+@tool("read", "List open notebooks")
+async def list_notebooks(ctx: Context[Any, Any]) -> str:
+    """List the notebooks that you have open and those with a running kernel."""
+    call = Call.of(ctx)
+    opened = call.workspace.opened_by(call.client)
+    sessions = {session["path"]: session for session in await call.workspace.server.sessions() if session.get("kernel")}
+    lines = []
+    for path in dict.fromkeys([*opened, *sessions]):
+        kernel = sessions.get(path, {}).get("kernel")
+        state = f"{kernel['name']} {kernel['id']} {kernel['execution_state']}" if kernel else "no kernel"
+        running = [e.id for e in call.workspace.runner.running(kernel["id"])] if kernel else []
+        lines.append(
+            f"{path}  {'open' if path in opened else 'not open'}, {state}"
+            + (f", executions {' '.join(running)}" if running else "")
+        )
+    return (
+        "\n".join(lines)
+        or "No notebook is open and no kernel runs. list_files finds notebooks, use_notebook opens one."
+    )
+
+
+@tool("read", "Close a notebook")
+async def unuse_notebook(ctx: Context[Any, Any], notebook: Notebook) -> str:
+    """Close a notebook for you. Its kernel and its file stay."""
+    from ..jupyter.server import clean_path
+
+    call = Call.of(ctx)
+    path = clean_path(notebook)
+    workspace = call.workspace
+    if not workspace.unuse(call.client, path):
+        opened = workspace.opened_by(call.client)
+        raise Unknown("open notebook", path, opened, "" if opened else "You have none open.")
+    if not workspace.used(path) and not workspace.runner.runs_in(path):
+        await workspace.close(path)
+    return f"Closed {path}. Its kernel, if one runs, goes on."
+
+
+@tool("run", "Choose a notebook's kernel", destructive=True)
+async def assign_kernel_to_notebook(
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    kernel: Annotated[str, Field(description="Id of a running kernel, or a kernelspec to start")],
+) -> str:
+    """Give a notebook another kernel: a running one, or a new one of a kernelspec. See list_kernels."""
+    call = Call.of(ctx)
+    document = await call.document(notebook)
+    ref = await call.workspace.kernels.assign(document.path, kernel)
+    await record_kernelspec(call, document, ref.name)
+    return f"{document.path} now has kernel {ref.name} ({ref.id})."
+
+
+@tool("run", "Restart a notebook's kernel", destructive=True)
+async def restart_notebook(ctx: Context[Any, Any], notebook: Notebook) -> str:
+    """Restart a notebook's kernel: what runs ends and all variables are gone. The cells keep their outputs."""
+    call = Call.of(ctx)
+    document = await call.document(notebook)
+    kernel = await call.workspace.kernels.of_notebook(document.path)
+    if kernel is None:
+        kernel = await start_kernel(call, document)
+        return f"{document.path} had no kernel; started {kernel.name} ({kernel.id})."
+    await call.workspace.kernels.restart(kernel.id)
+    return f"Restarted {kernel.name} ({kernel.id}) of {document.path}: it has no variables now. Run the cells you need again."

@@ -1,0 +1,112 @@
+"""The MCP server: the tools of the table, in both protocol eras, with errors that a model can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from difflib import get_close_matches
+from typing import Any
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import CallToolResult, TextContent
+from pydantic import ValidationError
+
+from .. import __version__
+from ..errors import ProxyError
+from ..sidecar.settings import Settings
+from . import cells, files, kernels, notebooks, run  # noqa: F401 - they declare the tools
+from .call import Call
+from .registry import TOOLS, build
+from .state import State
+
+CATALOGUE = {name: build(spec) for name, spec in TOOLS.items()}
+"""The tools as they are served: the same list for everyone."""
+
+INSTRUCTIONS = """\
+Live Jupyter notebooks of the person you work with, in the kernels they already use; they may be watching and editing \
+beside you.
+1. list_files finds notebooks, use_notebook opens one (create=true makes it) and shows its outline.
+2. Name the notebook (path from the server root) in every call that edits or runs. Name cells by id; indices shift.
+3. Look before you write: read_cell or read_cells. Pass the shown hash as if_hash to be safe against the person's edits.
+4. insert_execute_code_cell adds and runs; execute_cell runs an existing cell; execute_ipython runs code, magics and \
+shell commands in the notebook's kernel without leaving a cell.
+5. A run that takes longer than `wait` goes on and returns an execution id: wait_execution tells what is new, \
+interrupt_kernel stops it. Never run a cell again only because it has not ended.
+6. Output is cut to a budget; read_output reads the rest by offset, or greps it.
+Outputs always end up in the notebook. States: queued, running, ok, error, interrupted, kernel_died (all variables gone), \
+lost. An error text says whether a retry makes sense and what to call next."""
+
+
+class NotebookServer(MCPServer[Any]):
+    """An MCPServer whose tool errors carry our texts and nothing else."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
+        """Call a tool for a client, within the client's tier."""
+        spec = TOOLS.get(name)
+        if spec is None:
+            near = get_close_matches(name, list(TOOLS), n=3) or list(TOOLS)
+            return failure(f"There is no tool {name!r}. Near matches: {', '.join(near)}.")
+        unknown = set(arguments) - set(parameters(name))
+        if unknown:
+            return failure(
+                f"{name} has no parameter {', '.join(map(repr, sorted(unknown)))}; nothing was done. "
+                f"Its parameters are {', '.join(parameters(name)) or 'none'}."
+            )
+        assert context is not None
+        state: State = context.request_context.lifespan_context
+        await state.ready()
+        try:
+            Call.of(context).require(name, spec.tier)
+            return await super().call_tool(name, arguments, context)
+        except ProxyError as error:
+            return failure(str(error))
+        except ToolError as error:
+            cause = error.__cause__
+            if isinstance(cause, ProxyError):
+                return failure(str(cause))
+            if isinstance(cause, ValidationError):
+                return failure(describe_arguments(name, cause))
+            raise
+
+
+def parameters(name: str) -> list[str]:
+    """The names of a tool's parameters."""
+    return list(CATALOGUE[name].parameters.get("properties", {}))
+
+
+def failure(text: str) -> CallToolResult:
+    """A tool's error as the client shows it to its model."""
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
+
+
+def describe_arguments(name: str, error: ValidationError) -> str:
+    """Which parameter is wrong and how, without the values."""
+    faults = []
+    for fault in error.errors():
+        parameter = str(fault["loc"][0]) if fault["loc"] else "?"
+        text = "is missing" if fault["type"] == "missing" else f"is wrong: {fault['msg']}"
+        line = f"`{parameter}` {text}"
+        if line not in faults:
+            faults.append(line)
+    return f"{name} was not called: {'; '.join(faults)}. Its parameters are {', '.join(parameters(name))}."
+
+
+def create_server(settings: Settings) -> NotebookServer:
+    """The MCP server of one sidecar. Its lifespan holds the workspace."""
+    return NotebookServer(
+        "jupyter-mcp-proxy",
+        title="Jupyter",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        tools=list(CATALOGUE.values()),
+        lifespan=_lifespan(settings),
+        log_level="WARNING",
+    )
+
+
+def _lifespan(settings: Settings) -> Callable[[MCPServer[Any]], AbstractAsyncContextManager[State]]:
+    def lifespan(server: MCPServer[Any]) -> AbstractAsyncContextManager[State]:
+        return State(settings)
+
+    return lifespan

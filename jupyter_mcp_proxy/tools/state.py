@@ -1,0 +1,69 @@
+"""What the MCP server keeps between calls: the settings and the workspace, opened behind the first request."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_core.paths import jupyter_data_dir
+
+from ..sidecar.settings import Settings
+
+if TYPE_CHECKING:
+    from ..notebook.workspace import Workspace
+
+
+class State:
+    """An async context manager. The workspace's libraries take as long to import as MCP itself does, so they are
+    imported once the server listens already; `ready` waits for them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._opening: asyncio.Task[Workspace] | None = None
+
+    async def __aenter__(self) -> State:
+        self._opening = asyncio.create_task(self._open(), name="opening the workspace")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._opening is None:
+            return
+        if not self._opening.done():
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        elif self._opening.exception() is None:
+            await self._opening.result().__aexit__(None, None, None)
+
+    async def ready(self) -> Workspace:
+        """The workspace, once it is open."""
+        assert self._opening is not None
+        return await asyncio.shield(self._opening)
+
+    @property
+    def workspace(self) -> Workspace:
+        """The open workspace; only after `ready`."""
+        assert self._opening is not None
+        return self._opening.result()
+
+    async def _open(self) -> Workspace:
+        for module in ("notebook.workspace", "notebook.shared", "notebook.file"):
+            await asyncio.to_thread(importlib.import_module, f"jupyter_mcp_proxy.{module}")
+        from ..jupyter.server import JupyterServer
+        from ..notebook.workspace import Workspace
+
+        settings = self.settings
+        server = JupyterServer(
+            settings.server_url,
+            token=settings.server_token,
+            certificate=settings.server_certificate,
+            unix_socket=settings.server_socket,
+        )
+        workspace = Workspace(
+            server,
+            run_id=settings.run_id,
+            runtime_dir=settings.runtime_dir,
+            data_dir=Path(jupyter_data_dir()),
+        )
+        return await workspace.__aenter__()

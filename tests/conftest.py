@@ -1,0 +1,76 @@
+"""Fixtures: servers that tests share, servers of a test's own, names that do not clash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import JupyterProcess
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+StartJupyter = Callable[..., JupyterProcess]
+
+
+@pytest.fixture
+def start_jupyter(tmp_path: Path) -> Iterator[StartJupyter]:
+    """Start servers with options of a test's own; they end with the test."""
+    started: list[JupyterProcess] = []
+
+    def start(*, context: Any = None, wait: bool = True, **options: Any) -> JupyterProcess:
+        server = JupyterProcess(tmp_path / f"server{len(started)}", **options)
+        started.append(server)
+        return server.wait(context) if wait else server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, JupyterProcess]]:
+    servers: dict[str, JupyterProcess] = {}
+    yield servers
+    for server in servers.values():
+        server.stop()
+
+
+def _shared(servers: dict[str, JupyterProcess], factory: pytest.TempPathFactory, kind: str) -> JupyterProcess:
+    if kind not in servers:
+        servers[kind] = JupyterProcess(factory.mktemp(kind), rtc=kind == "live").wait()
+    return servers[kind]
+
+
+@pytest.fixture
+def live(_servers: dict[str, JupyterProcess], tmp_path_factory: pytest.TempPathFactory) -> JupyterProcess:
+    """A server with jupyter-collaboration, shared by all tests: use notebooks of your own in it."""
+    return _shared(_servers, tmp_path_factory, "live")
+
+
+@pytest.fixture
+def file(_servers: dict[str, JupyterProcess], tmp_path_factory: pytest.TempPathFactory) -> JupyterProcess:
+    """A server without jupyter-collaboration, shared by all tests."""
+    return _shared(_servers, tmp_path_factory, "file")
+
+
+@pytest.fixture(params=["live", "file"])
+def server(
+    request: pytest.FixtureRequest,
+    _servers: dict[str, JupyterProcess],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> JupyterProcess:
+    """Each kind of server in turn: what is true of one must be true of the other."""
+    return _shared(_servers, tmp_path_factory, request.param)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A notebook's name that no other test uses."""
+    safe = "".join(c if c.isalnum() else "-" for c in request.node.name)
+    return f"{safe}.ipynb"

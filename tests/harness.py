@@ -1,0 +1,204 @@
+"""Real parts for the tests: Jupyter servers as processes, MCP clients in both eras."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import nbformat.v4
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult, Implementation
+
+TOKEN = "test-token-0123456789"
+START_TIMEOUT = 60.0
+ERAS = ("2026-07-28", "legacy")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class JupyterProcess:
+    """A Jupyter server in a folder of its own, with nothing of the machine's user in it."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        rtc: bool = True,
+        arguments: tuple[str, ...] = (),
+        token: str = TOKEN,
+        base_url: str = "/",
+        scheme: str = "http",
+        environment: dict[str, str] | None = None,
+        host: str = "127.0.0.1",
+    ) -> None:
+        self.home = home
+        self.root = home / "root"
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.runtime = home / "runtime"
+        self.data = home / "data"
+        self.token = token
+        self.port = free_port()
+        self.base_url = base_url
+        self.url = f"{scheme}://{host}:{self.port}{base_url}"
+        self.endpoint = f"{self.url}mcp-proxy/mcp"
+        self.guarantee = "live" if rtc else "file"
+        self._log = (home / "server.log").open("ab")
+        command = [
+            sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root",
+            f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.root}",
+            f"--ServerApp.base_url={base_url}",
+        ]  # fmt: skip
+        if token:
+            command.append(f"--IdentityProvider.token={token}")
+        if not rtc:
+            command.append("--ServerApp.jpserver_extensions=jupyter_server_ydoc=False")
+        env = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
+        env |= {
+            "HOME": str(home),
+            "JUPYTER_RUNTIME_DIR": str(self.runtime),
+            "JUPYTER_DATA_DIR": str(self.data),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "IPYTHONDIR": str(home / "ipython"),
+            "JUPYTER_PLATFORM_DIRS": "1",
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            **(environment or {}),
+        }
+        self.process = subprocess.Popen(
+            [*command, *arguments], env=env, cwd=home, stdout=self._log, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+
+    @property
+    def log(self) -> str:
+        return (self.home / "server.log").read_text(errors="replace")
+
+    def get(self, path: str, *, token: str | None = None, context: Any = None) -> tuple[int, bytes]:
+        request = urllib.request.Request(self.url + path)
+        credential = self.token if token is None else token
+        if credential:
+            request.add_header("Authorization", f"Bearer {credential}")
+        try:
+            with urllib.request.urlopen(request, timeout=30, context=context) as response:
+                return response.status, response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    def wait(self, context: Any = None) -> JupyterProcess:
+        """Return once the server and its sidecar answer."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log
+            try:
+                status, _ = self.get("mcp-proxy/healthz", context=context)
+            except OSError:
+                status = 0
+            if status == 200:
+                return self
+            time.sleep(0.05)
+        raise AssertionError(f"the server did not come up:\n{self.log[-4000:]}")
+
+    def sidecar_pid(self) -> int:
+        """The process id of the sidecar, found as a person would: by its command line and parent."""
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                command = (entry / "cmdline").read_bytes()
+                parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+            except OSError:
+                continue
+            if b"jupyter_mcp_proxy.sidecar" in command and int(parent) == self.process.pid:
+                return int(entry.name)
+        raise AssertionError("no sidecar runs")
+
+    def write_notebook(self, name: str, *sources: str, **metadata: Any) -> Path:
+        cells = [nbformat.v4.new_code_cell(source) for source in sources]
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+        path = self.root / name
+        path.write_text(nbformat.writes(notebook))
+        return path
+
+    def read_notebook(self, name: str) -> Any:
+        return json.loads((self.root / name).read_text())
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(2)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(5)
+        self._log.close()
+
+
+class Agent:
+    """An MCP client as an agent uses it: calls that return text, and the images apart."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def call(self, tool: str, progress: Any = None, **arguments: Any) -> CallToolResult:
+        result = await self.client.call_tool(tool, arguments, progress_callback=progress)
+        assert isinstance(result, CallToolResult)
+        return result
+
+    async def ok(self, tool: str, progress: Any = None, **arguments: Any) -> str:
+        """The text of a call that must succeed."""
+        result = await self.call(tool, progress, **arguments)
+        assert not result.is_error, text(result)
+        return text(result)
+
+    async def fails(self, tool: str, **arguments: Any) -> str:
+        """The text of a call that must fail."""
+        result = await self.call(tool, **arguments)
+        assert result.is_error, text(result)
+        return text(result)
+
+
+def text(result: CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if block.type == "text")
+
+
+@asynccontextmanager
+async def connect(
+    server: JupyterProcess,
+    era: str = ERAS[0],
+    *,
+    name: str = "pytest",
+    token: str | None = None,
+    verify: Any = True,
+) -> AsyncIterator[Agent]:
+    """A real client of the server's endpoint, in one of the protocol's eras."""
+    headers = {}
+    credential = server.token if token is None else token
+    if credential:
+        headers["Authorization"] = f"Bearer {credential}"
+    async with httpx2.AsyncClient(headers=headers, timeout=600, verify=verify, trust_env=False) as http:
+        transport = streamable_http_client(server.endpoint, http_client=http)
+        async with Client(transport, mode=era, client_info=Implementation(name=name, version="1")) as client:
+            yield Agent(client)
+
+
+def needs(program: str) -> None:
+    """Fail, not skip, where a test's tool is missing: `.ci/run` installs it."""
+    assert shutil.which(program), f"{program} is not installed; .ci/run installs it"
