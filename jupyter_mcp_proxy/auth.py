@@ -12,12 +12,12 @@ from .config import TIERS
 REQUIRED = (("read", "read", "contents"), ("edit", "write", "contents"), ("run", "execute", "kernels"))
 """Each tier with the action and resource that Jupyter's authorizer must grant for it."""
 
-NO_TOKEN = (
+UNAUTHENTICATED = (
     "No Jupyter token came with this request. Send the header `Authorization: Bearer <token>`. "
     "On your own machine `jupyter mcp-proxy connect` prints the complete line; on a JupyterHub make a "
     "token on its Token page. Retrying without a token will not help."
 )
-WRONG_TOKEN = (
+REJECTED = (
     "The server did not accept this token: it is wrong, has expired, was revoked, or belongs to another server "
     "or user (a stopped JupyterHub server answers like this too). Get a new one (`jupyter mcp-proxy connect` on your "
     "own machine, the Token page on a JupyterHub) and put it in the client's configuration."

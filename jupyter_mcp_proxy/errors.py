@@ -55,8 +55,8 @@ class StaleCell(ProxyError):
     def __init__(self, cell: str, source: str, digest: str) -> None:
         self.cell, self.source, self.digest = cell, source, digest
         super().__init__(
-            f"Cell {cell} changed since you read it; nothing was written. Its source is now (hash {digest}):\n{source}\n"
-            "Redo your change on this source and pass this hash as if_hash."
+            f"Cell {cell} changed since you read it; nothing was written. Its source is now (hash {digest}):"
+            f"\n{source}\nRedo your change on this source and pass this hash as if_hash."
         )
 
 
@@ -99,8 +99,8 @@ class CollapsedDocument(ProxyError):
     def __init__(self, path: str, cells: int, file_cells: int) -> None:
         self.path, self.cells, self.file_cells = path, cells, file_cells
         super().__init__(
-            f"The shared document of {path!r} has {cells} cells, its file {file_cells}: nothing was written, to not lose "
-            "the file's content. Reload the notebook in JupyterLab, look at it, save it, then retry."
+            f"The shared document of {path!r} has {cells} cells, its file {file_cells}: nothing was written, "
+            "to not lose the file's content. Reload the notebook in JupyterLab, look at it, save it, then retry."
         )
 
 
@@ -123,8 +123,8 @@ class NotAllowed(ProxyError):
     def __init__(self, what: str, needed: str, tier: str) -> None:
         self.what, self.needed, self.tier = what, needed, tier
         super().__init__(
-            f"{what} needs the permission {needed!r}; this connection has {tier!r}. Nothing was done and a retry will not "
-            "help: the person who runs the server decides this (MCPProxy.tier, or Jupyter's authorizer)."
+            f"{what} needs the permission {needed!r}; this connection has {tier!r}. Nothing was done and a retry "
+            "will not help: the person who runs the server decides this (MCPProxy.tier, or Jupyter's authorizer)."
         )
 
 

@@ -47,7 +47,7 @@ class Launch:
         }
 
     def request_headers(self) -> dict[str, str]:
-        """What every forwarded request carries. The stock handler cannot say who calls, so the tier is the setting's."""
+        """What every forwarded request carries; the stock handler cannot say who calls, so the setting's tier."""
         return {SECRET_HEADER: self.secret, TIER_HEADER: self.config.tier}
 
     def server_process(self) -> dict[str, Any]:
@@ -98,12 +98,10 @@ def server_url(server: Any) -> str:
     host = {
         "": "127.0.0.1",
         "*": "127.0.0.1",
-        "0.0.0.0": "127.0.0.1",
+        "0.0.0.0": "127.0.0.1",  # noqa: S104 - looked up, not bound
         "localhost": "127.0.0.1",
         "::": "::1",
-    }.get(  # noqa: S104
-        server.ip, server.ip
-    )
+    }.get(server.ip, server.ip)
     if ":" in host:
         host = f"[{host}]"
     return f"{scheme}://{host}:{server.port}{server.base_url}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from http.client import responses
 from typing import Any
 from urllib.parse import quote
 
@@ -50,7 +51,7 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
 
     @property
     def _is_endpoint(self) -> bool:
-        return self.request.path.rstrip("/").endswith(f"/{NAME}/mcp")
+        return str(self.request.path).rstrip("/").endswith(f"/{NAME}/mcp")
 
     @property
     def _wants_json(self) -> bool:
@@ -81,10 +82,10 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
             self.current_user = None
         if self._is_endpoint and self.identity_provider.auth_enabled and not self.token_authenticated:
             credential = auth.has_credential(self.request.headers, self.request.query_arguments)
-            cookie = auth.NO_TOKEN if self.current_user is None else auth.COOKIE_ONLY
-            self._refuse(403, auth.WRONG_TOKEN if credential else cookie)
+            cookie = auth.UNAUTHENTICATED if self.current_user is None else auth.COOKIE_ONLY
+            self._refuse(403, auth.REJECTED if credential else cookie)
         if self.current_user is None:
-            self._refuse(403, auth.NO_TOKEN)
+            self._refuse(403, auth.UNAUTHENTICATED)
         if self._is_endpoint and self.request.method == "POST":
             media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if media_type != "application/json":
@@ -112,7 +113,7 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
         if not self._wants_json:
             super().write_error(status_code, **kwargs)
             return
-        message = self._refusal or httputil.responses.get(status_code, "The request failed")
+        message = self._refusal or responses.get(status_code, "The request failed")
         self.set_header("Content-Type", "application/json")
         if self._retry_after:
             self.set_header("Retry-After", str(max(1, round(self._retry_after))))
@@ -141,7 +142,7 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
     async def proxy(self, port: int, path: str) -> None:
         """Forward this request and stream its reply."""
         # Jupyter leaves Nagle's algorithm on: each small event would wait 40 ms for the client's ACK.
-        self.request.connection.stream.set_nodelay(True)  # type: ignore[union-attr]
+        self.request.connection.stream.set_nodelay(True)
         await self.ensure_process()
         is_call = self._is_endpoint and b'"tools/call"' in self.request.body
         if is_call:
@@ -195,7 +196,7 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
         if self._headers_written:
             # The client must not take a cut stream for a complete one.
             self.log.warning("mcp-proxy: the sidecar went away during a reply: %s", error)
-            self.request.connection.stream.close()  # type: ignore[union-attr]
+            self.request.connection.stream.close()
             return
         self._retry_after = 2.0
         self._refuse(503, "The sidecar went away and is being restarted; retry in a few seconds.")

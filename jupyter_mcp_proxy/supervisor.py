@@ -156,7 +156,7 @@ class Sidecar:
         return True
 
 
-class _keeping_signal_handlers:  # noqa: N801 - reads as a statement
+class _keeping_signal_handlers:
     """Undo simpervisor's replacement of the handlers for SIGINT and SIGTERM.
 
     It would take Jupyter's Ctrl-C question and its orderly end away from everybody who installs us.

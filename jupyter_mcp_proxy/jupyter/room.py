@@ -111,7 +111,8 @@ class Room:
 
     def _close(self) -> None:
         self.closed.set()
-        for waiting in [*self._barriers, *self._saves.values()]:
+        pending: list[asyncio.Future[Any]] = [*self._barriers, *self._saves.values()]
+        for waiting in pending:
             if not waiting.done():
                 waiting.cancel()
         self._barriers.clear()

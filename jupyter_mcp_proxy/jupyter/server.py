@@ -77,19 +77,20 @@ class JupyterServer:
         *,
         track_activity: bool = False,
         timeout: float | None = None,
-        **query: str | int,
+        query: dict[str, str | int] | None = None,
     ) -> Any:
         """One REST call. `path` is below the base URL and already quoted; `what` names the deed in an error.
 
         Returns the decoded JSON, or None for an empty answer. Raises ServerError with Jupyter's own reason.
         """
+        parameters = dict(query or {})
         if not track_activity:
-            query["no_track_activity"] = 1
+            parameters["no_track_activity"] = 1
         try:
             response = await self._http.request(
                 method,
                 path,
-                params=query,
+                params=parameters,
                 json=body,
                 timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
             )
@@ -139,7 +140,7 @@ class JupyterServer:
     async def contents(self, path: str, *, content: bool = True, **query: str | int) -> Json:
         """The model of a file, folder or notebook."""
         model: Json = await self.request(
-            "GET", f"api/contents/{api_path(path)}", f"Reading {path!r}", content=int(content), **query
+            "GET", f"api/contents/{api_path(path)}", f"Reading {path!r}", query={"content": int(content), **query}
         )
         return model
 

@@ -43,9 +43,9 @@ def source_hash(source: str) -> str:
 
 
 def find_cell(ids: Sequence[str], cell: str | int) -> int:
-    """The index of the cell that `cell` means: an id, an unambiguous prefix of one, or an index (negative from the end).
+    """The index of the cell that `cell` means: an id, an unambiguous prefix of one, or an index.
 
-    Raises Unknown with near matches, or Ambiguous.
+    A negative index counts from the end. Raises Unknown with near matches, or Ambiguous.
     """
     name = str(cell).strip()
     if name in ids:

@@ -26,12 +26,12 @@ class State(str, Enum):
 FINAL = frozenset(State) - {State.QUEUED, State.RUNNING}
 
 DROPPED = (
-    "Jupyter's output rate limit dropped part of this output; it cannot be recovered. Print less at a time, write to a "
-    "file, or raise ZMQChannelsWebsocketConnection.iopub_data_rate_limit."
+    "Jupyter's output rate limit dropped part of this output; it cannot be recovered. Print less at a time, write to "
+    "a file, or raise ZMQChannelsWebsocketConnection.iopub_data_rate_limit."
 )
 DIED = (
-    "The kernel died or was restarted while this ran: all its variables are gone. Jupyter starts a dead kernel again by "
-    "itself; run the cells that you need once more."
+    "The kernel died or was restarted while this ran: all its variables are gone. Jupyter starts a dead kernel again "
+    "by itself; run the cells that you need once more."
 )
 LOST = "The connection to the kernel was lost while this ran, and what it printed since could not be recovered."
 
@@ -133,7 +133,8 @@ class Execution:
             self.note(note, in_cell=state in (State.KERNEL_DIED, State.LOST))
         if self.log.left_out_chars:
             self.note(
-                f"{self.log.left_out_chars:,} more characters of output are not in the notebook, which keeps 10 MB a cell."
+                f"{self.log.left_out_chars:,} more characters of output are not in the notebook, "
+                "which keeps 10 MB a cell."
             )
         self.finished.set()
         self._notify()

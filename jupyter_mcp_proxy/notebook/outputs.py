@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import re
 import tempfile
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -49,7 +50,8 @@ class Transcript:
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=SPOOL_IN_MEMORY)  # noqa: SIM115 - lives with the execution
+        self._file = tempfile.SpooledTemporaryFile(max_size=SPOOL_IN_MEMORY)  # noqa: SIM115 - lives as long as we
+        self._close = weakref.finalize(self, self._file.close)
         self._marks: list[tuple[int, int]] = [(0, 0)]
         self._chars = 0
         self._bytes = 0
@@ -125,8 +127,8 @@ class Transcript:
             yield last
 
     def close(self) -> None:
-        """Free the spool."""
-        self._file.close()
+        """Free the spool now, not when the transcript is forgotten."""
+        self._close()
 
 
 @dataclass(frozen=True)

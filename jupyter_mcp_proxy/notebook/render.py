@@ -123,4 +123,5 @@ def cut(text: str, budget: int, handle: str) -> str:
         return text
     head = int(budget * HEAD_SHARE)
     tail = budget - head
-    return f"{text[:head]}\n… {len(text) - budget:,} characters left out; {handle} reads them …\n{text[len(text) - tail :]}"
+    left_out = len(text) - budget
+    return f"{text[:head]}\n… {left_out:,} characters left out; {handle} reads them …\n{text[-tail:]}"

@@ -16,6 +16,7 @@ from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
 from .cells import Cell, CellType
 from .document import Document, Editor
+from .edits import in_bytes, splices
 from .outputs import Append, Change, Clear, Extend, Output, Replace
 from .snapshots import Snapshots
 
@@ -86,7 +87,13 @@ class SharedEditor(Editor):
         del self._cells[index]
 
     def set_source(self, index: int, source: str) -> None:
-        self._notebook.set_cell(index, source=source)
+        text: Text = self._cells[index]["source"]
+        old = str(text)
+        for change in reversed(in_bytes(old, splices(old, source))):
+            if change.end > change.start:
+                del text[change.start : change.end]
+            if change.text:
+                text.insert(change.start, change.text)
 
     def set_execution(self, index: int, count: int | None, running: bool) -> None:
         cell = self._cells[index]

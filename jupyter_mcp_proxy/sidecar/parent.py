@@ -20,8 +20,13 @@ async def parent_gone(pid: int) -> None:
         await _poll(pid)
         return
     loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-    loop.add_reader(descriptor, lambda: ended.done() or ended.set_result(None))
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def end() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    loop.add_reader(descriptor, end)
     try:
         if os.getppid() == 1 != pid:  # it ended before we looked
             return
@@ -32,7 +37,7 @@ async def parent_gone(pid: int) -> None:
 
 
 async def _poll(pid: int) -> None:
-    while _alive(pid):
+    while _alive(pid):  # noqa: ASYNC110 - there is no event to wait for here
         await asyncio.sleep(POLL)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import unquote
 
 import anyio
@@ -76,7 +76,5 @@ def _client_name(ctx: Context[Any, Any]) -> str:
 
 def _tier(header: str | None, limit: Tier) -> Tier:
     """The tier that the relay granted, never above the setting; without a word from it, looking only."""
-    for tier in TIERS:
-        if tier == header:
-            return min(tier, limit, key=TIERS.index)  # type: ignore[return-value]
-    return "read"
+    granted: Tier = next((tier for tier in get_args(Tier) if tier == header), "read")
+    return granted if TIERS.index(granted) < TIERS.index(limit) else limit

@@ -94,7 +94,7 @@ async def read_cells(
     )
     each = {"off": 0, "brief": BRIEF, "full": call.settings.output_budget}[outputs]
     left = call.settings.output_budget * (4 if outputs == "full" else 2)
-    parts = []
+    parts: list[str] = []
     for number, cell in enumerate(wanted):
         text = describe(cell, f"read_output(notebook={path!r}, cell={cell.id!r})", each)
         if left < len(text) and parts:
@@ -153,7 +153,9 @@ async def delete_cell(ctx: Context[Any, Any], notebook: Notebook, cell: CellRef,
         return found
 
     gone = await document.edit(delete)
-    return f"Deleted {gone.type} cell {gone.id} (index {gone.index}; those behind it moved up). It held:\n{cut(gone.source, 1000, 'nothing')}"
+    return f"Deleted {gone.type} cell {gone.id} (index {gone.index}; those behind it moved up). It held:\n" + cut(
+        gone.source, 1000, "nothing"
+    )
 
 
 @tool("edit", "Replace a cell's source", destructive=True, idempotent=True)

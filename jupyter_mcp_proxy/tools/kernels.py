@@ -21,10 +21,14 @@ async def list_kernels(ctx: Context[Any, Any]) -> str:
     lines = ["Running:"]
     for kernel in await server.kernels():
         channel = workspace.kernels.open_channel(kernel["id"])
-        lines.append(
-            f"{kernel['id']}  {kernel['name']}  {kernel['execution_state']}  {notebooks.get(kernel['id'], 'no notebook')}"
-            f"  {channel.transport if channel is not None else 'not connected'}"
-        )
+        facts = [
+            kernel["id"],
+            kernel["name"],
+            kernel["execution_state"],
+            notebooks.get(kernel["id"], "no notebook"),
+            channel.transport if channel is not None else "not connected",
+        ]
+        lines.append("  ".join(facts))
     if len(lines) == 1:
         lines = ["No kernel runs."]
     specs = await server.kernelspecs()

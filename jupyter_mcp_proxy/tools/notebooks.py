@@ -186,4 +186,4 @@ async def restart_notebook(ctx: Context[Any, Any], notebook: Notebook) -> str:
         kernel = await start_kernel(call, document)
         return f"{document.path} had no kernel; started {kernel.name} ({kernel.id})."
     await call.workspace.kernels.restart(kernel.id)
-    return f"Restarted {kernel.name} ({kernel.id}) of {document.path}: it has no variables now. Run the cells you need again."
+    return f"Restarted {kernel.name} ({kernel.id}) of {document.path}; all variables are gone. Run the cells you need."

@@ -1,0 +1,59 @@
+"""Which cell is meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_mcp_proxy.errors import Ambiguous, BadValue, Unknown
+from jupyter_mcp_proxy.notebook.cells import check_cell_type, find_cell, insertion_index, short_ids, source_hash
+
+IDS = ["aaaa1111", "aaaa2222", "bbbb0000", "7"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "index"),
+    [("bbbb0000", 2), ("bbbb", 2), ("aaaa1", 0), (0, 0), (-1, 3), ("1", 1), ("-2", 2), ("7", 3), (" bbbb ", 2)],
+)
+def test_an_id_a_prefix_or_an_index_names_a_cell(cell: str | int, index: int) -> None:
+    assert find_cell(IDS, cell) == index
+
+
+def test_a_prefix_of_several_ids_is_refused_with_their_names() -> None:
+    with pytest.raises(Ambiguous, match="0:aaaa1111, 1:aaaa2222"):
+        find_cell(IDS, "aaaa")
+
+
+@pytest.mark.parametrize("cell", ["cccc", "", "aaaa11112", 4, -5])
+def test_an_unknown_cell_is_refused_by_its_name(cell: str | int) -> None:
+    with pytest.raises(Unknown):
+        find_cell(IDS, cell)
+
+
+def test_an_invented_id_is_answered_with_near_matches() -> None:
+    with pytest.raises(Unknown, match="Near matches: bbbb0000"):
+        find_cell(IDS, "bbbb0001")
+
+
+@pytest.mark.parametrize(("position", "index"), [(0, 0), (3, 3), (-1, 3), (-2, 2), (-4, 0)])
+def test_a_new_cell_lands_at_the_index_that_was_asked_for(position: int, index: int) -> None:
+    assert insertion_index(3, position) == index
+
+
+@pytest.mark.parametrize("position", [4, -5])
+def test_an_index_outside_the_notebook_is_refused(position: int) -> None:
+    with pytest.raises(BadValue, match="0 to 3"):
+        insertion_index(3, position)
+
+
+def test_short_ids_tell_the_cells_apart() -> None:
+    assert short_ids(["12345678-a", "12345678-b", "x"]) == ["12345678-a", "12345678-b", "x"]
+    assert short_ids(["1234567890", "abcdefghij"]) == ["12345678", "abcdefgh"]
+
+
+def test_an_unknown_cell_type_is_refused_with_those_there_are() -> None:
+    with pytest.raises(BadValue, match="code, markdown, raw"):
+        check_cell_type("sql")
+
+
+def test_equal_sources_have_equal_hashes() -> None:
+    assert source_hash("é\n") == source_hash("é\n") != source_hash("e\n")

@@ -1,0 +1,79 @@
+"""The states of an execution, from the kernel's own messages."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_mcp_proxy.jupyter.messages import Message, decode, encode, new_message
+from jupyter_mcp_proxy.notebook.executions import DROPPED, Execution, State
+
+pytestmark = pytest.mark.anyio
+
+
+def message(kind: str, **content: object) -> Message:
+    return Message("iopub", {"msg_type": kind}, {}, {}, dict(content))
+
+
+def run(*messages: Message, interrupt: bool = False) -> Execution:
+    execution = Execution("x1", "a.ipynb", "k", "1", "cell")
+    execution.interrupt_wanted = interrupt
+    for each in messages:
+        execution.feed(each)
+    return execution
+
+
+BUSY = message("status", execution_state="busy")
+IDLE = message("status", execution_state="idle")
+
+
+async def test_an_execution_is_queued_until_its_kernel_begins_it() -> None:
+    assert run().state is State.QUEUED
+    assert run(BUSY).state is State.RUNNING
+
+
+async def test_it_ends_when_both_the_reply_and_idle_have_come_in_any_order() -> None:
+    reply = message("execute_reply", status="ok", execution_count=3)
+    assert run(BUSY, reply).state is State.RUNNING
+    assert run(BUSY, reply, IDLE).state is State.OK
+    assert run(BUSY, IDLE, reply).state is State.OK
+    assert run(BUSY, IDLE, reply).count == 3
+
+
+async def test_an_exception_is_an_error_and_a_wanted_one_an_interrupt() -> None:
+    failed = message("execute_reply", status="error", ename="ValueError")
+    assert run(BUSY, failed, IDLE).state is State.ERROR
+    assert run(BUSY, failed, IDLE, interrupt=True).state is State.INTERRUPTED
+    stopped = message("execute_reply", status="error", ename="KeyboardInterrupt")
+    assert run(BUSY, stopped, IDLE).state is State.INTERRUPTED
+
+
+async def test_what_was_never_run_is_not_told_as_done() -> None:
+    execution = run(message("execute_reply", status="aborted"), IDLE)
+    assert execution.state is State.INTERRUPTED
+    assert "not run" in execution.notes[0]
+
+
+async def test_a_final_state_stays() -> None:
+    execution = run(BUSY)
+    execution.finish(State.KERNEL_DIED, "gone")
+    execution.feed(message("execute_reply", status="ok"))
+    execution.feed(IDLE)
+    assert execution.state is State.KERNEL_DIED
+
+
+async def test_what_the_server_writes_in_the_kernels_name_is_told_as_dropped_output() -> None:
+    execution = run(BUSY)
+    execution.feed(message("stream", name="stderr", text="IOPub data rate exceeded."), from_server=True)
+    assert execution.notes == [DROPPED]
+    assert DROPPED in execution.log.outputs[-1]["text"]
+
+
+async def test_a_message_survives_the_wire() -> None:
+    sent = new_message("shell", "execute_request", {"code": "é"}, "session", {"cellId": "c"})
+    sent = Message(sent.channel, sent.header, sent.parent, sent.metadata, sent.content, [b"\x00\xff"])
+    assert decode(encode(sent)) == sent
+
+
+async def test_a_frame_that_is_no_message_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a kernel message"):
+        decode(b"\x01\x00")

@@ -1,0 +1,117 @@
+"""What a kernel sends, as outputs, as changes to a stored cell, and as a transcript."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_mcp_proxy.notebook.document import apply_changes
+from jupyter_mcp_proxy.notebook.outputs import (
+    STORED_LIMIT,
+    Append,
+    Extend,
+    OutputLog,
+    Transcript,
+    overwrite_line,
+    strip_ansi,
+)
+
+
+def read_all(transcript: Transcript) -> str:
+    return transcript.read(0, len(transcript))
+
+
+def test_pieces_of_one_stream_are_one_output_and_one_change() -> None:
+    log = OutputLog()
+    for piece in ("a", "b", "c"):
+        log.stream("stdout", piece)
+    assert log.outputs == [{"output_type": "stream", "name": "stdout", "text": "abc"}]
+    assert log.take_changes() == [Append({"output_type": "stream", "name": "stdout", "text": "a"}), Extend(0, "bc")]
+    assert log.take_changes() == []
+
+
+operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("stream"), st.sampled_from(["stdout", "stderr"]), st.text(max_size=5)),
+        st.tuples(st.just("display"), st.text(max_size=5), st.sampled_from([None, "d1"])),
+        st.tuples(st.just("update"), st.text(max_size=5)),
+        st.tuples(st.just("clear"), st.booleans()),
+        st.tuples(st.just("write")),
+    ),
+    max_size=30,
+)
+
+
+@given(operations)
+def test_a_cell_that_takes_the_changes_shows_what_the_log_holds(steps: list[tuple]) -> None:
+    log = OutputLog()
+    cell: list[dict] = []
+    for step in steps:
+        match step:
+            case ("stream", name, text):
+                log.stream(name, text)
+            case ("display", text, display_id):
+                transient = {"display_id": display_id} if display_id else {}
+                log.display("display_data", {"data": {"text/plain": text}, "transient": transient})
+            case ("update", text):
+                log.update_display({"data": {"text/plain": text}, "transient": {"display_id": "d1"}})
+            case ("clear", wait):
+                log.clear(wait)
+            case ("write",):
+                apply_changes(cell, log.take_changes())
+    apply_changes(cell, log.take_changes())
+    assert cell == log.outputs
+
+
+def test_clear_output_that_waits_keeps_the_old_until_something_new_comes() -> None:
+    log = OutputLog()
+    log.stream("stdout", "old")
+    log.clear(wait=True)
+    assert log.outputs[0]["text"] == "old"
+    log.stream("stdout", "new")
+    assert [output["text"] for output in log.outputs] == ["new"]
+
+
+def test_a_cell_keeps_ten_million_characters_and_the_transcript_all() -> None:
+    log = OutputLog()
+    line = "x" * 999_999 + "\n"
+    for _ in range(12):
+        log.stream("stdout", line)
+    assert sum(len(output["text"]) for output in log.outputs) == STORED_LIMIT
+    assert log.left_out_chars == 2_000_000
+    assert len(log.transcript) == 12_000_000
+
+
+def test_a_progress_bar_is_told_by_its_last_state() -> None:
+    transcript = Transcript()
+    for percent in range(0, 101, 10):
+        transcript.write(f"\r{percent}%")
+    transcript.write("\ndone\n")
+    assert read_all(transcript) == "100%\ndone\n"
+
+
+def test_overwriting_keeps_the_longer_rest_as_a_terminal_does() -> None:
+    assert overwrite_line("abcdef\rXY") == "XYcdef"
+
+
+def test_escape_sequences_are_not_told() -> None:
+    assert strip_ansi("\x1b[1;31mred\x1b[0m \x1b]8;;http://x\x07link\x1b]8;;\x07") == "red link"
+
+
+@given(st.lists(st.text(alphabet="ab\nö漢😀", max_size=200), max_size=20), st.integers(0, 300), st.integers(0, 300))
+def test_any_piece_of_a_transcript_can_be_read(pieces: list[str], offset: int, limit: int) -> None:
+    transcript = Transcript()
+    for piece in pieces:
+        transcript.write(piece)
+    assert transcript.read(offset, limit) == "".join(pieces)[offset : offset + limit]
+    assert "\n".join(transcript.lines()) == "".join(pieces).removesuffix("\n")
+
+
+def test_a_large_transcript_is_read_in_its_middle() -> None:
+    transcript = Transcript()
+    whole = "".join(f"{number:07d}é\n" for number in range(300_000))
+    for start in range(0, len(whole), 777_777):
+        transcript.write(whole[start : start + 777_777])
+    assert len(transcript) == len(whole)
+    for offset in (0, 1, 65_535, 65_536, 1_234_567, len(whole) - 5):
+        assert transcript.read(offset, 20) == whole[offset : offset + 20]

@@ -1,0 +1,63 @@
+"""How outputs are told to a model."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+from PIL import Image as Picture
+
+from jupyter_mcp_proxy.notebook.outputs import Transcript
+from jupyter_mcp_proxy.notebook.render import LONGEST_SIDE, cut, images, output_text, within_budget
+
+
+def picture(width: int, height: int, kind: str = "PNG") -> str:
+    buffer = io.BytesIO()
+    Picture.new("RGB", (width, height), "red").save(buffer, kind)
+    return base64.encodebytes(buffer.getvalue()).decode()
+
+
+def test_text_is_preferred_to_markup() -> None:
+    data = {"text/html": "<table><tr><td>1</td></tr></table>", "text/plain": "   a\n0  1"}
+    assert output_text({"output_type": "display_data", "data": data}) == "   a\n0  1"
+
+
+def test_markup_alone_is_told_by_its_words() -> None:
+    data = {"text/html": "<style>p {}</style><p>A &amp; B</p><script>x()</script>"}
+    assert output_text({"output_type": "display_data", "data": data}) == "A & B"
+
+
+def test_an_image_is_named_in_the_text() -> None:
+    data = {"image/png": picture(1, 1), "text/plain": "<Figure>"}
+    assert output_text({"output_type": "display_data", "data": data}) == "[image/png <Figure>]"
+
+
+def test_an_error_is_its_traceback_without_colours() -> None:
+    error = {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["\x1b[31mE\x1b[0m: v"]}
+    assert output_text(error) == "E: v"
+
+
+def test_a_large_image_is_scaled_down_and_a_small_one_left_alone() -> None:
+    large, small = picture(4000, 1000), picture(10, 10)
+    found = images([{"output_type": "display_data", "data": {"image/png": data}} for data in (large, small)])
+    with Picture.open(io.BytesIO(base64.b64decode(found[0][1].data))) as shown:
+        assert shown.size == (LONGEST_SIDE, LONGEST_SIDE // 4)
+    assert found[1][1].data == "".join(small.split())
+
+
+def test_what_is_no_image_is_passed_on_as_it_is() -> None:
+    found = images([{"output_type": "display_data", "data": {"image/png": "bm8gaW1hZ2U="}}])
+    assert found[0][1].data == "bm8gaW1hZ2U="
+
+
+def test_a_long_output_is_told_by_head_and_tail_with_the_way_to_the_rest() -> None:
+    transcript = Transcript()
+    transcript.write("a" * 5000 + "b" * 5000 + "\n")
+    told = within_budget(transcript, 0, 1000, 'read_output(execution="x1")')
+    assert told.startswith("a" * 600)
+    assert told.endswith("b" * 399 + "\n")
+    assert '9,001 characters left out; read_output(execution="x1") with offset=600' in told
+
+
+def test_a_text_within_the_budget_is_told_whole() -> None:
+    assert cut("abc", 3, "x") == "abc"
