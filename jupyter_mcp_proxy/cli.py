@@ -307,7 +307,8 @@ def judge(server: Server, status: int, body: bytes) -> str:
     return (
         f"a Jupyter server without the MCP endpoint (it answers {status}).\n"
         "In that server's environment run `pip install jupyter-mcp-proxy`, then restart the server.\n"
-        f"Where it is installed already, run `{ENABLE}` there, then restart."
+        f"Where it is installed already, run `{ENABLE}` there, then restart;\n"
+        "if that does not help, the server's log says why the extension was not loaded."
     )
 
 

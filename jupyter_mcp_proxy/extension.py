@@ -34,8 +34,8 @@ def _load_jupyter_server_extension(server: Any) -> None:
 
 async def _start_jupyter_server_extension(server: Any) -> None:
     """Called by Jupyter Server once it listens: start the sidecar, so that the first call finds it ready."""
-    sidecar: Sidecar = server.web_app.settings[SIDECAR_SETTING]
-    if not sidecar.launch.config.warm_start:
+    sidecar: Sidecar | None = server.web_app.settings.get(SIDECAR_SETTING)
+    if sidecar is None or not sidecar.launch.config.warm_start:  # None: it could not be loaded, and said why
         return
     sidecar.warm_up = asyncio.create_task(_warm_up(sidecar, server.log))
 

@@ -110,10 +110,9 @@ def server_url(server: Any) -> str:
 def server_token(server: Any) -> str:
     """The credential with which the sidecar calls its own server; empty where none is needed.
 
-    On a JupyterHub the server's own Hub token, else the token that Jupyter was given or made.
+    Where a JupyterHub does the login, its identity provider's token is the server's own Hub token. The environment
+    does not say so: Binder's servers have a Hub's environment and a plain token of their own.
     """
-    if os.environ.get("JUPYTERHUB_API_TOKEN") and os.environ.get("JUPYTERHUB_SERVICE_PREFIX"):
-        return os.environ["JUPYTERHUB_API_TOKEN"]
     return str(server.identity_provider.token or "")
 
 

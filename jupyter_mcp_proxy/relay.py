@@ -80,12 +80,12 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
             if error.status_code not in (401, 403):
                 raise
             self.current_user = None
-        if self._is_endpoint and self.identity_provider.auth_enabled and not self.token_authenticated:
-            credential = auth.has_credential(self.request.headers, self.request.query_arguments)
-            cookie = auth.UNAUTHENTICATED if self.current_user is None else auth.COOKIE_ONLY
-            self._refuse(403, auth.REJECTED if credential else cookie)
+        credential = auth.has_credential(self.request.headers, self.request.query_arguments)
         if self.current_user is None:
-            self._refuse(403, auth.UNAUTHENTICATED)
+            # On a JupyterHub the token of another user counts as authenticated: there is just no user here for it.
+            self._refuse(403, auth.REJECTED if credential else auth.UNAUTHENTICATED)
+        if self._is_endpoint and self.identity_provider.auth_enabled and not self.token_authenticated:
+            self._refuse(403, auth.REJECTED if credential else auth.COOKIE_ONLY)
         if self._is_endpoint and self.request.method == "POST":
             media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if media_type != "application/json":

@@ -166,7 +166,9 @@ async def test_long_output_is_cut_and_the_rest_can_be_read(server: JupyterProces
         assert "line 0\n" in told
         assert "line 4999" in told
         assert "characters left out" in told
-        assert (await agent.ok("read_output", notebook=name, cell=inserted_id(told), grep="^line 2500$")) == "2501: line 2500"
+        assert (
+            await agent.ok("read_output", notebook=name, cell=inserted_id(told), grep="^line 2500$")
+        ) == "2501: line 2500"
 
 
 async def test_an_execution_is_interrupted_and_its_variables_stay(server: JupyterProcess, name: str) -> None:

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Message], None]
 
 OPEN_TIMEOUT = 10.0
+ASK_AGAIN = 0.5
+"""Seconds between two questions to a kernel whose broadcasts do not reach us yet."""
 
 
 class KernelChannel(ABC):
@@ -89,6 +91,31 @@ class KernelChannel(ABC):
             raise KernelFailed(f"The kernel did not answer {kind} within {timeout:g} s", "it may be busy") from None
         finally:
             self.forget(str(request.header["msg_id"]))
+
+    async def answers(self, timeout: float) -> None:
+        """Return once the kernel answers and its broadcasts reach us; both are connected separately.
+
+        Raises KernelFailed where that takes longer than `timeout` seconds.
+        """
+        replied, broadcast = asyncio.Event(), asyncio.Event()
+
+        def take(message: Message) -> None:
+            (broadcast if message.channel == "iopub" else replied).set()
+
+        asked: list[Message] = []
+        both = asyncio.gather(replied.wait(), broadcast.wait())
+        deadline = asyncio.get_running_loop().time() + timeout
+        try:
+            while not both.done():
+                if asyncio.get_running_loop().time() > deadline:
+                    raise KernelFailed(f"The kernel did not answer within {timeout:g} s", "it may be starting")
+                asked.append(self.new_request("control", "kernel_info_request", {}))
+                await self.send(asked[-1], take)
+                await asyncio.wait({both}, timeout=ASK_AGAIN)
+        finally:
+            both.cancel()
+            for request in asked:
+                self.forget(str(request.header["msg_id"]))
 
     def resume(self, request_id: str, handler: Handler) -> None:
         """Take over the answers to a request that an earlier process sent with the same session."""

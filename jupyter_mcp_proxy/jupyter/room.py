@@ -54,6 +54,8 @@ class Room:
         self._barriers: list[asyncio.Future[None]] = []
         self._saves: dict[int, asyncio.Future[str]] = {}
         self._applying = False
+        self.updates_received = 0
+        """How many changes of others have come."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Room:
@@ -208,6 +210,8 @@ class Room:
             self._applying = False
         if reply is not None:
             self._outgoing.put_nowait(reply)
+        if message[0] == YSyncMessageType.SYNC_UPDATE:
+            self.updates_received += 1
         if message[0] == YSyncMessageType.SYNC_STEP2:
             self._synced.set()
             if self._barriers:

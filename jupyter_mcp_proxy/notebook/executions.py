@@ -64,6 +64,7 @@ class Execution:
         self.version = 0
         """Grows with every change of state or output."""
         self._changed = asyncio.Event()
+        self.replied = asyncio.Event()
         self._reply: dict[str, Any] | None = None
         self._idle = False
 
@@ -98,6 +99,7 @@ class Execution:
                 self.log.clear(bool(content.get("wait")))
             case "execute_reply":
                 self._reply = content
+                self.replied.set()
                 if content.get("execution_count") is not None:
                     self.count = content["execution_count"]
         if self._reply is not None and self._idle:
@@ -122,6 +124,12 @@ class Execution:
             self.finish(State.INTERRUPTED)
         else:
             self.finish(State.ERROR)
+
+    def end_without_idle(self) -> None:
+        """The kernel has replied, but its last broadcasts did not come: end, and say that output may be missing."""
+        if self._reply is not None and not self.finished.is_set():
+            self.note("The kernel's last messages did not arrive; some output may be missing.")
+            self._end(self._reply)
 
     def finish(self, state: State, note: str | None = None) -> None:
         """Reach a final state. `note` is told to the caller and, where output is missing, in the cell."""

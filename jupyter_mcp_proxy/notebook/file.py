@@ -118,12 +118,14 @@ class FileDocument(Document):
     async def edit(self, change: Callable[[Editor], T], *, outputs_only: bool = False) -> T:
         async with self._lock:
             for _ in range(TRIES):
+                known = self._content
                 content = await self._load()
                 if not outputs_only:
                     await self._before_first_edit(lambda content=content: content)  # type: ignore[misc]
                 changed = copy.deepcopy(content)
                 result = change(FileEditor(changed))
-                if await self._current_version() == self._version:
+                # What was found unchanged a moment ago need not be asked for again; what was read meanwhile must.
+                if content is known or await self._current_version() == self._version:
                     await self._save(changed)
                     return result
             raise Conflict(self.path)
@@ -160,8 +162,11 @@ class FileDocument(Document):
         except ServerError as error:
             self._content = None
             raise NotSaved(self.path, error.message, kept=False) from error
-        self._content = content
-        self._version = _version(await self._get(content=False)) if not model.get("hash") else _version(model)
+        written = await self._get(content=False)
+        if (written.get("last_modified"), written.get("size")) == (model.get("last_modified"), model.get("size")):
+            self._content, self._version = content, _version(written)
+        else:  # somebody has saved since: what is there now must be read first
+            self._content = None
 
 
 def _version(model: dict[str, Any]) -> tuple[Any, ...]:

@@ -144,7 +144,7 @@ class Kernels:
                 try:
                     channel = await self._open(kernel_id, prepare)
                     if kernel_id in self._dead:
-                        await channel.request("control", "kernel_info_request", {}, timeout=5)
+                        await channel.answers(timeout=5)
                         self._dead.discard(kernel_id)
                     return channel
                 except KernelFailed as error:

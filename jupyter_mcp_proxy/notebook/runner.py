@@ -27,7 +27,11 @@ KEPT = 200
 """Finished executions that can still be read."""
 WRITE_EVERY = {"live": 0.1, "file": 1.0}
 """Seconds between two writes of a running cell's outputs."""
+FIRST_WRITE = 0.03
+"""Seconds that the first write waits: a quick cell is then written once, with its result."""
 WRITE_RETRIES = 20
+IDLE_GRACE = 5.0
+"""Seconds of silence after a kernel's reply, after which its missing `idle` is not waited for any more."""
 HEARTBEAT = 60.0
 """Seconds between two signs of life to the server's idle culler while something runs."""
 
@@ -168,7 +172,7 @@ class Runner:
         failures = 0
         seen = -1
         while True:
-            seen = await self._worth_writing(execution, seen, pause if seen >= 0 else 0)
+            seen = await self._worth_writing(execution, seen, pause if seen >= 0 else FIRST_WRITE)
             ended = execution.finished.is_set()
             try:
                 await writer.write()
@@ -210,12 +214,22 @@ class Runner:
             if channel is None:
                 await self._come_back(execution)
                 continue
-            waits = {asyncio.ensure_future(event.wait()) for event in (execution.finished, channel.closed)}
+            events = [execution.finished, channel.closed]
+            if not execution.replied.is_set():
+                events.append(execution.replied)
+            seen = execution.version
+            waits = {asyncio.ensure_future(event.wait()) for event in events}
             try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(
+                    waits,
+                    timeout=IDLE_GRACE if execution.replied.is_set() else None,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
             finally:
                 for wait in waits:
                     wait.cancel()
+            if not done and execution.version == seen:
+                execution.end_without_idle()
 
     async def _come_back(self, execution: Execution) -> None:
         """Open the kernel's channel again for something that runs; the server has buffered for our session."""
@@ -225,7 +239,7 @@ class Runner:
                 lambda new: new.resume(execution.request_id, self._handler(execution, new)),
             )
             # What was buffered has been sent once the kernel answers a question asked after it.
-            await channel.request("control", "kernel_info_request", {}, timeout=60)
+            await channel.answers(timeout=60)
             if execution.finished.is_set():
                 return
             model = await self._server.kernel(execution.kernel_id)

@@ -22,6 +22,7 @@ from .snapshots import Snapshots
 
 T = TypeVar("T")
 
+SAVE_TRIES = 3
 UNSAVED_AFTER = 10.0
 """Seconds after which a change that the server did not write yet is reported."""
 
@@ -235,16 +236,19 @@ class SharedDocument(Document):
             if now - self._dirty_since < UNSAVED_AFTER:
                 return
         self._dirty_since = now
-        await room.save()
-        await room.flush()
-        if self._notebook.dirty:
-            # The save may have been skipped for one under way; ask once more before we call it failed.
+        quiet = True
+        for _ in range(SAVE_TRIES):
+            received = room.updates_received
             await room.save()
             await room.flush()
-        if self._notebook.dirty:
+            if not self._notebook.dirty:
+                self._proven_savable = True
+                self._dirty_since = None
+                return
+            quiet = quiet and room.updates_received == received
+        if quiet:
             raise NotSaved(self.path, "the server's log has the reason (disk full, or not writable?)", kept=True)
-        self._proven_savable = True
-        self._dirty_since = None
+        # Somebody is typing, which postpones every save; the next edit looks again.
 
     def present(self, name: str, cell_id: str | None = None) -> None:
         if len(name) > 64:

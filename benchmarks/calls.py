@@ -1,0 +1,109 @@
+"""A tool that does nothing and a tool that computes `1+1`, by every way there is to them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult, Implementation
+
+from .bare import bare_round_trip
+from .lean import CLIENT, NEW_ERA, LeanClient
+from .parts import JupyterProcess, SidecarByHand
+from .timing import Sample, timed
+
+ERAS = {"new": NEW_ERA, "old": "legacy"}
+CLIENTS = ("lean", "sdk")
+NO_OP = ("wait_execution", {"execution": "x0"})
+"""An execution that there is not: the call passes all of the MCP server and asks nothing of Jupyter."""
+NO_OP_SAYS = "x0"
+NOTEBOOK = "benchmark.ipynb"
+ONE_PLUS_ONE = ("execute_ipython", {"notebook": NOTEBOOK, "code": "1+1"})
+ONE_PLUS_ONE_SAYS = "2"
+
+BARE = "execute · bare websocket, TCP_QUICKACK"
+BARE_SLOW = "execute · bare websocket"
+
+
+def no_op(way: str, era: str, client: str) -> str:
+    """The name of a variant of the tool that does nothing."""
+    return f"no-op · {way} · {era} era · {client} client"
+
+
+def execution(era: str, client: str) -> str:
+    """The name of a variant of `1+1` through the proxy."""
+    return f"execute · through the proxy · {era} era · {client} client"
+
+
+@dataclass(frozen=True)
+class Way:
+    """An endpoint and what it asks of a client."""
+
+    name: str
+    url: str
+    headers: dict[str, str]
+
+
+def ways(relay: JupyterProcess, stock: JupyterProcess, direct: SidecarByHand) -> list[Way]:
+    """The three ways to a sidecar."""
+    return [
+        Way("our relay", relay.endpoint, {"Authorization": f"Bearer {relay.token}"}),
+        Way("stock jupyter-server-proxy", stock.endpoint, {"Authorization": f"Bearer {stock.token}"}),
+        Way("direct", direct.url, direct.headers),
+    ]
+
+
+@asynccontextmanager
+async def all_variants(all_ways: list[Way], server: JupyterProcess) -> AsyncIterator[dict[str, Sample]]:
+    """Every variant, connected: its name and how to take a sample of it."""
+    async with AsyncExitStack() as stack:
+        variants: dict[str, Sample] = {}
+        for era, version in ERAS.items():
+            for way in all_ways:
+                lean = LeanClient(way.url, version, way.headers)
+                stack.callback(lean.close)
+                client = await stack.enter_async_context(_sdk_client(way, version))
+                variants[no_op(way.name, era, "lean")] = _lean(lean, *NO_OP, NO_OP_SAYS)
+                variants[no_op(way.name, era, "sdk")] = _sdk(client, *NO_OP, NO_OP_SAYS)
+                if way is all_ways[0]:
+                    await client.call_tool("use_notebook", {"notebook": NOTEBOOK, "create": True})
+                    variants[execution(era, "lean")] = _lean(lean, *ONE_PLUS_ONE, ONE_PLUS_ONE_SAYS)
+                    variants[execution(era, "sdk")] = _sdk(client, *ONE_PLUS_ONE, ONE_PLUS_ONE_SAYS)
+        variants[BARE] = await stack.enter_async_context(bare_round_trip(server, "quick", quickack=True))
+        variants[BARE_SLOW] = await stack.enter_async_context(bare_round_trip(server, "plain", quickack=False))
+        yield variants
+
+
+@asynccontextmanager
+async def _sdk_client(way: Way, era: str) -> AsyncIterator[Client]:
+    async with httpx2.AsyncClient(headers=way.headers, timeout=60, trust_env=False) as http:
+        transport = streamable_http_client(way.url, http_client=http)
+        async with Client(transport, mode=era, client_info=Implementation(**CLIENT)) as client:
+            yield client
+
+
+def _lean(client: LeanClient, tool: str, arguments: dict[str, Any], says: str) -> Sample:
+    async def sample() -> float:
+        body, seconds = client.call(tool, arguments)
+        assert says.encode() in body, body
+        return seconds
+
+    return sample
+
+
+def _sdk(client: Client, tool: str, arguments: dict[str, Any], says: str) -> Sample:
+    async def call() -> None:
+        result = await client.call_tool(tool, arguments)
+        assert isinstance(result, CallToolResult)
+        block = result.content[0]
+        assert block.type == "text" and says in block.text, result
+
+    async def sample() -> float:
+        return await timed(call)
+
+    return sample

@@ -1,0 +1,254 @@
+"""Working beside a person: a second collaborator is in the same room, as JupyterLab is."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+from harness import JupyterProcess, connect
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jupyter_ydoc import YNotebook
+from pycrdt import Text
+
+from jupyter_mcp_proxy.errors import CollapsedDocument
+from jupyter_mcp_proxy.jupyter.room import Room
+from jupyter_mcp_proxy.jupyter.server import JupyterServer
+from jupyter_mcp_proxy.notebook.shared import SharedDocument, collapsed
+from jupyter_mcp_proxy.notebook.snapshots import Snapshots
+
+pytestmark = pytest.mark.anyio
+
+GREEK = "αβγδεζηθικλμνξοπρστυφχψω"
+
+
+class Person:
+    """Somebody else in the room, with a replica of their own."""
+
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self.notebook: Any = YNotebook(room.doc, room.awareness)
+
+    def source(self, cell: int = 0) -> str:
+        return str(self.notebook.ycells[cell]["source"])
+
+    def outputs(self, cell: int = 0) -> str:
+        return "".join(str(output.get("text", "")) for output in self.notebook.ycells[cell]["outputs"].to_py())
+
+    async def types(self, cell: int, text: str, at: int | None = None, pause: float = 0.0) -> None:
+        """Type into a cell, a character at a time."""
+        for character in text:
+            source: Text = self.notebook.ycells[cell]["source"]
+            end = len(str(source).encode())
+            source.insert(end if at is None else at, character)
+            if at is not None:
+                at += len(character.encode())
+            await anyio.sleep(pause)
+
+    async def sees(self, condition: Any, seconds: float = 10) -> None:
+        with anyio.fail_after(seconds):
+            while not condition():
+                await anyio.sleep(0.01)
+
+
+@asynccontextmanager
+async def person(server: JupyterProcess, name: str) -> AsyncIterator[Person]:
+    async with JupyterServer(server.url, server.token) as api, Room(api, name) as room:
+        yield Person(room)
+
+
+async def test_edits_and_outputs_appear_at_once(live: JupyterProcess, name: str) -> None:
+    """Before the cell has ended, the person sees the agent's edit and each line of output."""
+    live.write_notebook(name, "pass")
+    source = "import time\nfor i in range(4):\n    print('tick', i, flush=True)\n    time.sleep(0.5)"
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("execute_ipython", notebook=name, code="pass")
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source=source)
+        assert other.source() == source, "the edit is with everybody when the call returns"
+        seen: list[str] = []
+
+        async def watch() -> None:
+            for i in range(4):
+                await other.sees(lambda i=i: f"tick {i}" in other.outputs())
+                seen.append(other.notebook.ycells[0]["execution_state"])
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch)
+            await agent.ok("execute_cell", notebook=name, cell=0)
+        assert seen == ["running"] * 4
+        await other.sees(lambda: other.notebook.ycells[0]["execution_state"] == "idle")
+        assert other.outputs() == "tick 0\ntick 1\ntick 2\ntick 3\n"
+        assert other.notebook.ycells[0]["execution_count"] == 1
+
+
+async def test_the_agent_is_present_under_its_clients_name_and_leaves(live: JupyterProcess, name: str) -> None:
+    live.write_notebook(name, "pass")
+
+    def names(other: Person) -> list[str]:
+        return [state["user"]["display_name"] for state in other.room.awareness.states.values() if "user" in state]
+
+    async with person(live, name) as other:
+        async with connect(live, "legacy", name="Claude Code") as agent:
+            await agent.ok("use_notebook", notebook=name)
+            await other.sees(lambda: "Claude Code" in names(other))
+            await agent.ok("unuse_notebook", notebook=name)
+        await other.sees(lambda: "Claude Code" not in names(other))
+
+
+async def test_a_person_types_in_another_cell_while_the_agent_writes(live: JupyterProcess, name: str) -> None:
+    live.write_notebook(name, "a = 0", "# ")
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("use_notebook", notebook=name)
+        async with anyio.create_task_group() as group:
+            group.start_soon(other.types, 1, GREEK * 4, None, 0.002)
+            for number in range(20):
+                await agent.ok("overwrite_cell_source", notebook=name, cell=0, source=f"a = {number}")
+                await agent.ok("execute_cell", notebook=name, cell=0)
+        assert other.source(1) == "# " + GREEK * 4
+        read = await agent.ok("read_cells", notebook=name)
+        assert GREEK * 4 in read
+        assert "a = 19" in read
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("agent"), st.sampled_from(["x = 1", "y = [1, 2]", "print('é')", ""]), st.booleans()),
+        st.tuples(st.just("person"), st.text(alphabet=GREEK, min_size=1, max_size=5), st.sampled_from([0.0, 0.003])),
+        st.tuples(st.just("both"), st.sampled_from(["z = 3", "import os\n"]), st.text(alphabet=GREEK, min_size=1)),
+        st.tuples(st.just("run"), st.none(), st.none()),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+def only_greek(text: str) -> str:
+    return "".join(character for character in text if character in GREEK)
+
+
+@pytest.mark.timeout(300)
+async def test_what_a_person_types_in_the_same_cell_survives(live: JupyterProcess, name: str) -> None:
+    """However typing and the agent's rewriting interleave, every character stays, in order, and both sides agree.
+
+    The agent reads the cell, changes its own lines and writes the whole source with the hash it read.
+    """
+    live.write_notebook(name, "start\n# ")
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("execute_ipython", notebook=name, code="pass")
+
+        async def rewrite(line: str, above: bool) -> None:
+            while True:
+                read = await agent.ok("read_cell", notebook=name, cell=0, outputs=False)
+                head, _, source = read.partition("\n")
+                found = re.search(r"hash (\w+)", head)
+                assert found
+                lines = source.split("\n")
+                mine = [each for each in lines if "#" not in each]
+                theirs = [each for each in lines if "#" in each]
+                new = "\n".join([line, *theirs] if above else [*mine[:2], line, *theirs])
+                result = await agent.call("overwrite_cell_source", notebook=name, cell=0, source=new, if_hash=found[1])
+                if not result.is_error:
+                    return
+
+        async def play(sequence: list[tuple[str, Any, Any]]) -> None:
+            with other.room.doc.transaction():
+                source: Text = other.notebook.ycells[0]["source"]
+                source.clear()
+                source += "start\n# "
+            await other.room.flush()
+            typed = ""
+            for kind, first, second in sequence:
+                if kind == "agent":
+                    await rewrite(first, second)
+                elif kind == "person":
+                    typed += first
+                    await other.types(0, first, None, second)
+                elif kind == "run":
+                    await agent.call("execute_cell", notebook=name, cell=0)
+                else:
+                    typed += second
+                    await asyncio.gather(rewrite(first, True), other.types(0, second, None, 0.001))
+            await other.room.flush()
+            read = await agent.ok("read_cell", notebook=name, cell=0, outputs=False)
+            assert only_greek(other.source()) == typed
+            await other.sees(lambda: other.source() == read.partition("\n")[2])
+
+        await under_hypothesis(play)
+
+
+async def under_hypothesis(play: Any) -> None:
+    """Let Hypothesis choose sequences in a thread, and play each of them here, on the sockets' own loop."""
+    loop = asyncio.get_running_loop()
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(steps)
+    def run(sequence: list[tuple[str, Any, Any]]) -> None:
+        asyncio.run_coroutine_threadsafe(play(sequence), loop).result(60)
+
+    await asyncio.to_thread(run)
+
+
+async def test_a_lost_room_is_joined_again_with_an_empty_replica(
+    live: JupyterProcess, name: str, tmp_path: Any
+) -> None:
+    """What an old replica held is never pushed: the server's document is what counts."""
+    live.write_notebook(name, "a = 1", "b = 2")
+    async with JupyterServer(live.url, live.token) as api:
+        document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
+        async with document, person(live, name) as other:
+            first = document._room
+            assert first is not None
+            await first._connection.close()
+            await first.closed.wait()
+            await other.types(0, " # the person")
+            await other.room.flush()
+            sources = await document.read(lambda editor: [cell.source for cell in editor.cells()])
+            assert sources == ["a = 1 # the person", "b = 2"]
+            assert document._room is not first
+            await document.edit(lambda editor: editor.set_source(1, "b = 3"))
+            await other.sees(lambda: other.source(1) == "b = 3")
+            assert other.source(0) == "a = 1 # the person"
+
+
+def test_a_document_far_smaller_than_its_file_is_suspicious() -> None:
+    assert collapsed(0, 1)
+    assert collapsed(1, 4)
+    assert not collapsed(2, 4)
+    assert not collapsed(1, 2)
+    assert not collapsed(0, 0)
+    assert not collapsed(10, 3)
+
+
+async def test_nothing_is_written_into_a_collapsed_document(live: JupyterProcess, name: str, tmp_path: Any) -> None:
+    """The room has lost its cells and cannot save: the file is worth more than what is in memory."""
+    path = live.write_notebook(name, *"abcdefgh")
+    async with JupyterServer(live.url, live.token) as api:
+        async with SharedDocument(api, name, Snapshots(tmp_path, "test")) as document:
+            assert document._room is not None
+            before = path.read_text()
+            document._room.awareness.set_local_state({"autosave": False})
+            await document._room.flush()
+            with document._room.doc.transaction():
+                del document._notebook.ycells[1:]
+            await document._room.flush()
+            with pytest.raises(CollapsedDocument, match="has 1 cells, its file 8: nothing was written"):
+                await document.edit(lambda editor: editor.set_source(0, "x"))
+            assert path.read_text() == before
+
+
+async def test_the_notebook_is_kept_as_it_was_before_the_first_write(live: JupyterProcess, name: str) -> None:
+    live.write_notebook(name, "the original")
+    async with connect(live) as agent:
+        await agent.ok("read_cells", notebook=name)
+        assert not list((live.data / "mcp-proxy" / "snapshots").glob(f"{name}-*/*")), "reading writes nothing"
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="changed")
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="changed again")
+    snapshots = list((live.data / "mcp-proxy" / "snapshots").glob(f"{name}-*/*.ipynb"))
+    assert len(snapshots) == 1
+    assert "the original" in snapshots[0].read_text()
+    assert snapshots[0].stat().st_mode & 0o077 == 0

@@ -1,0 +1,47 @@
+"""What can be set or called is documented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import jupyter_mcp_proxy.tools.server  # noqa: F401 - it declares the tools
+from jupyter_mcp_proxy.cli import create_parser
+from jupyter_mcp_proxy.config import MCPProxy
+from jupyter_mcp_proxy.contract import ENV_PREFIX
+from jupyter_mcp_proxy.tools.registry import TOOLS
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def read(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", MCPProxy.class_trait_names(config=True))
+def test_every_setting_has_a_section_with_its_configuration_line_and_environment_variable(name: str) -> None:
+    _, _, rest = read("configuration.md").partition(f"\n## {name}\n")
+    section = rest.partition("\n## ")[0]
+    assert f"`c.MCPProxy.{name} = " in section
+    assert f"`{ENV_PREFIX}{name.upper()}=" in section
+    assert "- Default: " in section
+
+
+def test_no_setting_is_documented_that_is_not_there() -> None:
+    headings = [line[3:] for line in read("configuration.md").splitlines() if line.startswith("## ")]
+    assert sorted(headings) == sorted(MCPProxy.class_trait_names(config=True))
+
+
+def test_every_tool_is_documented() -> None:
+    text = read("tools.md")
+    assert [name for name in TOOLS if f"`{name}`" not in text] == []
+
+
+def test_every_command_and_option_is_documented() -> None:
+    text = read("cli.md")
+    commands = create_parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+    for name, parser in commands.items():  # type: ignore[union-attr]
+        assert f"\n## {name}\n" in text
+        for action in parser._actions:
+            assert all(option in text for option in action.option_strings if option not in ("-h", "--help"))

@@ -1,0 +1,209 @@
+"""Executions when things go wrong: a dead kernel, a dead sidecar, lost clients, too much output."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import anyio
+import pytest
+from conftest import StartJupyter
+from harness import JupyterProcess, connect, text
+
+pytestmark = pytest.mark.anyio
+
+TICKS = "import time\nfor i in range({count}):\n    print('tick', i, flush=True)\n    time.sleep(0.2)\nprint('end')"
+
+
+def stream_of(server: JupyterProcess, name: str, cell: int = 0) -> str:
+    try:
+        outputs = json.loads((server.root / name).read_text())["cells"][cell]["outputs"]
+    except ValueError:  # Jupyter is writing it
+        return ""
+    return "".join("".join(output.get("text", "")) for output in outputs if output["output_type"] == "stream")
+
+
+async def until(condition: object, seconds: float = 20) -> None:
+    with anyio.fail_after(seconds):
+        while not condition():  # type: ignore[operator]
+            await anyio.sleep(0.05)
+
+
+async def test_a_kernel_that_ends_is_told_within_two_seconds(server: JupyterProcess, name: str) -> None:
+    """Jupyter itself looks every three seconds. The notebook says it too, and the next run has a new kernel."""
+    source = "import os, time\nprint('before', flush=True)\nprint(time.time() + 0.5, flush=True)\ntime.sleep(0.5)\nos._exit(1)"
+    server.write_notebook(name, source)
+    async with connect(server) as agent:
+        await agent.ok("execute_ipython", notebook=name, code="x = 1")
+        result = await agent.call("execute_cell", notebook=name, cell=0)
+        now = time.time()
+        told = text(result)
+        assert result.is_error
+        assert " · kernel_died · " in told
+        assert "all its variables are gone" in told
+        assert "before" in told
+        died = re.search(r"^(\d+\.\d+)$", told, re.MULTILINE)
+        assert died, told
+        assert now - float(died[1]) < 2
+        told = await agent.ok("execute_ipython", notebook=name, code="'x' in dir()")
+        assert told.endswith("False")
+    await until(lambda: "kernel died" in stream_of(server, name))
+
+
+async def test_the_sidecar_is_killed_while_a_cell_runs(server: JupyterProcess, name: str) -> None:
+    """Nothing of the output is missing once it is back, whatever was printed before, during and after."""
+    server.write_notebook(name, TICKS.format(count=30))
+    async with connect(server) as agent:
+        await agent.ok("execute_ipython", notebook=name, code="pass")
+        told = await agent.ok("execute_cell", notebook=name, cell=0, wait=1.5)
+        execution = told.split(" · ")[0].split("\n")[-1]
+    os.kill(server.sidecar_pid(), signal.SIGKILL)
+    await until(lambda: "end" in stream_of(server, name), 30)
+    assert stream_of(server, name) == "".join(f"tick {i}\n" for i in range(30)) + "end\n"
+    async with connect(server) as agent:
+        told = await agent.ok("wait_execution", execution=execution)
+        assert " · ok" in told
+        assert "tick 29" in told
+    await until(lambda: not list(server.runtime.glob("mcp-proxy-*.jsonl")))
+
+
+async def test_a_client_that_is_gone_after_running_loses_nothing(server: JupyterProcess, name: str) -> None:
+    """Once a call has returned `running`, a closed laptop stops nothing."""
+    server.write_notebook(name, TICKS.format(count=10))
+    async with connect(server) as agent:
+        await agent.ok("execute_ipython", notebook=name, code="pass")
+        assert " · running · " in await agent.ok("execute_cell", notebook=name, cell=0, wait=0.5)
+    await until(lambda: "end" in stream_of(server, name))
+
+
+async def test_two_clients_work_on_two_notebooks_at_once(server: JupyterProcess, name: str) -> None:
+    """Neither waits for the other, and neither writes into the other's notebook."""
+    names = [f"one-{name}", f"two-{name}"]
+    for each in names:
+        server.write_notebook(each, f"import time\ntime.sleep(1.5)\nprint({each!r})")
+
+    async def work(each: str) -> str:
+        async with connect(server, name=each) as agent:
+            await agent.ok("use_notebook", notebook=each, kernelspec="python3")
+            await agent.ok("execute_ipython", notebook=each, code="pass")
+            began = time.monotonic()
+            told = await agent.ok("execute_cell", notebook=each, cell=0)
+            assert time.monotonic() - began < 4
+            await agent.ok("insert_cell", notebook=each, source=f"# {each}")
+            return told
+
+    for each, told in zip(names, await asyncio.gather(*map(work, names)), strict=True):
+        assert each in told
+        await until(lambda each=each: f"# {each}" in (server.root / each).read_text())
+        assert len(json.loads((server.root / each).read_text())["cells"]) == 2
+
+
+async def test_one_kernel_is_shared_with_the_session_that_is_there(server: JupyterProcess, name: str) -> None:
+    """A person's notebook has a kernel already: no second one is started beside it."""
+    import urllib.request
+
+    server.write_notebook(name, "pass")
+    body = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
+    request = urllib.request.Request(
+        f"{server.url}api/sessions",
+        json.dumps(body).encode(),
+        {"Authorization": f"token {server.token}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        kernel = json.load(answer)["kernel"]["id"]
+    async with connect(server) as agent:
+        assert kernel in await agent.ok("use_notebook", notebook=name)
+        await agent.ok("execute_ipython", notebook=name, code="1")
+        listed = await agent.ok("list_kernels")
+        assert listed.count(f"  {name}") == 1
+        assert kernel in listed
+
+
+async def test_output_that_jupyter_dropped_is_told_in_the_cell_and_in_the_result(
+    start_jupyter: StartJupyter,
+) -> None:
+    """Its websocket has a rate limit; a person must not take what is left for all there was."""
+    server = start_jupyter(rtc=False, arguments=("--ZMQChannelsWebsocketConnection.iopub_data_rate_limit=1000",))
+    server.write_notebook("a.ipynb", "for i in range(50):\n    print('y' * 1000, flush=True)")
+    async with connect(server) as agent:
+        told = await agent.ok("execute_cell", notebook="a.ipynb", cell=0)
+        if "rate limit dropped" not in told:  # read on the kernel's own ports: then nothing is missing
+            assert stream_of(server, "a.ipynb").count("y") == 50_000
+            return
+        assert "rate limit dropped" in stream_of(server, "a.ipynb")
+        assert "IOPub data rate exceeded" not in told
+
+
+async def test_a_cell_that_is_deleted_while_it_runs_keeps_its_result(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, TICKS.format(count=5), "pass")
+    async with connect(server) as agent:
+        await agent.ok("execute_ipython", notebook=name, code="pass")
+        told = await agent.ok("execute_cell", notebook=name, cell=0, wait=0.4)
+        await agent.ok("delete_cell", notebook=name, cell=0)
+        told = await agent.ok("wait_execution", execution=told.split(" · ")[0].split("\n")[-1])
+        assert "end" in told
+        assert "deleted while it ran" in told
+
+
+async def test_input_is_refused_at_once_instead_of_waiting_for_ever(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "input('name? ')")
+    async with connect(server) as agent:
+        with anyio.fail_after(20):
+            told = await agent.ok("execute_cell", notebook=name, cell=0)
+        assert " · error · " in told
+
+
+async def test_a_file_changed_between_read_and_write_keeps_both_changes(file: JupyterProcess, name: str) -> None:
+    """A person saved another cell after the agent looked: the agent's edit goes into what is there now."""
+    path = file.write_notebook(name, "a = 1", "b = 1")
+    async with connect(file) as agent:
+        seen = re.search(r"hash (\w+)", await agent.ok("read_cell", notebook=name, cell=0))
+        assert seen
+        content = json.loads(path.read_text())
+        content["cells"][1]["source"] = ["b = 'the person']"]
+        path.write_text(json.dumps(content))
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 2", if_hash=seen[1])
+        sources = ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]]
+        assert sources == ["a = 2", "b = 'the person']"]
+        content = json.loads(path.read_text())
+        content["cells"][0]["source"] = ["a = 'the person'"]
+        path.write_text(json.dumps(content))
+        told = await agent.fails("overwrite_cell_source", notebook=name, cell=0, source="a = 3", if_hash=seen[1])
+        assert "a = 'the person'" in told
+        assert "".join(json.loads(path.read_text())["cells"][0]["source"]) == "a = 'the person'"
+
+
+async def test_a_server_that_cannot_write_is_told(start_jupyter: StartJupyter) -> None:
+    """A limit on file sizes stands for a full disk: the error says so, and the shared document keeps the change."""
+    for rtc in (True, False):
+        server = start_jupyter(rtc=rtc)
+        server.write_notebook("a.ipynb", "a = 1")
+        async with connect(server) as agent:
+            await agent.ok("use_notebook", notebook="a.ipynb")
+            limited = await asyncio.create_subprocess_exec("prlimit", f"--pid={server.process.pid}", "--fsize=100")
+            assert await limited.wait() == 0
+            told = await agent.fails("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 2" * 50)
+            assert "could not save 'a.ipynb'" in told
+            if rtc:
+                assert "is in the shared document" in told
+                assert "a = 2" in await agent.ok("read_cell", notebook="a.ipynb", cell=0)
+        assert "a = 1" in (server.root / "a.ipynb").read_text()
+
+
+async def test_a_kernel_that_will_not_start_is_told_with_jupyters_reason(start_jupyter: StartJupyter) -> None:
+    server = start_jupyter(rtc=False)
+    spec = server.data / "kernels" / "broken"
+    spec.mkdir(parents=True)
+    (spec / "kernel.json").write_text(
+        json.dumps({"argv": ["/no/such/program", "{connection_file}"], "display_name": "Broken", "language": "x"})
+    )
+    server.write_notebook("a.ipynb", "1", kernelspec={"name": "broken", "display_name": "Broken"})
+    async with connect(server) as agent:
+        told = await agent.fails("execute_cell", notebook="a.ipynb", cell=0)
+        assert "did not start" in told
+        assert "/no/such/program" in told

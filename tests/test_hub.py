@@ -1,0 +1,273 @@
+"""Behind a real JupyterHub: the Hub's tokens open their owner's endpoint and no other."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from harness import ERAS, Agent, connect, free_port, needs
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import Implementation
+
+# Starting the hub falls into whichever test comes first.
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
+
+PROXY = "configurable-http-proxy"
+USERS = ("alice", "bob")
+CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+MCP_HEADERS = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
+
+
+class Hub:
+    """A JupyterHub with a server for each of two users, in a folder of its own."""
+
+    def __init__(self, home: Path, proxy: str) -> None:
+        self.home = home
+        self.origin = f"http://127.0.0.1:{free_port()}"
+        self._admin = secrets.token_hex(16)
+        config = home / "jupyterhub_config.py"
+        config.write_text(
+            f"""
+c.JupyterHub.bind_url = {self.origin!r}
+c.JupyterHub.hub_bind_url = "http://127.0.0.1:{free_port()}"
+c.ConfigurableHTTPProxy.command = [{proxy!r}]
+c.ConfigurableHTTPProxy.pid_file = {str(home / "proxy.pid")!r}
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{free_port()}"
+c.JupyterHub.authenticator_class = "dummy"
+c.Authenticator.allow_all = True
+c.Authenticator.allowed_users = {set(USERS)!r}
+c.JupyterHub.spawner_class = "simple"
+c.SimpleLocalProcessSpawner.home_dir_template = {str(home / "home-{username}")!r}
+c.Spawner.cmd = [{sys.executable!r}, "-m", "jupyterhub.singleuser"]
+c.Spawner.args = ["--allow-root"]
+c.Spawner.start_timeout = c.Spawner.http_timeout = 90
+c.JupyterHub.services = [{{"name": "pytest", "api_token": {self._admin!r}}}]
+c.JupyterHub.load_roles = [
+    {{"name": "pytest", "services": ["pytest"], "scopes": ["admin:servers", "admin:server_state", "tokens"]}}
+]
+"""
+        )
+        env = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
+        self._log = (home / "hub.log").open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterhub", "-f", str(config)],
+            env=env | {"HOME": str(home)}, cwd=home, stdout=self._log, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        self._pids = [self._process.pid]
+
+    @property
+    def log(self) -> str:
+        return (self.home / "hub.log").read_text(errors="replace")[-6000:]
+
+    def api(self, method: str, path: str, **arguments: Any) -> Any:
+        """A call of the Hub's REST API as its administrator: the JSON that it answers."""
+        with httpx2.Client(trust_env=False, timeout=30) as http:
+            headers = {"Authorization": f"token {self._admin}"}
+            response = http.request(method, f"{self.origin}/hub/api{path}", headers=headers, **arguments)
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+    def wait(self) -> Hub:
+        """Return once the hub answers and every user's server is ready."""
+        self._poll(self._answers)
+        for user in USERS:
+            self.api("POST", f"/users/{user}/server")
+        for user in USERS:
+            self._poll(lambda user=user: self._server(user).get("ready", False))
+            self._pids.append(self._server(user)["state"]["pid"])
+        return self
+
+    def _answers(self) -> bool:
+        """Whether the hub itself answers; its proxy does so earlier, with errors of its own."""
+        try:
+            return bool(self.api("GET", "/"))
+        except (httpx2.TransportError, httpx2.HTTPStatusError):
+            return False
+
+    def _server(self, user: str) -> dict[str, Any]:
+        return dict(self.api("GET", f"/users/{user}")["servers"].get("", {}))
+
+    def _poll(self, done: Any) -> None:
+        deadline = time.monotonic() + 120
+        while not done():
+            assert self._process.poll() is None and time.monotonic() < deadline, self.log
+            time.sleep(0.1)
+
+    def token(self, user: str, scope: str) -> str:
+        """A new token of `user`, as the Hub's Token page makes it."""
+        return str(self.api("POST", f"/users/{user}/tokens", json={"scopes": [scope]})["token"])
+
+    def url(self, user: str) -> str:
+        return f"{self.origin}/user/{user}/mcp-proxy/"
+
+    def stop(self) -> None:
+        """End the hub, which ends its proxy and the users' servers; what is left of them is killed."""
+        self._process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(20)
+        with suppress(FileNotFoundError):  # the hub removes it when it has ended its proxy
+            self._pids.append(int((self.home / "proxy.pid").read_text()))
+        for pid in self._pids:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        self._process.wait(5)
+        self._log.close()
+
+
+@pytest.fixture(scope="session")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The Hub's proxy: the installed one, else one from npm that goes with the test."""
+    installed = shutil.which(PROXY)
+    if installed:
+        return installed
+    needs("npm")
+    folder = tmp_path_factory.mktemp("proxy")
+    command = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", f"{PROXY}@5"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150)
+    assert done.returncode == 0, done.stderr
+    return str(folder / "node_modules" / ".bin" / PROXY)
+
+
+@pytest.fixture(scope="session")
+def hub(proxy: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    hub = Hub(tmp_path_factory.mktemp("hub"), proxy)
+    try:
+        yield hub.wait()
+    finally:
+        hub.stop()
+
+
+@asynccontextmanager
+async def connect_to(url: str, token: str, era: str) -> AsyncIterator[Agent]:
+    """A real client of the endpoint at `url`, in one of the protocol's eras."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http:
+        transport = streamable_http_client(url, http_client=http)
+        async with Client(transport, mode=era, client_info=Implementation(name="pytest", version="1")) as client:
+            yield Agent(client)
+
+
+@asynccontextmanager
+async def http_client(**headers: str) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http:
+        yield http
+
+
+@asynccontextmanager
+async def browser_of(hub: Hub, user: str) -> AsyncIterator[httpx2.AsyncClient]:
+    """A person's browser, logged in at the Hub."""
+    async with httpx2.AsyncClient(timeout=60, trust_env=False, follow_redirects=True) as http:
+        await http.get(f"{hub.origin}/hub/login")
+        form = {"username": user, "password": "any", "_xsrf": http.cookies["_xsrf"]}
+        response = await http.post(f"{hub.origin}/hub/login?next=/hub/home", data=form)
+        assert response.status_code == 200, response.text
+        yield http
+
+
+def refusal(response: httpx2.Response) -> str:
+    """The message of a refusal that an MCP client shows to its user."""
+    assert response.status_code == 403, response.text
+    assert response.headers["Content-Type"] == "application/json"
+    body = response.json()
+    assert (body["jsonrpc"], body["id"], body["error"]["code"]) == ("2.0", None, -32001)
+    return str(body["error"]["message"])
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("scope", ["access:servers!server={}/", "access:servers!user={}"])
+@pytest.mark.parametrize("user", USERS)
+async def test_a_hub_token_works_at_its_owners_endpoint(hub: Hub, user: str, scope: str, era: str) -> None:
+    """A Hub token that may access a user's server creates a notebook there and runs code in it."""
+    notebook = f"{secrets.token_hex(4)}.ipynb"
+    async with connect_to(hub.url(user) + "mcp", hub.token(user, scope.format(user)), era) as agent:
+        await agent.ok("use_notebook", notebook=notebook, create=True)
+        assert "2" in await agent.ok("execute_ipython", notebook=notebook, code="1+1")
+    assert (hub.home / f"home-{user}" / notebook).exists()
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize(("owner", "other"), [USERS, USERS[::-1]])
+async def test_nobodys_token_works_at_anothers_endpoint(hub: Hub, owner: str, other: str, method: str) -> None:
+    """A user's token is refused at another user's endpoint, in a way that MCP clients can show."""
+    token = hub.token(other, f"access:servers!user={other}")
+    async with http_client(Authorization=f"Bearer {token}", **MCP_HEADERS) as http:
+        response = await http.request(method, hub.url(owner) + "mcp", json=CALL)
+    assert "belongs to another" in refusal(response)
+
+
+async def test_a_token_without_the_scope_is_refused(hub: Hub) -> None:
+    """A token of alice's that may only read her name opens nothing on her server."""
+    token = hub.token("alice", "read:users:name!user=alice")
+    async with http_client(Authorization=f"Bearer {token}", **MCP_HEADERS) as http:
+        refusal(await http.post(hub.url("alice") + "mcp", json=CALL))
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_without_a_token_the_endpoint_refuses(hub: Hub, method: str) -> None:
+    """A request without a token is told what to send, instead of being led to the Hub's login."""
+    async with http_client(**MCP_HEADERS) as http:
+        response = await http.request(method, hub.url("alice") + "mcp", json=CALL)
+    assert "Authorization: Bearer" in refusal(response)
+
+
+async def test_a_login_cookie_is_not_enough_for_the_endpoint(hub: Hub) -> None:
+    """A browser logged in at the Hub gets nothing from the endpoint, on whoever's behalf it calls."""
+    async with browser_of(hub, "alice") as browser:
+        for user in USERS:
+            refusal(await browser.post(hub.url(user) + "mcp", json=CALL, headers=MCP_HEADERS))
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_health_behind_the_hub(hub: Hub, user: str) -> None:
+    """The sidecar is up behind the Hub, streams, and reaches the server that it belongs to."""
+    token = hub.token(user, f"access:servers!server={user}/")
+    async with http_client(Authorization=f"Bearer {token}") as http:
+        response = await http.get(hub.url(user) + "healthz")
+    health = response.json()
+    assert (response.status_code, health["status"], health["rtc"], health["relay"]) == (200, "ok", True, "streaming")
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_the_connect_page_behind_the_hub(hub: Hub, user: str) -> None:
+    """The page shows a logged-in person the public URL of their endpoint, and no token."""
+    async with browser_of(hub, user) as browser:
+        response = await browser.get(hub.url(user))
+        cookies = [cookie.value for cookie in browser.cookies.jar if cookie.value]
+    assert response.status_code == 200
+    assert f"{hub.origin}/user/{user}/mcp-proxy/mcp" in response.text
+    assert not re.search(r"[0-9a-f]{32}", response.text)  # the form of a Hub's tokens
+    assert cookies and not any(cookie in response.text for cookie in cookies)
+
+
+async def test_the_connect_page_of_another_user_is_closed(hub: Hub) -> None:
+    """Bob, logged in at the same Hub, does not see alice's page."""
+    async with browser_of(hub, "bob") as browser:
+        response = await browser.get(hub.url("alice"))
+    assert response.status_code == 403
+
+
+async def test_a_server_with_a_token_of_its_own_in_a_hubs_environment(start_jupyter: Any, name: str) -> None:
+    """On Binder a server has the environment that a Hub gives it, but is entered with a token of its own."""
+    environment = {
+        "JUPYTERHUB_API_TOKEN": "f" * 32,
+        "JUPYTERHUB_API_URL": f"http://127.0.0.1:{free_port()}/hub/api",
+        "JUPYTERHUB_SERVICE_PREFIX": "/user/visitor/",
+    }
+    server = start_jupyter(base_url="/user/visitor/", environment=environment)
+    async with connect(server) as agent:
+        await agent.ok("use_notebook", notebook=name, create=True)
+        assert "2" in await agent.ok("execute_ipython", notebook=name, code="1+1")
