@@ -199,6 +199,8 @@ async def connect(
             yield Agent(client)
 
 
-def needs(program: str) -> None:
-    """Fail, not skip, where a test's tool is missing: `.ci/run` installs it."""
-    assert shutil.which(program), f"{program} is not installed; .ci/run installs it"
+def needs(program: str) -> str:
+    """The path of a program that a test uses; the test fails, not skips, where it is missing."""
+    path = shutil.which(program)
+    assert path, f"{program} is not installed"
+    return path

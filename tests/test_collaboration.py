@@ -227,18 +227,18 @@ def test_a_document_far_smaller_than_its_file_is_suspicious() -> None:
 async def test_nothing_is_written_into_a_collapsed_document(live: JupyterProcess, name: str, tmp_path: Any) -> None:
     """The room has lost its cells and cannot save: the file is worth more than what is in memory."""
     path = live.write_notebook(name, *"abcdefgh")
-    async with JupyterServer(live.url, live.token) as api:
-        async with SharedDocument(api, name, Snapshots(tmp_path, "test")) as document:
-            assert document._room is not None
-            before = path.read_text()
-            document._room.awareness.set_local_state({"autosave": False})
-            await document._room.flush()
-            with document._room.doc.transaction():
-                del document._notebook.ycells[1:]
-            await document._room.flush()
-            with pytest.raises(CollapsedDocument, match="has 1 cells, its file 8: nothing was written"):
-                await document.edit(lambda editor: editor.set_source(0, "x"))
-            assert path.read_text() == before
+    api = JupyterServer(live.url, live.token)
+    async with api, SharedDocument(api, name, Snapshots(tmp_path, "test")) as document:
+        assert document._room is not None
+        before = path.read_text()
+        document._room.awareness.set_local_state({"autosave": False})
+        await document._room.flush()
+        with document._room.doc.transaction():
+            del document._notebook.ycells[1:]
+        await document._room.flush()
+        with pytest.raises(CollapsedDocument, match="has 1 cells, its file 8: nothing was written"):
+            await document.edit(lambda editor: editor.set_source(0, "x"))
+        assert path.read_text() == before
 
 
 async def test_the_notebook_is_kept_as_it_was_before_the_first_write(live: JupyterProcess, name: str) -> None:

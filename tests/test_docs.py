@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import jupyter_mcp_proxy.tools.server  # noqa: F401 - it declares the tools
 from jupyter_mcp_proxy.cli import create_parser
 from jupyter_mcp_proxy.config import MCPProxy
 from jupyter_mcp_proxy.contract import ENV_PREFIX
-from jupyter_mcp_proxy.tools.registry import TOOLS
+from jupyter_mcp_proxy.tools.reference import catalogue_tokens, markdown
+from jupyter_mcp_proxy.tools.server import CATALOGUE, INSTRUCTIONS
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -33,9 +33,20 @@ def test_no_setting_is_documented_that_is_not_there() -> None:
     assert sorted(headings) == sorted(MCPProxy.class_trait_names(config=True))
 
 
-def test_every_tool_is_documented() -> None:
-    text = read("tools.md")
-    assert [name for name in TOOLS if f"`{name}`" not in text] == []
+def test_the_reference_of_the_tools_is_what_the_code_says() -> None:
+    """`python -m jupyter_mcp_proxy.tools.reference > docs/tools.md` writes it anew."""
+    assert read("tools.md") == markdown()
+
+
+def test_the_catalogue_is_cheap() -> None:
+    """Its cost is paid in every conversation."""
+    assert catalogue_tokens() <= 4500
+    assert len(INSTRUCTIONS) <= 2000
+
+
+def test_a_tool_that_can_return_an_image_has_no_output_schema() -> None:
+    """Clients would show their model JSON in place of the picture."""
+    assert [name for name, tool in CATALOGUE.items() if tool.output_schema is not None] == []
 
 
 def test_every_command_and_option_is_documented() -> None:

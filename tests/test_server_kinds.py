@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import json
 import ssl
-import subprocess
 import urllib.parse
 import urllib.request
+from datetime import datetime, timedelta, timezone
 from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
 from conftest import StartJupyter
-from harness import JupyterProcess, connect, needs
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from harness import JupyterProcess, connect
 from jupyter_server.auth import passwd
 
 pytestmark = pytest.mark.anyio
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A key and a certificate that nobody else has signed, for a name that is not this machine's."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "not-this-host")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "key.pem", folder / "certificate.pem"
+    pem = serialization.Encoding.PEM
+    paths[0].write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    paths[1].write_bytes(certificate.public_bytes(pem))
+    return paths
 
 
 async def runs_code(server: JupyterProcess, **how: object) -> None:
@@ -34,14 +56,7 @@ async def test_below_a_base_url(start_jupyter: StartJupyter, rtc: bool) -> None:
 
 @pytest.mark.parametrize("rtc", [True, False])
 async def test_over_https_with_a_certificate_of_its_own(start_jupyter: StartJupyter, rtc: bool, tmp_path: Path) -> None:
-    needs("openssl")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=not-this-host"]
-        + ["-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )
+    key, certificate = self_signed(tmp_path)
     trusting = ssl.create_default_context(cafile=str(certificate))
     trusting.check_hostname = False
     server = start_jupyter(

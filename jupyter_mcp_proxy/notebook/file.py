@@ -10,10 +10,10 @@ import asyncio
 import copy
 import hashlib
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 from uuid import uuid4
 
-from ..errors import Conflict, InvalidNotebook, NotSaved, ServerError, Unknown
+from ..errors import Conflict, InvalidNotebook, NotSaved, ProxyError, ServerError, Unknown
 from ..jupyter.server import JupyterServer
 from .cells import Cell, CellType
 from .document import Document, Editor, apply_changes
@@ -118,16 +118,22 @@ class FileDocument(Document):
     async def edit(self, change: Callable[[Editor], T], *, outputs_only: bool = False) -> T:
         async with self._lock:
             for _ in range(TRIES):
-                known = self._content
-                content = await self._load()
-                if not outputs_only:
+                # Made to what we last saw, and kept only if that is still there right before the write.
+                content = self._content or await self._load()
+                changed, result, failure = copy.deepcopy(content), None, None
+                try:
+                    result = change(FileEditor(changed))
+                except ProxyError as error:
+                    failure = error
+                if not outputs_only and failure is None:
                     await self._before_first_edit(lambda content=content: content)  # type: ignore[misc]
-                changed = copy.deepcopy(content)
-                result = change(FileEditor(changed))
-                # What was found unchanged a moment ago need not be asked for again; what was read meanwhile must.
-                if content is known or await self._current_version() == self._version:
-                    await self._save(changed)
-                    return result
+                if await self._current_version() != self._version:
+                    self._content = None
+                    continue
+                if failure is not None:
+                    raise failure
+                await self._save(changed)
+                return cast(T, result)
             raise Conflict(self.path)
 
     async def _load(self) -> dict[str, Any]:
