@@ -28,7 +28,7 @@ COOKIE_ONLY = (
 )
 FOREIGN_ORIGIN = (
     "This request comes from a web page of another origin ({origin}), which may not use this endpoint. "
-    "Add the origin to Jupyter's `ServerApp.allow_origin` if it should."
+    "Use a client that is not a web page, or one that is served by this server."
 )
 NOT_AUTHORIZED = "Jupyter's authorizer does not let {user} read contents on this server, which every tool needs."
 

@@ -4,14 +4,18 @@ ProxyError
 ├── Unknown            a notebook, cell, kernel, kernelspec, file or execution that is not there
 ├── Ambiguous          a cell prefix that fits several cells
 ├── StaleCell          a write based on a source that is no longer current
+├── StaleFile          a write based on a file's content that is no longer current
 ├── InvalidNotebook    a file that is not a readable notebook
 ├── OutsideRoot        a path that leaves the server's root
 ├── Conflict           the file changed while it was being written
 ├── CollapsedDocument  the shared document is empty or far smaller than its file
 ├── NotSaved           the server could not write the file
+├── MaybeSaved         the server did not answer a write: it may have been made
+├── CannotUndo         taking a change back would take somebody else's work along
 ├── NotAllowed         beyond the caller's tier
 ├── NotNamed           a notebook left out where it has to be named
 ├── BadValue           a parameter with a value that makes no sense
+├── NotRun             a cell that was inserted, but could not be run
 ├── KernelFailed       a kernel that would not start or answer
 ├── KernelBusy         something that cannot be done while the kernel runs
 └── ServerError        an answer of the Jupyter server that we did not expect
@@ -58,6 +62,23 @@ class StaleCell(ProxyError):
             f"Cell {cell} changed since you read it; nothing was written. Its source is now (hash {digest}):"
             f"\n{source}\nRedo your change on this source and pass this hash as if_hash."
         )
+
+
+class StaleFile(ProxyError):
+    """A write whose `if_hash` is not the hash of the file's current content; `digest` is empty where it is gone."""
+
+    def __init__(self, path: str, digest: str) -> None:
+        self.path, self.digest = path, digest
+        if digest:
+            super().__init__(
+                f"{path!r} changed since you read it; nothing was written. read_file(path={path!r}) shows its current "
+                "content and hash: redo your change on that."
+            )
+        else:
+            super().__init__(
+                f"{path!r} is no longer there; nothing was written. Leave if_hash out to write it anew, or find it "
+                "with list_files."
+            )
 
 
 class InvalidNotebook(ProxyError):
@@ -117,6 +138,28 @@ class NotSaved(ProxyError):
         super().__init__(f"The server could not save {path!r}: {reason}. {state}. Free the disk or make it writable.")
 
 
+class MaybeSaved(ProxyError):
+    """A change whose arrival was not confirmed."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"The server did not confirm the change of {path!r}: it may have been made. "
+            "Look with list_cells before you repeat it."
+        )
+
+
+class CannotUndo(ProxyError):
+    """A change that is tied up with what somebody else did since."""
+
+    def __init__(self, cell: str, reason: str) -> None:
+        self.cell, self.reason = cell, reason
+        super().__init__(
+            f"Taking this back would remove what somebody else did in cell {cell}: {reason}. Nothing was taken back. "
+            "Read the cell and edit it instead."
+        )
+
+
 class NotAllowed(ProxyError):
     """A call beyond the caller's tier."""
 
@@ -143,6 +186,16 @@ class BadValue(ProxyError):
     def __init__(self, parameter: str, value: object, expected: str) -> None:
         self.parameter, self.value = parameter, value
         super().__init__(f"`{parameter}` is {value!r}; expected {expected}.")
+
+
+class NotRun(ProxyError):
+    """A cell that is in the notebook and was not run."""
+
+    def __init__(self, cell: str, reason: str) -> None:
+        self.cell, self.reason = cell, reason
+        super().__init__(
+            f"Inserted cell {cell}, but it was not run: {reason} Run it with execute_cell; do not insert it again."
+        )
 
 
 class KernelFailed(ProxyError):

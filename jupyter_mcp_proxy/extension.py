@@ -28,6 +28,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
     give_token(server)
     sidecar = Sidecar(Launch("streaming"), server.log)
     server.web_app.settings[SIDECAR_SETTING] = sidecar
+    _stop_before_others(server, sidecar)
     root = url_path_join(server.base_url, NAME)
     server.web_app.add_handlers(".*", [(root, AddSlashHandler), (root + r"/(.*)", RelayHandler, {"sidecar": sidecar})])
 
@@ -45,6 +46,21 @@ async def _warm_up(sidecar: Sidecar, log: Logger) -> None:
         await sidecar.ensure()
     except NotReadyError as error:
         log.warning("mcp-proxy: %s The first request tries again.", error)
+
+
+def _stop_before_others(server: Any, sidecar: Sidecar) -> None:
+    """End the sidecar before the other extensions are told to stop.
+
+    Jupyter stops its extensions all at once, and jupyter-collaboration never ends where a client is still in
+    one of its rooms at that moment (jupyter-collaboration#161): Ctrl-C would leave the server hanging.
+    """
+    cleanup_extensions = server.cleanup_extensions
+
+    async def cleanup() -> None:
+        await sidecar.stop()
+        await cleanup_extensions()
+
+    server.cleanup_extensions = cleanup
 
 
 def give_token(server: Any) -> None:

@@ -28,6 +28,9 @@ FORWARDED_HEADERS = ("Accept", "Accept-Language", "Content-Type", "Last-Event-Id
 
 DROPPED_RESPONSE_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "date", "server"})
 
+PATHS = frozenset({"", "mcp", "healthz"})
+"""What the sidecar has to offer; nothing else is forwarded."""
+
 SMALL_REPLY = 256 * 1024
 """Bytes up to which a reply of known length is sent in one piece."""
 
@@ -49,16 +52,29 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
 
     # -- who is calling -------------------------------------------------------------------------------
 
+    # One reading of the path decides what is asked of the caller and what is forwarded. Were they two,
+    # `%6dcp` or `//mcp` could reach the endpoint under the page's rules.
+
+    @property
+    def _page(self) -> str | None:
+        """Which of the sidecar's paths is meant; None for none of them."""
+        path = self.path_args[0] if self.path_args else ""
+        return path if path in PATHS else None
+
     @property
     def _is_endpoint(self) -> bool:
-        return str(self.request.path).rstrip("/").endswith(f"/{NAME}/mcp")
+        return self._page == "mcp"
 
     @property
     def _wants_json(self) -> bool:
-        return self._is_endpoint or self.request.path.endswith("/healthz")
+        return self._page in ("mcp", "healthz", None)
 
     async def prepare(self) -> None:
         """Authenticate by Jupyter; the endpoint takes a token and nothing else."""
+        if self._page is None:
+            self._refuse(
+                404, f"There is nothing here. The endpoint is {self.base_url}{NAME}/mcp, without a slash at the end."
+            )
         if self.request.headers.get("Upgrade", "").lower() == "websocket":
             self._refuse(405, "There is no websocket here.")
         if self._wants_json:
@@ -72,7 +88,7 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
 
     async def _prepare_json(self) -> None:
         origin = self.request.headers.get("Origin")
-        if not auth.origin_matches(origin, self.request.headers.get("Host")) and not self._origin_allowed():
+        if not auth.origin_matches(origin, self.request.headers.get("Host")):
             self._refuse(403, auth.FOREIGN_ORIGIN.format(origin=origin))
         try:
             await JupyterHandler.prepare(self, _redirect_to_login=False)
@@ -90,9 +106,6 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
             media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if media_type != "application/json":
                 self._refuse(415, "Send JSON-RPC with the header `Content-Type: application/json`.")
-
-    def _origin_allowed(self) -> bool:
-        return bool(self.allow_origin or self.allow_origin_pat) and bool(self.check_origin())
 
     def _refuse(self, status: int, message: str) -> None:
         self._refusal = message
@@ -154,7 +167,7 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
                 upstream.abort()
                 return
             response = await upstream.send(
-                self.request.method or "GET", self._target(path), self._forwarded_headers(), self.request.body
+                self.request.method or "GET", self._target(), self._forwarded_headers(), self.request.body
             )
             await self._reply(upstream, response)
         except UpstreamError as error:
@@ -201,8 +214,8 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
         self._retry_after = 2.0
         self._refuse(503, "The sidecar went away and is being restarted; retry in a few seconds.")
 
-    def _target(self, path: str) -> str:
-        target = "/" + quote(path.lstrip("/"), safe=":/?#[]@!$&'()*+,;=-._~%")
+    def _target(self) -> str:
+        target = f"/{self._page}"
         query = [
             f"{quote(key)}={quote(value.decode('utf-8', 'replace'))}"
             for key, values in self.request.query_arguments.items()

@@ -14,13 +14,14 @@ from tempfile import mkdtemp
 from typing import Any
 
 import simpervisor.atexitasync
-from simpervisor import SupervisedProcess
+from simpervisor import KilledProcessError, SupervisedProcess
 
 from .contract import EXIT_ADDRESS_TAKEN, NAME
 from .launcher import READY_TIMEOUT, Launch
 from .upstream import ImpostorError, Pool, UpstreamError
 
 READY_POLL = 0.02
+STOP_TIMEOUT = 3.0
 CRASH_WINDOW = 60.0
 LONGEST_DELAY = 30.0
 
@@ -40,6 +41,8 @@ class SidecarProcess(SupervisedProcess):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._starts: deque[float] = deque(maxlen=16)
+        self.abandoned = False
+        """Another process has taken its place: this one is not started again."""
         self.resumes_at = 0.0
 
     async def start(self) -> None:
@@ -49,6 +52,8 @@ class SidecarProcess(SupervisedProcess):  # type: ignore[misc]
             self.log.warning("mcp-proxy: the sidecar ended %d times; next start in %.0f s", len(self._starts), delay)
             self.resumes_at = time.monotonic() + delay
             await asyncio.sleep(delay)
+        if self.abandoned or (self.proc is not None and self.returncode == EXIT_ADDRESS_TAKEN):
+            return
         self._starts.append(time.monotonic())
         with _keeping_signal_handlers():
             await super().start()
@@ -96,6 +101,17 @@ class Sidecar:
             if self.process.pid != self._ready_pid or not self.process.running:
                 await self._until_ready(self.process)
 
+    async def stop(self) -> None:
+        """End the sidecar in good order; it has 3 s to leave the rooms and kernels that it is connected to."""
+        process = self.process
+        self.suspect()
+        if process is None or not process.running:
+            return
+        try:
+            await asyncio.wait_for(process.terminate(), STOP_TIMEOUT)
+        except (asyncio.TimeoutError, ProcessLookupError, KilledProcessError) as error:
+            self.log.warning("mcp-proxy: the sidecar did not end in time (%r)", error)
+
     def suspect(self) -> None:
         """A connection failed: prove the process anew before the next request."""
         self._ready_pid = None
@@ -106,6 +122,8 @@ class Sidecar:
         return not process.running and process.returncode in (0, EXIT_ADDRESS_TAKEN)
 
     async def _start(self) -> None:
+        if self.process is not None:
+            self.process.abandoned = True
         self._choose_address()
         self.suspect()
         self.process = SidecarProcess(

@@ -77,7 +77,10 @@ class Upstream:
 
     async def send(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> h11.Response:
         """Send one request and return the head of its response; read `body()` next."""
-        framed = [*headers, ("Content-Length", str(len(body)))] if body or method != "GET" else headers
+        # A header may hold more than ASCII, such as a name; h11 takes those as bytes.
+        framed = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+        if body or method != "GET":
+            framed.append((b"Content-Length", str(len(body)).encode()))
         data = self._http.send(h11.Request(method=method, target=target, headers=framed)) or b""
         if body:
             data += self._http.send(h11.Data(data=body)) or b""

@@ -134,14 +134,14 @@ async def test_the_endpoint_is_healthy_and_edits_are_shared(binder: BinderServer
 
 
 async def test_the_launcher_has_the_tile(binder: BinderServer) -> None:
-    """JupyterLab's launcher is told of the tile, by the installed and enabled labextension of jupyter-server-proxy."""
-    entries = {
-        entry["name"]: entry for entry in json.loads(binder.get("server-proxy/servers-info"))["server_processes"]
-    }
-    assert entries["mcp-proxy"]["launcher_entry"]["enabled"]
-    extensions = json.loads(binder.get("lab/api/extensions"))
-    proxy = next(extension for extension in extensions if extension["name"] == "@jupyterhub/jupyter-server-proxy")
-    assert (proxy["installed"], proxy["enabled"]) == (True, True)
+    """JupyterLab's launcher is told of the tile, and the page loads the extension that draws it."""
+    processes = json.loads(binder.get("server-proxy/servers-info"))["server_processes"]
+    tile = next(process["launcher_entry"] for process in processes if process["name"] == "mcp-proxy")
+    assert (tile["enabled"], tile["title"]) == (True, "MCP")
+    page = binder.get("lab").decode()
+    _, _, rest = page.partition('<script id="jupyter-config-data" type="application/json">')
+    config = json.loads(rest.partition("</script>")[0])
+    assert "@jupyterhub/jupyter-server-proxy" in {extension["name"] for extension in config["federated_extensions"]}
 
 
 async def test_the_welcome_notebook_opens_and_runs(binder: BinderServer) -> None:

@@ -141,9 +141,13 @@ async def test_what_a_person_types_in_the_same_cell_survives(live: JupyterProces
     async with person(live, name) as other, connect(live) as agent:
         await agent.ok("execute_ipython", notebook=name, code="pass")
 
+        async def cell_alone() -> str:
+            """The cell as it is told, without the line about what others did."""
+            return (await agent.call("read_cell", notebook=name, cell=0, outputs=False)).content[0].text
+
         async def rewrite(line: str, above: bool) -> None:
             while True:
-                read = await agent.ok("read_cell", notebook=name, cell=0, outputs=False)
+                read = await cell_alone()
                 head, _, source = read.partition("\n")
                 found = re.search(r"hash (\w+)", head)
                 assert found
@@ -174,7 +178,7 @@ async def test_what_a_person_types_in_the_same_cell_survives(live: JupyterProces
                     typed += second
                     await asyncio.gather(rewrite(first, True), other.types(0, second, None, 0.001))
             await other.room.flush()
-            read = await agent.ok("read_cell", notebook=name, cell=0, outputs=False)
+            read = await cell_alone()
             assert only_greek(other.source()) == typed
             await other.sees(lambda: other.source() == read.partition("\n")[2])
 
@@ -220,6 +224,8 @@ def test_a_document_far_smaller_than_its_file_is_suspicious() -> None:
     assert collapsed(1, 4)
     assert not collapsed(2, 4)
     assert not collapsed(1, 2)
+    assert collapsed(1, 2, empty=True)
+    assert not collapsed(1, 1, empty=True)
     assert not collapsed(0, 0)
     assert not collapsed(10, 3)
 
@@ -252,3 +258,58 @@ async def test_the_notebook_is_kept_as_it_was_before_the_first_write(live: Jupyt
     assert len(snapshots) == 1
     assert "the original" in snapshots[0].read_text()
     assert snapshots[0].stat().st_mode & 0o077 == 0
+
+
+async def test_what_a_person_did_meanwhile_is_told_in_one_line(live: JupyterProcess, name: str) -> None:
+    live.write_notebook(name, "a = 1", "b = 1")
+    async with person(live, name) as other, connect(live) as agent:
+        assert "[Note" not in await agent.ok("list_cells", notebook=name)
+        await other.types(1, "23")
+        await other.room.flush()
+        told = await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 2")
+        assert re.search(r"\[Note: meanwhile a person edited 1 \(\w{8}\)\. notebook_changes\(since=\d+\)", told)
+        assert "[Note" not in await agent.ok("list_cells", notebook=name)
+        changes = (await agent.ok("notebook_changes", notebook=name)).splitlines()[1:]
+        assert [line.split()[2] for line in changes] == ["edited", "edited"]
+        assert changes[0].endswith("by somebody else")
+        assert changes[1].endswith("by pytest")
+
+
+async def test_undoing_keeps_what_a_person_typed_into_the_agents_text(live: JupyterProcess, name: str) -> None:
+    live.write_notebook(name, "start")
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="start\nby the agent")
+        await other.types(0, "αβγ", at=len("start\nby "))
+        await other.room.flush()
+        await agent.ok("undo_changes", notebook=name)
+        assert other.source() == "startαβγ"
+
+
+async def test_what_a_person_looks_at_is_told_with_the_cell(live: JupyterProcess, name: str) -> None:
+    """JupyterLab says its document in the room of everybody, and its cursor in the document's."""
+    from pycrdt import Awareness, Doc, YMessageType
+
+    from jupyter_mcp_proxy.jupyter.awareness import ROOM
+
+    live.write_notebook(name, "first", "second cell")
+    async with JupyterServer(live.url, live.token) as api, person(live, name) as other, connect(live) as agent:
+        await agent.ok("use_notebook", notebook=name)
+        async with api.websocket(ROOM) as everybody:
+            awareness = Awareness(Doc())
+            awareness.set_local_state({"user": {"display_name": "Ada"}, "current": f"notebook:RTC:{name}"})
+            update = awareness.encode_awareness_update([awareness.client_id])
+            from pycrdt import create_awareness_message
+
+            assert YMessageType.AWARENESS == 1
+            await everybody.send(create_awareness_message(update))
+            source: Text = other.notebook.ycells[1]["source"]
+            position = source.sticky_index(3).to_json()
+            other.room.awareness.set_local_state(
+                {"user": {"display_name": "Ada"}, "cursors": [{"anchor": position, "head": position}]}
+            )
+            await other.room.flush()
+            with anyio.fail_after(10):
+                while "cell 1" not in (told := await agent.ok("get_user_focus")):
+                    await anyio.sleep(0.1)
+            assert f"Ada: {name}, cell 1 " in told
+            assert "second cell" in told

@@ -115,10 +115,13 @@ c.JupyterHub.load_roles = [
         return f"{self.origin}/user/{user}/mcp-proxy/"
 
     def stop(self) -> None:
-        """End the hub, which ends its proxy and the users' servers; what is left of them is killed."""
+        """End the hub, which ends its proxy and the users' servers; what is left of them is killed.
+
+        A server with a document open for collaboration does not end by itself (jupyter-collaboration#161).
+        """
         self._process.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(20)
+            self._process.wait(2)
         with suppress(FileNotFoundError):  # the hub removes it when it has ended its proxy
             self._pids.append(int((self.home / "proxy.pid").read_text()))
         for pid in self._pids:

@@ -274,6 +274,16 @@ async def test_a_login_cookie_alone_is_refused_and_junk_beside_it_too(live: Jupy
     refused(post(live, INITIALIZE, **as_client("junk", Cookie=cookie)), "did not accept this token")
 
 
+@pytest.mark.parametrize("path", ["%6dcp", "/mcp", "mcp%3Fa=1", "%256dcp", "mcp/", "MCP", "./mcp", "x/../mcp", "proof"])
+async def test_no_other_spelling_of_the_endpoint_gets_there_with_a_cookie(live: JupyterProcess, path: str) -> None:
+    """The path is read once, for what is asked of the caller and for what is forwarded."""
+    cookie = login_cookie(live)
+    xsrf = cookie.split("_xsrf=")[1].split(";")[0]
+    status, _, body = post(live, INITIALIZE, f"mcp-proxy/{path}", **as_client(None, Cookie=cookie, X_XSRFToken=xsrf))
+    assert status in (403, 404), body
+    assert b"serverInfo" not in body
+
+
 async def test_a_page_of_another_origin_is_refused_even_with_the_token(live: JupyterProcess) -> None:
     refused(post(live, INITIALIZE, **as_client(Origin="https://evil.example")), "another origin")
     own = f"http://127.0.0.1:{live.port}"
@@ -305,7 +315,7 @@ async def test_the_page_asks_for_login_and_its_api_for_the_xsrf_token(live: Jupy
     assert status == 200
     assert f"http://127.0.0.1:{live.port}/mcp-proxy/mcp".encode() in body
     assert TOKEN.encode() not in body
-    status, _, _ = post(live, b"{}", path="mcp-proxy/anything", Cookie=login_cookie(live))
+    status, _, _ = post(live, b"{}", path="mcp-proxy/", Cookie=login_cookie(live))
     assert status == 403
 
 

@@ -89,7 +89,7 @@ async def test_a_cell_is_overwritten_and_deleted(server: JupyterProcess, name: s
     server.write_notebook(name, "a = 1", "b = 2")
     async with connect(server) as agent:
         told = await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 3")
-        assert "Wrote cell" in told
+        assert "Wrote code cell" in told
         told = await agent.ok("delete_cell", notebook=name, cell=1)
         assert "b = 2" in told
         read = await agent.ok("read_cells", notebook=name)

@@ -2,7 +2,7 @@
 
 `KernelChannel` is what executions use; `WebSocketChannel` carries it over the server's websocket, which
 works for local, remote and gateway kernels alike and whose buffer is replayed to the same session id
-after a crash of the sidecar. Another transport implements `_send` and feeds `_receive`.
+after a crash of the sidecar. `ports.PortsChannel` carries it over the kernel's own ports.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 Handler = Callable[[Message], None]
 
 OPEN_TIMEOUT = 10.0
-ASK_AGAIN = 0.5
-"""Seconds between two questions to a kernel whose broadcasts do not reach us yet."""
+ASK_AGAIN = (0.02, 0.05, 0.1, 0.25, 0.5)
+"""Seconds between two questions to a kernel whose broadcasts do not reach us yet; the last from then on."""
 
 
 class KernelChannel(ABC):
@@ -111,7 +111,7 @@ class KernelChannel(ABC):
                     raise KernelFailed(f"The kernel did not answer within {timeout:g} s", "it may be starting")
                 asked.append(self.new_request("control", "kernel_info_request", {}))
                 await self.send(asked[-1], take)
-                await asyncio.wait({both}, timeout=ASK_AGAIN)
+                await asyncio.wait({both}, timeout=ASK_AGAIN[min(len(asked), len(ASK_AGAIN)) - 1])
         finally:
             both.cancel()
             for request in asked:
@@ -166,7 +166,7 @@ class WebSocketChannel(KernelChannel):
             )
         except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
             raise KernelFailed(
-                f"Kernel {self.kernel_id} cannot be reached", f"{error or type(error).__name__}"
+                f"Kernel {self.kernel_id} cannot be reached", str(error) or type(error).__name__
             ) from error
         self._reader = asyncio.create_task(self._read(), name=f"kernel {self.kernel_id}")
         return self
@@ -184,6 +184,9 @@ class WebSocketChannel(KernelChannel):
         except websockets.ConnectionClosed as error:
             raise KernelFailed(f"Kernel {self.kernel_id} is gone", str(error)) from error
 
+    def _take(self, data: bytes) -> None:
+        self._receive(decode(data))
+
     async def _read(self) -> None:
         transport = self._connection.transport
         try:
@@ -193,7 +196,7 @@ class WebSocketChannel(KernelChannel):
                 if isinstance(frame, str):
                     continue
                 try:
-                    self._receive(decode(frame))
+                    self._take(frame)
                 except Exception:
                     log.exception("a kernel message could not be handled")
         except websockets.ConnectionClosed:

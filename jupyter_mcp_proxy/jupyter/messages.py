@@ -69,6 +69,11 @@ def encode(message: Message) -> bytes:
     return b"".join(word.to_bytes(8, "little") for word in words) + b"".join(parts)
 
 
+def _json(part: bytes) -> Json:
+    """A part of a message; what is not UTF-8 in it (a file's name, say) is marked, not a reason to lose it all."""
+    return json.loads(bytes(part).decode("utf-8", "replace")) if part else {}
+
+
 def decode(frame: bytes) -> Message:
     """The message in a frame. Raises ValueError for what is none."""
     count = int.from_bytes(frame[:8], "little")
@@ -76,5 +81,5 @@ def decode(frame: bytes) -> Message:
         raise ValueError("not a kernel message")
     offsets = [int.from_bytes(frame[8 * i : 8 * i + 8], "little") for i in range(1, count + 1)]
     parts = [frame[start:end] for start, end in pairwise(offsets)]
-    header, parent, metadata, content = (json.loads(part) if part else {} for part in parts[1:5])
+    header, parent, metadata, content = (_json(part) for part in parts[1:5])
     return Message(parts[0].decode(), header, parent, metadata, content, parts[5:])

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from difflib import get_close_matches, unified_diff
 from typing import Any, Literal
 
 from ..errors import Ambiguous, BadValue, Unknown
@@ -87,3 +87,35 @@ def check_cell_type(cell_type: str) -> CellType:
         if cell_type == known:
             return known
     raise BadValue("cell_type", cell_type, "one of code, markdown, raw")
+
+
+def replaced(source: str, edits: Sequence[tuple[str, str, bool]]) -> str:
+    """A source after finding and replacing: each edit is the old text, the new one, and whether to replace all.
+
+    Raises BadValue where an old text is empty, is not there, or is there more than once without `all`.
+    """
+    for number, (old, new, everywhere) in enumerate(edits):
+        if not old:
+            raise BadValue(f"edits[{number}].old", old, "the text to replace (use overwrite_cell_source for all of it)")
+        count = source.count(old)
+        if count == 0:
+            near = get_close_matches(old.strip(), source.splitlines(), n=1, cutoff=0.6)
+            hint = f"; the nearest line is {near[0]!r}" if near else ""
+            raise BadValue(
+                f"edits[{number}].old", old, f"a text that is in the cell, to the letter{hint}. Nothing was changed"
+            )
+        if count > 1 and not everywhere:
+            raise BadValue(
+                f"edits[{number}].old",
+                old,
+                f"a text that occurs once, this one occurs {count} times: give more of it, or replace_all. "
+                "Nothing was changed",
+            )
+        source = source.replace(old, new)
+    return source
+
+
+def unified(before: str, after: str) -> str:
+    """The unified diff of two sources, without file names."""
+    lines = unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
+    return "\n".join(line for line in lines if not line.startswith(("---", "+++")))

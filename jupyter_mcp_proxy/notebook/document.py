@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from ..errors import NotSaved
 from ..jupyter.server import JupyterServer
 from .cells import Cell, CellType, find_cell
+from .history import Entry, History
 from .outputs import Append, Change, Clear, Extend, Output, Replace
 from .snapshots import Snapshots
 
@@ -55,6 +58,14 @@ class Editor(ABC):
         """Change a cell's source by the smallest operations that make the change."""
 
     @abstractmethod
+    def move(self, index: int, to: int) -> None:
+        """Put a cell where it is the one at index `to`; its id, outputs and metadata stay."""
+
+    @abstractmethod
+    def set_type(self, index: int, cell_type: CellType) -> None:
+        """Make a cell one of another type; its id, source and metadata stay, outputs only while it is code."""
+
+    @abstractmethod
     def set_execution(self, index: int, count: int | None, running: bool) -> None:
         """Set a code cell's execution count and whether it runs."""
 
@@ -79,6 +90,14 @@ class Editor(ABC):
         return [self.cell_at(index, outputs=outputs) for index in range(len(self.ids()))]
 
 
+@dataclass(frozen=True)
+class Author:
+    """Who makes a change: `key` tells clients apart, `name` is shown."""
+
+    key: str
+    name: str
+
+
 class Document(ABC):
     """An open notebook. An async context manager."""
 
@@ -89,6 +108,8 @@ class Document(ABC):
         self._server = server
         self._snapshots = snapshots
         self._snapshot_taken = False
+        self.history = History()
+        """What has happened to the cells since the document was opened."""
 
     async def __aenter__(self) -> Document:
         return self
@@ -101,19 +122,45 @@ class Document(ABC):
         """Run `look` on the current content; it must change nothing."""
 
     @abstractmethod
-    async def edit(self, change: Callable[[Editor], T], *, outputs_only: bool = False) -> T:
-        """Run `change` on the current content and keep what it does, all of it or, if it raises, nothing.
+    async def edit(
+        self, change: Callable[[Editor], T], *, author: Author | None = None, outputs_only: bool = False
+    ) -> T:
+        """Run `change` on the current content and keep what it does.
 
-        `change` may run more than once. Raises Conflict, CollapsedDocument or NotSaved. With `outputs_only`
-        (a kernel's results coming in) no snapshot is taken.
+        `change` may run more than once, and looks before it writes: what raises has changed nothing. Raises
+        Conflict, CollapsedDocument or NotSaved. With `outputs_only` (a kernel's results coming in) no snapshot
+        is taken. What an `author` does is theirs in the history, and can be taken back.
         """
+
+    @abstractmethod
+    async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
+        """Take back the author's last change, or the change with the number `since` and all their later ones.
+
+        Only what the author did: what others did since stays. Returns what changed by it; nothing where there
+        was nothing to take back. Raises CannotUndo where it would take somebody else's work along.
+        """
+
+    @abstractmethod
+    async def look_back(self) -> History:
+        """The history, with all that others have done until now."""
 
     def present(self, name: str, cell_id: str | None = None) -> None:  # noqa: B027 - only shared documents have it
         """Show people who is at work here, and in which cell."""
 
+    def people(self) -> list[str]:
+        """The names of the people who have the notebook open, as far as that is known."""
+        return []
+
+    async def cursor_of(self, name: str) -> Cell | None:
+        """The cell that a person's cursor is in, as far as that is known."""
+        return None
+
     async def _before_first_edit(self, content: Callable[[], dict[str, Any]]) -> None:
         if not self._snapshot_taken:
-            await self._snapshots.take(self.path, content())
+            try:
+                await self._snapshots.take(self.path, content())
+            except OSError as error:
+                raise NotSaved(self.path, f"no snapshot of it could be taken ({error})", kept=False) from error
             self._snapshot_taken = True
 
 

@@ -7,11 +7,16 @@ differ much.)
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import accumulate
 
-MOST_CHARACTERS = 2000
-"""Characters up to which two texts are compared one by one; longer ones line by line, then within lines."""
+MOST_WORK = 200_000
+"""Pairs of equal tokens up to which texts are compared; beyond (very repetitive ones) a region is replaced whole."""
+
+_TOKEN = re.compile(r"\w+|[^\S\n]+|\n|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -31,30 +36,28 @@ def splices(old: str, new: str) -> list[Splice]:
 
 
 def _compare(old: str, new: str, offset: int) -> list[Splice]:
+    """Compare line by line, then word by word within the lines that differ."""
+    found: list[Splice] = []
+    for start, end, piece in _differences(old.splitlines(keepends=True), new.splitlines(keepends=True)):
+        line = old[start:end]
+        for first, last, text in _differences(_TOKEN.findall(line), _TOKEN.findall(piece)):
+            found.append(Splice(offset + start + first, offset + start + last, text))
+    return found
+
+
+def _differences(old: list[str], new: list[str]) -> list[tuple[int, int, str]]:
+    """Where two sequences of pieces differ: first and last character in the old text, and the new text there."""
+    starts = list(accumulate(map(len, old), initial=0))
     if old == new:
         return []
-    if not old or not new:
-        return [Splice(offset, offset + len(old), new)]
-    if len(old) <= MOST_CHARACTERS and len(new) <= MOST_CHARACTERS:
-        return [
-            Splice(offset + i1, offset + i2, new[j1:j2])
-            for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-            if tag != "equal"
-        ]
-    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    if len(before) == 1 or len(after) == 1:
-        return [Splice(offset, offset + len(old), new)]
-    starts = [0]
-    for line in before:
-        starts.append(starts[-1] + len(line))
-    found: list[Splice] = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if tag != "equal":
-            piece = "".join(after[j1:j2])
-            if i1 == 0 and i2 == len(before):  # nothing in common: comparing again would not end
-                return [Splice(offset, offset + len(old), new)]
-            found += _compare(old[starts[i1] : starts[i2]], piece, offset + starts[i1])
-    return found
+    there = Counter(old)
+    if sum(there[piece] for piece in new) > MOST_WORK:
+        return [(0, starts[-1], "".join(new))]
+    return [
+        (starts[i1], starts[i2], "".join(new[j1:j2]))
+        for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+        if tag != "equal"
+    ]
 
 
 def _common_prefix(left: str, right: str) -> int:

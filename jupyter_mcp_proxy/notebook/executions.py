@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
 from ..jupyter.messages import Message
+from ..jupyter.ports import Piece
 from .outputs import OutputLog
 
 
@@ -33,6 +36,8 @@ DIED = (
     "The kernel died or was restarted while this ran: all its variables are gone. Jupyter starts a dead kernel again "
     "by itself; run the cells that you need once more."
 )
+TAKEN_KEPT = 10_000
+"""Messages that are known when they come again: from the journal, the server's buffer and the kernel's ports."""
 LOST = "The connection to the kernel was lost while this ran, and what it printed since could not be recovered."
 
 
@@ -65,22 +70,29 @@ class Execution:
         """Grows with every change of state or output."""
         self._changed = asyncio.Event()
         self.replied = asyncio.Event()
+        """Set once the kernel has replied or gone idle: the other of the two follows at once, or never."""
         self._reply: dict[str, Any] | None = None
+        self._reply_lost = False
+        self._error: dict[str, Any] | None = None
         self._idle = False
+        self._taken: OrderedDict[str, int] = OrderedDict()
+        """How much of each message has been taken: of a stream its characters."""
 
     # -- what the kernel says -------------------------------------------------------------------------
 
     def feed(self, message: Message, *, from_server: bool = False) -> None:
         """Take one answer of the kernel. `from_server` marks what Jupyter wrote in the kernel's name."""
-        if self.finished.is_set():
+        unseen = None if self.finished.is_set() else self._unseen(message)
+        if unseen is None:
             return
-        content = message.content
+        content = unseen.content
         match message.type:
             case "status":
                 if content.get("execution_state") == "busy":
                     self._begin()
                 elif content.get("execution_state") == "idle":
                     self._idle = True
+                    self.replied.set()
             case "execute_input":
                 self._begin()
                 self.count = content.get("execution_count")
@@ -94,6 +106,7 @@ class Execution:
             case "update_display_data":
                 self.log.update_display(content)
             case "error":
+                self._error = content
                 self.log.error(content)
             case "clear_output":
                 self.log.clear(bool(content.get("wait")))
@@ -102,9 +115,40 @@ class Execution:
                 self.replied.set()
                 if content.get("execution_count") is not None:
                     self.count = content["execution_count"]
-        if self._reply is not None and self._idle:
-            self._end(self._reply)
+        self._end_if_complete()
         self._notify()
+
+    def _unseen(self, message: Message) -> Message | None:
+        """What is new in a message; None where all of it has been taken before."""
+        id = str(message.header.get("msg_id", ""))
+        if not id:
+            return message
+        start = message.offset if isinstance(message, Piece) else 0
+        text = str(message.content.get("text", "")) if message.type == "stream" else ""
+        taken = self._taken.get(id)
+        if taken is not None and taken >= start + len(text):
+            return None
+        self._taken[id] = start + len(text)
+        if len(self._taken) > TAKEN_KEPT:
+            self._taken.popitem(last=False)
+        if taken is not None and taken > start:
+            return replace(message, content={**message.content, "text": text[taken - start :]})
+        return message
+
+    def expect_no_reply(self) -> None:
+        """The reply may have gone to a process or connection that is no more: what is broadcast must do."""
+        self._reply_lost = True
+        if not self.finished.is_set():
+            self._end_if_complete()
+
+    def _end_if_complete(self) -> None:
+        if self._idle and self._reply is not None:
+            self._end(self._reply)
+        elif self._idle and self._reply_lost and self.count is not None:
+            self._end(self._as_broadcast())
+
+    def _as_broadcast(self) -> dict[str, Any]:
+        return {"status": "ok"} if self._error is None else {**self._error, "status": "error"}
 
     def _begin(self) -> None:
         if self.state is State.QUEUED:
@@ -125,11 +169,17 @@ class Execution:
         else:
             self.finish(State.ERROR)
 
-    def end_without_idle(self) -> None:
-        """The kernel has replied, but its last broadcasts did not come: end, and say that output may be missing."""
-        if self._reply is not None and not self.finished.is_set():
+    def end_incomplete(self) -> None:
+        """Either the kernel's reply or its `idle` did not come: end with what has, and say what may be missing."""
+        if self.finished.is_set():
+            return
+        if self._reply is not None:
             self.note("The kernel's last messages did not arrive; some output may be missing.")
             self._end(self._reply)
+        elif self._idle and self.count is not None:
+            self._end(self._as_broadcast())
+        elif self._idle:
+            self.finish(State.LOST, LOST)
 
     def finish(self, state: State, note: str | None = None) -> None:
         """Reach a final state. `note` is told to the caller and, where output is missing, in the cell."""
@@ -175,8 +225,94 @@ class Execution:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
+    @property
+    def printed(self) -> int:
+        """How much it has printed: grows with every output."""
+        return len(self.log.transcript)
+
     def last_line(self, width: int = 200) -> str:
         """The end of what it printed, for a line of progress."""
         end = len(self.log.transcript)
         text = self.log.transcript.read(max(0, end - 2 * width), 2 * width).rstrip("\n")
         return text.rsplit("\n", 1)[-1][-width:]
+
+
+class Batch:
+    """Several executions in one kernel, one after the other, followed as one."""
+
+    def __init__(self, id: str, notebook: str, executions: list[tuple[int, Execution]], stop_on_error: bool) -> None:
+        self.id = id
+        self.notebook = notebook
+        self.executions = executions
+        """Each with the index that its cell had."""
+        self.stop_on_error = stop_on_error
+        self.queued_at = time.time()
+        self.written = asyncio.Event()
+        self.finished = self.written
+        self._changed = asyncio.Event()
+        self.version = 0
+
+    @property
+    def current(self) -> Execution:
+        """The one that runs, else the next, else the last."""
+        return next((e for _, e in self.executions if not e.written.is_set()), self.executions[-1][1])
+
+    @property
+    def state(self) -> State:
+        """The state of what failed first, else of the whole."""
+        states = [e.state for _, e in self.executions]
+        if not self.written.is_set():
+            return State.QUEUED if all(state is State.QUEUED for state in states) else State.RUNNING
+        return next((state for state in states if state is not State.OK), State.OK)
+
+    @property
+    def ahead(self) -> int:
+        """Executions of others that the batch waits for."""
+        return self.executions[0][1].ahead
+
+    @property
+    def seconds(self) -> float:
+        """How long its executions have run."""
+        return sum(e.seconds for _, e in self.executions)
+
+    @property
+    def printed(self) -> int:
+        """Grows with every output and every cell that ends."""
+        return sum(e.printed + e.written.is_set() for _, e in self.executions)
+
+    def last_line(self, width: int = 200) -> str:
+        """Which cell runs, and the end of what it printed."""
+        done = sum(e.written.is_set() for _, e in self.executions)
+        return f"{done} of {len(self.executions)} cells done. {self.current.last_line(width)}".rstrip()
+
+    async def changed(self, seen: int) -> int:
+        """Return the version as soon as it is not `seen` any more."""
+        while self.version == seen:
+            await self._changed.wait()
+        return self.version
+
+    async def follow(self) -> None:
+        """Until all have ended: pass their changes on, and stop the rest after one that failed."""
+        for place, (_, execution) in enumerate(self.executions):
+            seen = -1
+            while not execution.written.is_set():
+                ended = asyncio.ensure_future(execution.written.wait())
+                news = asyncio.ensure_future(execution.changed(seen))
+                try:
+                    await asyncio.wait({ended, news}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    ended.cancel()
+                    news.cancel()
+                seen = execution.version
+                self._notify()
+            if execution.state is not State.OK and (self.stop_on_error or execution.state is not State.ERROR):
+                for _, rest in self.executions[place + 1 :]:
+                    if not rest.request_id:
+                        rest.finish(State.INTERRUPTED, "It was not run, because a cell before it did not end well.")
+        self.written.set()
+        self._notify()
+
+    def _notify(self) -> None:
+        self.version += 1
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

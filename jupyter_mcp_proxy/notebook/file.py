@@ -9,21 +9,36 @@ from __future__ import annotations
 import asyncio
 import copy
 import hashlib
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 from uuid import uuid4
 
-from ..errors import Conflict, InvalidNotebook, NotSaved, ProxyError, ServerError, Unknown
+from ..errors import (
+    CannotUndo,
+    Conflict,
+    InvalidNotebook,
+    MaybeSaved,
+    NotSaved,
+    ProxyError,
+    ServerError,
+    ServerUnreachable,
+    Unknown,
+)
 from ..jupyter.server import JupyterServer
 from .cells import Cell, CellType
-from .document import Document, Editor, apply_changes
+from .document import Author, Document, Editor, apply_changes
+from .history import OTHERS, OURSELVES, Entry, History
 from .outputs import Change, Output
 from .render import joined
 from .snapshots import Snapshots
 
 T = TypeVar("T")
 
-TRIES = 4
+TRIES = 5
+UNDO_KEPT = 100
+"""Changes of one client that can be taken back."""
 
 
 class FileEditor(Editor):
@@ -67,6 +82,16 @@ class FileEditor(Editor):
     def set_source(self, index: int, source: str) -> None:
         self._cells[index]["source"] = source
 
+    def move(self, index: int, to: int) -> None:
+        self._cells.insert(to, self._cells.pop(index))
+
+    def set_type(self, index: int, cell_type: CellType) -> None:
+        old = self._cells[index]
+        cell = {"id": old["id"], "cell_type": cell_type, "metadata": old.get("metadata", {}), "source": old["source"]}
+        if cell_type == "code":
+            cell |= {"execution_count": None, "outputs": []}
+        self._cells[index] = cell
+
     def set_execution(self, index: int, count: int | None, running: bool) -> None:
         self._cells[index]["execution_count"] = count
 
@@ -96,6 +121,70 @@ def with_ids(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
+@dataclass(frozen=True)
+class Touched:
+    """A cell before and after a change; None where it was not there. Outputs are not part of it."""
+
+    id: str
+    before: tuple[int, dict[str, Any]] | None
+    after: tuple[int, dict[str, Any]] | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of an author that can be taken back."""
+
+    number: int
+    """The change's first number in the history."""
+    touched: list[Touched]
+
+    def take_back(self, editor: Editor) -> None:
+        """Undo the change where every cell still is what it left; CannotUndo where one is not."""
+        assert isinstance(editor, FileEditor)
+        cells: list[dict[str, Any]] = editor.content["cells"]
+        ids = editor.ids()
+        for each in self.touched:
+            if each.after is not None and each.id not in ids:
+                raise CannotUndo(each.id, "it is not there any more")
+            if each.after is not None and _content(cells[ids.index(each.id)]) != _content(each.after[1]):
+                raise CannotUndo(each.id, "its source is not what you left there")
+            if each.after is None and each.id in ids:
+                raise CannotUndo(each.id, "it is there again")
+        for each in self.touched:
+            if each.after is not None and each.before is None:
+                editor.delete(editor.find(each.id))
+        for each in self.touched:
+            if each.before is not None:
+                index, cell = each.before
+                if each.after is not None:
+                    place = editor.find(each.id)
+                    outputs = cells[place].get("outputs")
+                    cells.pop(place)
+                    if outputs is not None and "outputs" in cell:
+                        cell = cell | {"outputs": outputs}
+                    index = place if each.after[0] == each.before[0] else index
+                cells.insert(min(index, len(cells)), copy.deepcopy(cell))
+
+
+def _content(cell: dict[str, Any]) -> tuple[str, str]:
+    return cell["cell_type"], joined(cell["source"])
+
+
+def _difference(old: dict[str, Any], new: dict[str, Any]) -> list[Touched]:
+    """The cells that differ between two contents, in the order of their old places."""
+    before = {cell["id"]: (index, cell) for index, cell in enumerate(old["cells"])}
+    after = {cell["id"]: (index, cell) for index, cell in enumerate(new["cells"])}
+    order = [id for id in before if id in after]
+    moved = [id for id in after if id in before] != order
+    found = []
+    for id in [*before, *(id for id in after if id not in before)]:
+        one, two = before.get(id), after.get(id)
+        same = one is not None and two is not None and _content(one[1]) == _content(two[1])
+        if not same or (moved and one is not None and two is not None and one[0] != two[0]):
+            found.append(Touched(id, one, two))
+    return found
+
+
 class FileDocument(Document):
     """A notebook on disk. Nothing is kept between calls but the last content, for as long as the file is the same."""
 
@@ -105,6 +194,7 @@ class FileDocument(Document):
         super().__init__(server, path, snapshots)
         self._content: dict[str, Any] | None = None
         self._version: tuple[Any, ...] = ()
+        self._steps: dict[str, deque[Step]] = {}
         self._lock = asyncio.Lock()
 
     async def __aenter__(self) -> FileDocument:
@@ -115,7 +205,24 @@ class FileDocument(Document):
         async with self._lock:
             return look(FileEditor(await self._load()))
 
-    async def edit(self, change: Callable[[Editor], T], *, outputs_only: bool = False) -> T:
+    async def look_back(self) -> History:
+        async with self._lock:
+            await self._load()
+            return self.history
+
+    async def edit(
+        self, change: Callable[[Editor], T], *, author: Author | None = None, outputs_only: bool = False
+    ) -> T:
+        result, before, after, entries = await self._edit(change, author.name if author else OURSELVES, outputs_only)
+        if author is not None and entries:
+            step = Step(entries[0].number, _difference(before, after))
+            self._steps.setdefault(author.key, deque(maxlen=UNDO_KEPT)).append(step)
+        return result
+
+    async def _edit(
+        self, change: Callable[[Editor], T], who: str, outputs_only: bool
+    ) -> tuple[T, dict[str, Any], dict[str, Any], list[Entry]]:
+        """Make a change and write it: its result, the content before and after, and what the history notes."""
         async with self._lock:
             for _ in range(TRIES):
                 # Made to what we last saw, and kept only if that is still there right before the write.
@@ -125,16 +232,28 @@ class FileDocument(Document):
                     result = change(FileEditor(changed))
                 except ProxyError as error:
                     failure = error
-                if not outputs_only and failure is None:
-                    await self._before_first_edit(lambda content=content: content)  # type: ignore[misc]
                 if await self._current_version() != self._version:
                     self._content = None
                     continue
+                if not outputs_only and failure is None and not self._snapshot_taken:
+                    await self._before_first_edit(lambda content=content: content)  # type: ignore[misc]
+                    continue  # that took its time: look again whether it is still what is on disk
                 if failure is not None:
                     raise failure
                 await self._save(changed)
-                return cast(T, result)
+                return cast(T, result), content, changed, self.history.absorb(FileEditor(changed), who)
             raise Conflict(self.path)
+
+    async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
+        steps = self._steps.get(author.key, deque())
+        taken_back: list[Entry] = []
+        while steps and (steps[-1].number >= since if since is not None else not taken_back):
+            _, _, _, entries = await self._edit(steps[-1].take_back, author.name, outputs_only=True)
+            steps.pop()
+            taken_back += entries
+            if since is None:
+                break
+        return taken_back
 
     async def _load(self) -> dict[str, Any]:
         version = await self._current_version()
@@ -143,8 +262,12 @@ class FileDocument(Document):
             content = model["content"]
             if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
                 raise InvalidNotebook(self.path, "it has no list of cells")
+            for number, cell in enumerate(content["cells"]):
+                if not isinstance(cell, dict) or "source" not in cell or "cell_type" not in cell:
+                    raise InvalidNotebook(self.path, f"cell {number} has no source or no type")
             self._content = with_ids(content)
             self._version = _version(model)
+            self.history.absorb(FileEditor(self._content), OTHERS)
         return self._content
 
     async def _current_version(self) -> tuple[Any, ...]:
@@ -165,6 +288,9 @@ class FileDocument(Document):
             model = await self._server.save_contents(
                 self.path, {"type": "notebook", "format": "json", "content": content}
             )
+        except ServerUnreachable:
+            self._content = None
+            raise MaybeSaved(self.path) from None
         except ServerError as error:
             self._content = None
             raise NotSaved(self.path, error.message, kept=False) from error

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..jupyter.messages import Message
+from ..jupyter.ports import Piece
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ class Journal:
             return
         if id not in self._records:
             self._records[id] = os.open(self._record(id), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        line = json.dumps([message.type, message.content, from_server], ensure_ascii=True)
+        # The id tells a message that comes again, from the server's buffer, from one that is new.
+        known = [message.header.get("msg_id", ""), message.offset if isinstance(message, Piece) else 0]
+        line = json.dumps([message.type, message.content, from_server, *known], ensure_ascii=True)
         os.write(self._records[id], line.encode() + b"\n")
 
     def recorded(self, id: str) -> Iterator[tuple[Message, bool]]:
@@ -72,10 +75,10 @@ class Journal:
             with self._record(id).open(encoding="ascii") as lines:
                 for line in lines:
                     try:
-                        kind, content, from_server = json.loads(line)
+                        kind, content, from_server, id, offset = json.loads(line)
                     except ValueError:  # the process died while it wrote the last line
                         continue
-                    yield Message("", {"msg_type": kind}, {}, {}, content), from_server
+                    yield Piece("", {"msg_type": kind, "msg_id": id}, {}, {}, content, offset=offset), from_server
         except OSError:
             return
 

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import KernelFailed, ServerError, Unknown
 from ..jupyter.deathwatch import heartbeat_address, watch
 from ..jupyter.kernel import KernelChannel, WebSocketChannel
+from ..jupyter.ports import Ports, PortsChannel
 from ..jupyter.server import JupyterServer
 
 SESSION_TRUSTED = 5.0
@@ -46,8 +47,12 @@ class Kernels:
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._refs: dict[str, tuple[float, KernelRef]] = {}
+        self._last: dict[str, str] = {}
+        self._lives: dict[str, int] = {}
         self._dead: set[str] = set()
         """Kernels whose process has ended since we last had an answer from them."""
+        self._on_ports: set[str] = set()
+        """Kernels that have answered on their own ports."""
         self.on_death: list[Callable[[str], None]] = []
         """Called with the id of a kernel whose process has ended, restarts included."""
 
@@ -120,7 +125,13 @@ class Kernels:
     def _remember(self, path: str, session: Json) -> KernelRef:
         ref = KernelRef(session["kernel"]["id"], session["kernel"]["name"], session["id"])
         self._refs[path] = (time.monotonic(), ref)
+        self._last[path] = ref.id
         return ref
+
+    def lives(self, path: str) -> int:
+        """How often the kernel that we know a notebook to have has lost its variables."""
+        ref = self._last.get(path)
+        return 0 if ref is None else self._lives.get(ref, 0)
 
     # -- the channel to it ----------------------------------------------------------------------------
 
@@ -160,12 +171,21 @@ class Kernels:
 
     async def _open(self, kernel_id: str, prepare: Callable[[KernelChannel], None] | None) -> KernelChannel:
         await self._drop(kernel_id)
-        channel = WebSocketChannel(self._server, kernel_id, self._session)
+        channel: KernelChannel
+        if Ports.of(self._runtime_dir, kernel_id) is None:
+            channel = WebSocketChannel(self._server, kernel_id, self._session)
+        else:
+            # One that comes back after its death will answer on its ports again: no other line is taken meanwhile.
+            insist = kernel_id in self._dead and kernel_id in self._on_ports
+            channel = PortsChannel(self._server, kernel_id, self._session, self._runtime_dir, insist=insist)
         channel.on_death = lambda: self._died(kernel_id)
         if prepare is not None:
             prepare(channel)
         await channel.__aenter__()
         self._channels[kernel_id] = channel
+        if channel.transport == "ports":  # which tell of its death themselves, after all that it has sent
+            self._on_ports.add(kernel_id)
+            return channel
         address = heartbeat_address(self._runtime_dir, kernel_id)
         if address is not None:
             self._watches[kernel_id] = asyncio.create_task(
@@ -180,6 +200,8 @@ class Kernels:
             raise KernelFailed("The kernel died and was not started again", error.message) from error
 
     def _died(self, kernel_id: str) -> None:
+        if kernel_id not in self._dead:
+            self._lives[kernel_id] = self._lives.get(kernel_id, 0) + 1
         self._dead.add(kernel_id)
         self._refs = {path: known for path, known in self._refs.items() if known[1].id != kernel_id}
         for callback in self.on_death:

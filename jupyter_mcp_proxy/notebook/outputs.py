@@ -229,10 +229,10 @@ class OutputLog:
         }
         if kind == "execute_result":
             output["execution_count"] = content.get("execution_count")
+        index = self._keep(output)
         display_id = (content.get("transient") or {}).get("display_id")
-        if display_id:
-            self._displays[str(display_id)] = len(self.outputs)
-        self._keep(output)
+        if display_id and index is not None:
+            self._displays[str(display_id)] = index
 
     def update_display(self, content: dict[str, Any]) -> None:
         """New content for an earlier display."""
@@ -278,20 +278,51 @@ class OutputLog:
         if self._clear_before_next:
             self.clear(wait=False)
 
-    def _keep(self, output: Output) -> None:
+    def _keep(self, output: Output) -> int | None:
+        """Keep an output and return its index; None where the cell has no room for it."""
         from .render import output_text
 
         self.transcript.write_block(output_text(output))
         size = output_size(output)
         if self.stored_chars + size > STORED_LIMIT:
             self.left_out_chars += size
-            return
+            return None
         self.stored_chars += size
         self._append(output)
+        return len(self._outputs) - 1
 
     def _append(self, output: Output) -> None:
         self.outputs.append(output)  # joins what is left of the stream before it
         self._pending.append(Append(dict(output)))
+
+
+def anew(outputs: list[Output]) -> list[Change]:
+    """The changes that put these outputs in place of all others; the text of a stream is a change of its own."""
+    changes: list[Change] = [Clear()]
+    for index, output in enumerate(outputs):
+        if output["output_type"] == "stream":
+            changes += [Append(output | {"text": ""}), Extend(index, output["text"])]
+        else:
+            changes.append(Append(dict(output)))
+    return changes
+
+
+def portions(changes: list[Change], size: int) -> Iterator[list[Change]]:
+    """The same changes in one list or more, each of which extends streams by at most `size` characters."""
+    portion: list[Change] = []
+    room = size
+    for change in changes:
+        if not isinstance(change, Extend):
+            portion.append(change)
+            continue
+        start = 0
+        while len(change.text) - start > room:
+            yield [*portion, Extend(change.index, change.text[start : start + room])]
+            start += room
+            portion, room = [], size
+        portion.append(Extend(change.index, change.text[start:]))
+        room -= len(change.text) - start
+    yield portion
 
 
 def _stream_of(change: Change) -> int:

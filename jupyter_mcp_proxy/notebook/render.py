@@ -6,7 +6,6 @@ Text first, in one copy, within a budget: head and tail, what is left out, and h
 from __future__ import annotations
 
 import base64
-import binascii
 import html
 import io
 import json
@@ -69,20 +68,20 @@ def html_text(markup: str) -> str:
     return _SPACE.sub("\n\n", html.unescape(_TAG.sub(" ", markup))).strip()
 
 
-def images(outputs: Sequence[Output]) -> list[tuple[int, Image]]:
-    """Each image among outputs with the index of its output, scaled down to 1,024 pixels a side."""
+def images(outputs: Sequence[Output]) -> list[tuple[str, str]]:
+    """The images among outputs, as base64 data and media type."""
     found = []
-    for index, output in enumerate(outputs):
+    for output in outputs:
         data = output.get("data") or {}
         for media in IMAGE_TYPES:
             if media in data:
-                found.append((index, shrink(joined(data[media]), media)))
+                found.append((joined(data[media]), media))
                 break
     return found
 
 
-def shrink(data: str, media_type: str) -> Image:
-    """An image no larger than a model looks at. Data that is no image stays as it is."""
+def shrink(data: str, media_type: str) -> Image | None:
+    """An image no larger than a model looks at: 1,024 pixels a side. None for what is no image."""
     from PIL import Image as Picture
 
     try:
@@ -94,8 +93,8 @@ def shrink(data: str, media_type: str) -> Image:
             buffer = io.BytesIO()
             kind = "JPEG" if media_type == "image/jpeg" else "PNG"
             picture.save(buffer, kind)
-    except (OSError, ValueError, binascii.Error):
-        return Image("".join(data.split()), media_type)
+    except Exception:  # Pillow raises what it likes on data that is no image
+        return None
     return Image(base64.b64encode(buffer.getvalue()).decode(), f"image/{kind.lower()}")
 
 

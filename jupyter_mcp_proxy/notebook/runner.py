@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import itertools
 import logging
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import KernelFailed, ProxyError, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message
 from .document import Document, Editor
-from .executions import DIED, LOST, Execution, State
+from .executions import DIED, LOST, Batch, Execution, State
 from .journal import Entry, Journal
 from .kernels import Kernels
+from .outputs import STORED_LIMIT, Change, anew, portions
 
 if TYPE_CHECKING:
     from ..jupyter.server import JupyterServer
@@ -32,6 +35,11 @@ FIRST_WRITE = 0.03
 WRITE_RETRIES = 20
 IDLE_GRACE = 5.0
 """Seconds of silence after a kernel's reply, after which its missing `idle` is not waited for any more."""
+LONG_OUTPUT = 1_000_000
+"""Characters of output after which the memory that they took is given back to the system at once."""
+LARGE_BUFFER = 1024 * 1024
+WRITTEN_AT_ONCE = 1_000_000
+"""Characters of a stream that one write adds to a shared document: each takes several times its size meanwhile."""
 HEARTBEAT = 60.0
 """Seconds between two signs of life to the server's idle culler while something runs."""
 
@@ -44,6 +52,7 @@ class Runner:
         self._kernels = kernels
         self._journal = journal
         self._executions: dict[str, Execution] = {}
+        self._batches: dict[str, Batch] = {}
         self._finished: deque[str] = deque()
         self._numbers = itertools.count(1)
         self._prefix = secrets.token_hex(1)
@@ -52,6 +61,7 @@ class Runner:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Runner:
+        _keep_large_buffers_apart()
         self._kernels.on_death.append(self._died)
         self._spawn(self._keep_alive(), "activity of running cells")
         return self
@@ -70,9 +80,9 @@ class Runner:
 
     # -- looking --------------------------------------------------------------------------------------
 
-    def get(self, id: str) -> Execution:
-        """An execution by its id. Raises Unknown with those that there are."""
-        execution = self._executions.get(id.strip())
+    def get(self, id: str) -> Execution | Batch:
+        """An execution or a batch by its id. Raises Unknown with those that there are."""
+        execution = self._executions.get(id.strip()) or self._batches.get(id.strip())
         if execution is None:
             newest = list(self._executions)[-5:]
             raise Unknown("execution", id, newest, f"The last {KEPT} are kept while the server runs.")
@@ -100,6 +110,20 @@ class Runner:
         self._spawn(self._drive(execution, document), f"execution {execution.id}")
         return execution
 
+    def start_batch(
+        self, document: Document, kernel_id: str, cells: list[tuple[str, int, str]], *, stop_on_error: bool
+    ) -> Batch:
+        """Queue several cells, given as id, index and source, to run one after the other."""
+        executions = [
+            (index, self.start(document.path, kernel_id, source, document, cell)) for cell, index, source in cells
+        ]
+        batch = Batch(f"b{self._prefix}{next(self._numbers)}", document.path, executions, stop_on_error)
+        self._batches[batch.id] = batch
+        while len(self._batches) > KEPT:
+            self._batches.pop(next(iter(self._batches)))
+        self._spawn(batch.follow(), f"batch {batch.id}")
+        return batch
+
     async def _drive(self, execution: Execution, document: Document | None) -> None:
         try:
             async with self._turns.setdefault(execution.kernel_id, asyncio.Lock()):
@@ -116,6 +140,8 @@ class Runner:
             self._retire(execution)
 
     def _retire(self, execution: Execution) -> None:
+        if len(execution.log.transcript) > LONG_OUTPUT:
+            _give_memory_back()
         execution.written.set()
         queue = self._queues.get(execution.kernel_id, [])
         if execution in queue:
@@ -229,7 +255,7 @@ class Runner:
                 for wait in waits:
                     wait.cancel()
             if not done and execution.version == seen:
-                execution.end_without_idle()
+                execution.end_incomplete()
 
     async def _come_back(self, execution: Execution) -> None:
         """Open the kernel's channel again for something that runs; the server has buffered for our session."""
@@ -238,11 +264,12 @@ class Runner:
                 execution.kernel_id,
                 lambda new: new.resume(execution.request_id, self._handler(execution, new)),
             )
-            # What was buffered has been sent once the kernel answers a question asked after it.
+            execution.expect_no_reply()
+            model = await self._server.kernel(execution.kernel_id)
+            # What was buffered and sent before has come once the kernel answers a question asked after it.
             await channel.answers(timeout=60)
             if execution.finished.is_set():
                 return
-            model = await self._server.kernel(execution.kernel_id)
             if model.get("execution_state") == "idle" and channel.busy_with != execution.request_id:
                 execution.finish(State.LOST, LOST)
         except (KernelFailed, ServerError) as error:
@@ -255,8 +282,12 @@ class Runner:
 
     # -- stopping -------------------------------------------------------------------------------------
 
-    async def interrupt(self, execution: Execution) -> None:
-        """Stop an execution, and nothing else: not what somebody else runs in the same kernel."""
+    async def interrupt(self, execution: Execution | Batch) -> None:
+        """Stop an execution or a batch, and nothing else: not what somebody else runs in the same kernel."""
+        if isinstance(execution, Batch):
+            for _, each in reversed(execution.executions):
+                await self.interrupt(each)
+            return
         if execution.finished.is_set():
             return
         execution.interrupt_wanted = True
@@ -317,22 +348,47 @@ class OutputWriter:
         """Write what has changed; all of it after a write that failed, as the document may be another replica."""
         execution = self._execution
         changes = execution.log.take_changes()
+        if not self._in_step:
+            changes = anew(execution.log.outputs)
         running = not execution.finished.is_set()
-        in_step, self._in_step = self._in_step, False
+        self._in_step = False
+        # A file is written whole each time; a shared document takes a multiple of what is added to it.
+        size = WRITTEN_AT_ONCE if self._document.guarantee == "live" else STORED_LIMIT
+        rest = deque(portions(changes, size))
+        del changes
+        while rest:
+            await self._write(rest.popleft(), running or bool(rest))
+        self._in_step = True
+
+    async def _write(self, changes: list[Change], running: bool) -> None:
+        execution = self._execution
 
         def change(editor: Editor) -> None:
             index = editor.find(execution.cell_id or "")
-            if in_step:
-                editor.change_outputs(index, changes)
-            else:
-                editor.set_outputs(index, execution.log.outputs)
+            editor.change_outputs(index, changes)
             editor.set_execution(index, execution.count, running)
 
         await self._document.edit(change, outputs_only=True)
-        self._in_step = True
 
 
 def _begin(editor: Editor, cell_id: str) -> None:
     index = editor.find(cell_id)
     editor.set_outputs(index, [])
     editor.set_execution(index, None, True)
+
+
+def _malloc(function: str, *arguments: int) -> None:
+    """Call one of glibc's own functions; elsewhere nothing happens."""
+    with suppress(OSError, AttributeError, TypeError):
+        getattr(ctypes.CDLL(None), function)(*arguments)
+
+
+def _keep_large_buffers_apart() -> None:
+    """Large buffers go back to the system when they are freed, whatever was freed before them."""
+    mmap_threshold = -3
+    _malloc("mallopt", mmap_threshold, LARGE_BUFFER)
+
+
+def _give_memory_back() -> None:
+    """Small buffers that are free go back to the system too."""
+    _malloc("malloc_trim", 0)

@@ -5,18 +5,30 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 from uuid import uuid4
 
 from jupyter_ydoc import YNotebook
-from pycrdt import Array, Map, Text
+from pycrdt import Array, Map, StickyIndex, Text, UndoManager
 
-from ..errors import BadValue, CollapsedDocument, InvalidNotebook, NotSaved, ServerError, Unknown
+from ..errors import (
+    BadValue,
+    CannotUndo,
+    CollapsedDocument,
+    InvalidNotebook,
+    MaybeSaved,
+    NotSaved,
+    ServerError,
+    ServerUnreachable,
+    Unknown,
+)
 from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
 from .cells import Cell, CellType
-from .document import Document, Editor
+from .document import Author, Document, Editor
 from .edits import in_bytes, splices
+from .history import OTHERS, OURSELVES, Entry, History
 from .outputs import Append, Change, Clear, Extend, Output, Replace
 from .snapshots import Snapshots
 
@@ -27,24 +39,65 @@ UNSAVED_AFTER = 10.0
 """Seconds after which a change that the server did not write yet is reported."""
 
 
-def collapsed(cells: int, file_cells: int) -> bool:
+def collapsed(cells: int, file_cells: int, *, empty: bool = False) -> bool:
     """Whether a shared document with `cells` cells is suspiciously small beside its file with `file_cells`.
 
-    A room that lost its content shows one empty cell, or none. A person who deletes half of a
+    A room that lost its content shows none, or one that is `empty`. A person who deletes half of a
     notebook is believed once the file says the same, which it does after a second.
     """
-    return cells == 0 < file_cells or (file_cells >= 4 and cells < file_cells / 2)
+    lost = cells == 0 < file_cells or (cells == 1 < file_cells and empty)
+    return lost or (file_cells >= 4 and cells < file_cells / 2)
+
+
+class CellIndex:
+    """What is worth remembering between two looks at a large notebook: the ids, and which cells have changed."""
+
+    def __init__(self, cells: Array[Any]) -> None:
+        self._cells = cells
+        self._ids: list[str] | None = None
+        self._changed: set[str] = set()
+        self._anything = False
+        self.version = 0
+        """Grows with every change of the cells or their sources, whoever made it."""
+        self._subscription = cells.observe_deep(self._on_change)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all cells, in order; whoever changes the cells keeps it in step."""
+        if self._ids is None:
+            self._ids = [str(cell["id"]) for cell in self._cells]
+        return self._ids
+
+    def take_changed(self) -> set[str] | None:
+        """The cells that have changed since the last call; None where nothing has, cells and order included."""
+        if not self._anything:
+            return None
+        changed, self._changed, self._anything = self._changed, set(), False
+        return changed
+
+    def _on_change(self, events: list[Any]) -> None:
+        for event in events:
+            path = event.path
+            if not path:
+                self._ids = None
+                self._anything = True
+                self.version += 1
+            elif len(path) < 2 or path[1] != "outputs":
+                self._changed.add(str(self._cells[path[0]]["id"]))
+                self._anything = True
+                self.version += 1
 
 
 class SharedEditor(Editor):
     """The editor of a shared notebook."""
 
-    def __init__(self, notebook: Any) -> None:
+    def __init__(self, notebook: Any, index: CellIndex) -> None:
         self._notebook = notebook
         self._cells: Array[Any] = notebook.ycells
+        self._index = index
 
     def ids(self) -> list[str]:
-        return [str(cell["id"]) for cell in self._cells]
+        return list(self._index.ids)
 
     def cell_at(self, index: int, *, outputs: bool = True) -> Cell:
         cell: Map[Any] = self._cells[index]
@@ -81,11 +134,32 @@ class SharedEditor(Editor):
         cell: dict[str, Any] = {"id": str(uuid4()), "cell_type": cell_type, "source": source, "metadata": {}}
         if cell_type == "code":
             cell |= {"execution_count": None, "outputs": [], "metadata": {"trusted": True}}
-        self._cells.insert(index, self._notebook.create_ycell(cell))
+        self._put(index, cell)
         return str(cell["id"])
 
     def delete(self, index: int) -> None:
         del self._cells[index]
+        del self._index.ids[index]
+
+    def move(self, index: int, to: int) -> None:
+        # Yjs 13, which JupyterLab has, knows no move: the cell is made again with all that it holds.
+        cell = self._notebook.get_cell(index) | {"id": str(self._cells[index]["id"])}
+        self.delete(index)
+        self._put(to, cell)
+
+    def set_type(self, index: int, cell_type: CellType) -> None:
+        cell = self._notebook.get_cell(index)
+        kept = {"id": str(self._cells[index]["id"]), "cell_type": cell_type, "source": cell["source"]}
+        kept["metadata"] = cell.get("metadata", {})
+        if cell_type == "code":
+            kept |= {"execution_count": None, "outputs": []}
+        self.delete(index)
+        self._put(index, kept)
+
+    def _put(self, index: int, cell: dict[str, Any]) -> None:
+        ids = self._index.ids
+        self._cells.insert(index, self._notebook.create_ycell(cell))
+        ids.insert(index, str(cell["id"]))
 
     def set_source(self, index: int, source: str) -> None:
         text: Text = self._cells[index]["source"]
@@ -118,11 +192,21 @@ class SharedEditor(Editor):
                     stream = stored[number]
                     shown = stream.get("text")
                     if isinstance(shown, Text):
-                        shown += text
+                        shown += _storable(text)
                     else:
                         stored[number] = _shared(_plain(stream) | {"text": _plain(stream)["text"] + text})
                 case Replace(number, output):
                     stored[number] = _shared(output)
+
+
+def _name(state: dict[str, Any]) -> str:
+    return str(state["user"].get("display_name") or state["user"].get("name") or "somebody")
+
+
+def _same_place(index: StickyIndex, position: dict[str, Any]) -> bool:
+    own = index.to_json()
+    keys = ("item", "type")
+    return any(own.get(key) is not None and own.get(key) == position.get(key) for key in keys)
 
 
 def _plain(output: Any) -> Output:
@@ -133,11 +217,37 @@ def _plain(output: Any) -> Output:
     return plain
 
 
+def _storable(value: Any) -> Any:
+    """JSON as a shared document can hold it: Yjs has no integers beyond 64 bits, and no lone surrogates."""
+    match value:
+        case bool() | float() | None:
+            return value
+        case int():
+            return value if -(2**63) <= value < 2**63 else float(value)
+        case str():
+            return value if value.isascii() else value.encode("utf-8", "replace").decode()
+        case dict():
+            return {str(key): _storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_storable(item) for item in value]
+    return str(value)
+
+
 def _shared(output: Output) -> Map[Any]:
-    shared: dict[str, Any] = dict(output)
+    shared: dict[str, Any] = _storable(output)
     if output.get("output_type") == "stream":
-        shared["text"] = Text(output["text"])
+        shared["text"] = Text(shared["text"])
     return Map(shared)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of an author that can be taken back."""
+
+    number: int
+    """The change's first number in the history."""
+    made: dict[str, str]
+    """The cells that it made, with the hash of their source: undoing it removes them."""
 
 
 class SharedDocument(Document):
@@ -149,6 +259,9 @@ class SharedDocument(Document):
         super().__init__(server, path, snapshots)
         self._room: Room | None = None
         self._notebook: Any = None
+        self._index: CellIndex | None = None
+        self._undo: dict[str, UndoManager] = {}
+        self._steps: dict[str, list[Step]] = {}
         self._lock = asyncio.Lock()
         self._file_cells = 0
         self._writable = True
@@ -179,6 +292,10 @@ class SharedDocument(Document):
             await self._look_at_file()
             room = await Room(self._server, self.path).__aenter__()
             self._notebook = YNotebook(room.doc, room.awareness)
+            self._index = CellIndex(self._notebook.ycells)
+            self.history.absorb(self._editor, OTHERS)
+            self._undo.clear()  # what was done in an older replica cannot be taken back in this one
+            self._steps.clear()
             self._room = room
             self._proven_savable = False
             self._announce()
@@ -198,30 +315,99 @@ class SharedDocument(Document):
 
     async def read(self, look: Callable[[Editor], T]) -> T:
         await self._joined()
-        return look(SharedEditor(self._notebook))
+        self._note(OTHERS)
+        return look(self._editor)
 
-    async def edit(self, change: Callable[[Editor], T], *, outputs_only: bool = False) -> T:
+    @property
+    def _editor(self) -> SharedEditor:
+        assert self._index is not None
+        return SharedEditor(self._notebook, self._index)
+
+    async def look_back(self) -> History:
+        await self._joined()
+        self._note(OTHERS)
+        return self.history
+
+    def _note(self, who: str) -> list[Entry]:
+        assert self._index is not None
+        changed = self._index.take_changed()
+        return [] if changed is None else self.history.absorb(self._editor, who, changed)
+
+    async def edit(
+        self, change: Callable[[Editor], T], *, author: Author | None = None, outputs_only: bool = False
+    ) -> T:
         room = await self._joined()
         if not self._writable and not outputs_only:
             raise NotSaved(self.path, "it is read-only", kept=False)
-        await self._refuse_if_collapsed()
         if not outputs_only:
             await self._before_first_edit(self._notebook.get)
-            room = await self._joined()
-        editor = SharedEditor(self._notebook)
-        with room.doc.transaction():
-            result = change(editor)
+        await self._refuse_if_collapsed()
+        room = await self._joined()
+        self._note(OTHERS)
+        if author is not None:
+            self._track(author)
+        with room.doc.transaction(origin=None if author is None else author.key):
+            result = change(self._editor)
             self._notebook.dirty = True
+        self._record(author)
         self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
-        await room.flush()
+        try:
+            await room.flush()
+        except ServerUnreachable as error:
+            raise MaybeSaved(self.path) from error
         await self._check_saved(room)
         return result
 
+    def _track(self, author: Author) -> None:
+        if author.key not in self._undo:
+            manager = UndoManager(scopes=[self._notebook.ycells], capture_timeout_millis=0)
+            manager.include_origin(author.key)
+            self._undo[author.key] = manager
+            self._steps[author.key] = []
+
+    def _record(self, author: Author | None) -> None:
+        """Note our own change in the history, and what its undoing must not take along."""
+        entries = self._note(author.name if author is not None else OURSELVES)
+        if author is None or len(self._undo[author.key].undo_stack) == len(self._steps[author.key]):
+            return
+        editor = self._editor
+        made = {entry.cell for entry in entries if entry.action in ("added", "moved")}
+        hashes = {cell: editor.cell_at(editor.find(cell), outputs=False).hash for cell in made}
+        number = entries[0].number if entries else self.history.last
+        self._steps[author.key].append(Step(number, hashes))
+
+    async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
+        room = await self._joined()
+        await self._refuse_if_collapsed()
+        self._note(OTHERS)
+        steps = self._steps.get(author.key, [])
+        taken_back: list[Entry] = []
+        while steps and (steps[-1].number >= since if since is not None else not taken_back):
+            self._refuse_if_touched(steps[-1])
+            steps.pop()
+            self._undo[author.key].undo()
+            with room.doc.transaction():
+                self._notebook.dirty = True
+            entries = self._note(author.name)
+            taken_back += entries
+            if since is None and not entries:
+                break
+        await room.flush()
+        return taken_back
+
+    def _refuse_if_touched(self, step: Step) -> None:
+        editor = self._editor
+        ids = editor.ids()
+        for cell, digest in step.made.items():
+            if cell in ids and editor.cell_at(ids.index(cell), outputs=False).hash != digest:
+                raise CannotUndo(cell, "its source is not what you left there")
+
     async def _refuse_if_collapsed(self) -> None:
         cells = len(self._notebook.ycells)
-        if collapsed(cells, self._file_cells):
+        empty = cells == 1 and not str(self._notebook.ycells[0]["source"])
+        if collapsed(cells, self._file_cells, empty=empty):
             await self._look_at_file()
-            if collapsed(cells, self._file_cells):
+            if collapsed(cells, self._file_cells, empty=empty):
                 raise CollapsedDocument(self.path, cells, self._file_cells)
 
     async def _check_saved(self, room: Room) -> None:
@@ -266,6 +452,39 @@ class SharedDocument(Document):
         if presence != self._presence:
             self._presence = presence
             self._announce()
+
+    def _states(self) -> list[dict[str, Any]]:
+        states = self._room.awareness.states.values() if self._room is not None else []
+        return [state for state in states if state and state.get("user") and not state.get("agent")]
+
+    def people(self) -> list[str]:
+        return [_name(state) for state in self._states()]
+
+    async def cursor_of(self, name: str) -> Cell | None:
+        room = await self._joined()
+        for state in self._states():
+            if _name(state) != name:
+                continue
+            if state.get("activeCellId") in self._editor.ids():
+                return self._editor.cell(state["activeCellId"])
+            for cursor in state.get("cursors") or []:
+                index = self._cell_of(room, cursor.get("head"))
+                if index is not None:
+                    return self._editor.cell_at(index, outputs=False)
+        return None
+
+    def _cell_of(self, room: Room, position: Any) -> int | None:
+        """The cell whose source a relative position of Yjs lies in: the one that has the same at that offset."""
+        if not isinstance(position, dict):
+            return None
+        sticky = StickyIndex.from_json(position)
+        with room.doc.transaction() as transaction:
+            offset = sticky.get_index(transaction)
+            for index, cell in enumerate(self._notebook.ycells):
+                source: Text = cell["source"]
+                if offset <= len(source) and _same_place(source.sticky_index(offset, sticky.assoc), position):
+                    return index
+        return None
 
     def _announce(self) -> None:
         if self._presence and self._room is not None and not self._room.closed.is_set():

@@ -26,7 +26,7 @@ class Snapshots:
 
     def folder(self, path: str) -> Path:
         """Where the snapshots of a notebook are kept."""
-        name = path.rsplit("/", 1)[-1]
+        name = path.rsplit("/", 1)[-1].encode()[:80].decode("utf-8", "ignore")
         digest = hashlib.sha256(f"{self._root}\0{path}".encode()).hexdigest()[:12]
         return self._folder / f"{name}-{digest}"
 

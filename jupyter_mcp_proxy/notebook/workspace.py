@@ -5,24 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from contextlib import AsyncExitStack
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import NotNamed, ProxyError, ServerError, Unknown
 from ..jupyter.server import JupyterServer, clean_path
 from .document import Document, Guarantee, open_document
+from .history import Entry
 from .journal import Journal
 from .kernels import Kernels
 from .runner import Runner
 from .snapshots import Snapshots
+
+if TYPE_CHECKING:
+    from ..jupyter.awareness import GlobalAwareness
 
 log = logging.getLogger(__name__)
 
 IDLE_LIMIT = 600.0
 """Seconds after which a document that no client uses is closed."""
 REAP_EVERY = 60.0
+CLIENT_LIMIT = 3600.0
+"""Seconds without a call after which a client's notebooks do not count as open any more."""
 MOST_CLIENTS = 1000
 
 
@@ -38,13 +45,20 @@ class Workspace:
         self._last_use: dict[str, float] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._clients: OrderedDict[str, dict[str, None]] = OrderedDict()
+        self._told: OrderedDict[str, dict[str, int]] = OrderedDict()
+        """For each client the number of the last change, and of the last life of a kernel, that it has been told."""
+        self._seen: dict[str, float] = {}
+        self._held: Counter[str] = Counter()
         self._shared: bool | None = None
+        self._awareness: GlobalAwareness | None = None
+        self._awareness_lock = asyncio.Lock()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Workspace:
         await self._stack.enter_async_context(self.server)
         await self._stack.enter_async_context(self.kernels)
         self._stack.push_async_callback(self._close_documents)
+        self._stack.push_async_callback(self._leave_awareness)
         await self._stack.enter_async_context(self.runner)
         reaper = asyncio.create_task(self._reap(), name="closing unused documents")
         self._stack.push_async_callback(_cancelled, reaper)
@@ -58,6 +72,21 @@ class Workspace:
         for document in list(self._documents.values()):
             await document.__aexit__(None, None, None)
         self._documents.clear()
+
+    async def focus(self) -> list[tuple[str, str | None]]:
+        """Each person in JupyterLab with the path of the document in front of them."""
+        async with self._awareness_lock:
+            if self._awareness is None or self._awareness.closed.is_set():
+                from ..jupyter.awareness import GlobalAwareness
+
+                await self._leave_awareness()
+                self._awareness = await GlobalAwareness(self.server).__aenter__()
+        return self._awareness.people()
+
+    async def _leave_awareness(self) -> None:
+        if self._awareness is not None:
+            await self._awareness.__aexit__(None, None, None)
+            self._awareness = None
 
     # -- documents ------------------------------------------------------------------------------------
 
@@ -77,6 +106,8 @@ class Workspace:
         async with self._opening.setdefault(path, asyncio.Lock()):
             document = self._documents.get(path)
             if document is None:
+                if await self.has_collaboration():
+                    await self.focus()  # join the room of all people now: they become known in the next seconds
                 document = await open_document(
                     self.server, path, self._snapshots, shared=await self.has_collaboration()
                 )
@@ -110,10 +141,13 @@ class Workspace:
     async def _reap(self) -> None:
         while True:
             await asyncio.sleep(REAP_EVERY)
-            used = {path for opened in self._clients.values() for path in opened}
+            now = time.monotonic()
+            for client in [client for client, at in self._seen.items() if now - at > CLIENT_LIMIT]:
+                del self._seen[client]
+                self._clients.pop(client, None)
+                self._told.pop(client, None)
             for path in list(self._documents):
-                idle = time.monotonic() - self._last_use.get(path, 0)
-                if path not in used and idle > IDLE_LIMIT and not self.runner.runs_in(path):
+                if now - self._last_use.get(path, 0) > IDLE_LIMIT and not self.needed(path):
                     try:
                         await self.close(path)
                     except ProxyError as error:
@@ -127,6 +161,7 @@ class Workspace:
 
     def use(self, client: str, path: str) -> None:
         """A client opens a notebook."""
+        self._seen[client] = time.monotonic()
         self._clients.setdefault(client, {})[path] = None
         self._clients.move_to_end(client)
         while len(self._clients) > MOST_CLIENTS:
@@ -138,9 +173,37 @@ class Workspace:
         self._clients.get(client, {}).pop(path, None)
         return had
 
-    def used(self, path: str) -> bool:
-        """Whether any client has the notebook open."""
-        return any(path in opened for opened in self._clients.values())
+    def news(self, client: str, document: Document) -> tuple[list[Entry], int]:
+        """What happened in a document since this client was last told, and the number of the last change before."""
+        self._seen[client] = time.monotonic()
+        told = self._told.setdefault(client, {})
+        while len(self._told) > MOST_CLIENTS:
+            self._told.popitem(last=False)
+        number = told.get(document.path, document.history.last)
+        told[document.path] = document.history.last
+        return document.history.since(number), number
+
+    def restarted(self, client: str, path: str) -> bool:
+        """Whether the notebook's kernel lost its variables since this client was last told."""
+        told = self._told.setdefault(client, {})
+        lives = self.kernels.lives(path)
+        before = told.get(f"kernel of {path}", lives)
+        told[f"kernel of {path}"] = lives
+        return lives > before
+
+    def needed(self, path: str) -> bool:
+        """Whether a client has the notebook open, a call works on it, or something runs that belongs to it."""
+        opened = any(path in notebooks for notebooks in self._clients.values())
+        return opened or self._held[path] > 0 or self.runner.runs_in(path)
+
+    def hold(self, document: Document) -> None:
+        """Keep a document open while a call works on it, until `release`."""
+        self._held[document.path] += 1
+
+    def release(self, document: Document) -> None:
+        """A call is done with a document."""
+        self._held[document.path] -= 1
+        self._last_use[document.path] = time.monotonic()
 
     def named(self, client: str, path: str | None) -> str:
         """The notebook that a reading call means: the one it names, else the only one its client has open."""

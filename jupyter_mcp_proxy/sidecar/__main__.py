@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from ..contract import EXIT_ADDRESS_TAKEN, EXIT_STOPPED
 from .settings import Settings
 
-GRACE = 2
+GRACE = 1
 """Seconds that open streams get when the sidecar is told to stop."""
 
 

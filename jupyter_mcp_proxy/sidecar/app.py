@@ -52,6 +52,7 @@ def create_app(settings: Settings) -> Guard:
         ],
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # it would send a client, with its token, to 127.0.0.1
     return Guard(app, settings.secret)
 
 

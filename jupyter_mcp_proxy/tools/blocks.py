@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from mcp_types import ContentBlock, ImageContent, TextContent
 
-from ..notebook.render import images, within_budget
+from ..notebook.executions import State
+from ..notebook.render import images, shrink, within_budget
 
 if TYPE_CHECKING:
-    from ..notebook.executions import Execution
+    from ..notebook.executions import Batch, Execution
     from ..notebook.outputs import Output
 
 
@@ -23,7 +24,11 @@ def image_blocks(outputs: list[Output], handle: str, number: int = 0) -> list[Co
     found = images(outputs)
     if not found:
         return []
-    _, image = found[min(number, len(found) - 1)]
+    if number >= len(found):
+        return [text_block(f"There is no image {number}; there are {len(found)}, counted from 0.")]
+    image = shrink(*found[number])
+    if image is None:
+        return [text_block(f"Image {number} of {len(found)} cannot be shown: its data is not an image.")]
     blocks: list[ContentBlock] = [ImageContent(type="image", data=image.data, mime_type=image.media_type)]
     if len(found) > 1:
         blocks.append(
@@ -49,6 +54,27 @@ def execution_blocks(execution: Execution, budget: int, *, new_only: bool = Fals
     if execution.finished.is_set() or not new_only:
         blocks += image_blocks(execution.log.outputs, handle)
     return blocks
+
+
+def batch_blocks(batch: Batch, budget: int) -> list[ContentBlock]:
+    """A line for each cell of a batch, and what the first that did not end well put out."""
+    ended = sum(execution.written.is_set() for _, execution in batch.executions)
+    head = f"{batch.id} · {batch.state.value} · {ended} of {len(batch.executions)} cells · {batch.seconds:.2f} s"
+    lines = [head]
+    if not batch.written.is_set():
+        lines.append(f"It goes on; wait_execution(execution={batch.id!r}) tells how. Do not run it again.")
+    for index, execution in batch.executions:
+        last = execution.last_line(80)
+        count = f" [{execution.count}]" if execution.count is not None else ""
+        lines.append(
+            f"{index} {execution.cell_id or ''} {execution.state.value}{count} {execution.seconds:.2f} s "
+            f"{execution.id}: {last}".rstrip(": ")
+        )
+    failed = next((e for _, e in batch.executions if e.written.is_set() and e.state is not State.OK), None)
+    if failed is not None:
+        lines.append("")
+        lines.append(within_budget(failed.log.transcript, 0, budget, f'read_output(execution="{failed.id}")').rstrip())
+    return [text_block("\n".join(lines))]
 
 
 def headline(execution: Execution) -> str:

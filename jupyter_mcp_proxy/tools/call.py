@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import unquote
@@ -17,8 +18,12 @@ from .registry import require
 from .state import State
 
 if TYPE_CHECKING:
-    from ..notebook.document import Document
+    from ..notebook.document import Author, Document
     from ..notebook.workspace import Workspace
+
+
+TOUCHED: ContextVar[list[Document]] = ContextVar("touched")
+"""The documents that the current call has opened; what others did to them is told with its result."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,19 @@ class Call:
             gone=request.scope.get(GONE) if request is not None else None,
         )
 
+    @property
+    def author(self) -> Author:
+        """Who makes this call's changes."""
+        from ..notebook.document import Author
+
+        return Author(self.client, self.client_name)
+
     async def document(self, notebook: str) -> Document:
         """The open document of a notebook, with this client shown in it."""
         document = await self.workspace.document(notebook)
         document.present(self.client_name)
+        TOUCHED.get().append(document)
+        self.workspace.hold(document)
         return document
 
     def require(self, what: str, needed: Tier) -> None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
 from mcp_types import ContentBlock
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from ..errors import BadValue, StaleCell
-from ..notebook.cells import Cell, check_cell_type, insertion_index, short_ids
+from ..notebook.cells import Cell, check_cell_type, insertion_index, replaced, short_ids, unified
 from ..notebook.render import cut, output_text
 from .blocks import image_blocks, text_block
 from .call import Call
@@ -116,64 +116,185 @@ def describe(cell: Cell, handle: str, budget: int) -> str:
     return f"{text}\n── output\n{cut(said, budget, handle)}"
 
 
-@tool("edit", "Insert a cell")
+class NewCell(BaseModel):
+    """A cell to insert."""
+
+    source: str
+    cell_type: str = "code"
+
+
+@tool("edit", "Insert cells")
 async def insert_cell(
     ctx: Context[Any, Any],
     notebook: Notebook,
-    source: str,
+    source: str | None = None,
     cell_type: Kind = "code",
     index: Position = -1,
     after: After = None,
+    cells: Annotated[list[NewCell] | None, Field(description="Several, in this order, instead of source")] = None,
 ) -> str:
-    """Insert a cell and return its id."""
+    """Insert one cell, or several in one call; returns their ids."""
     call = Call.of(ctx)
-    document = await call.document(notebook)
-    inserted, position = await document.edit(lambda editor: insert(editor, source, cell_type, index, after))
-    document.present(call.client_name, inserted)
-    return f"Inserted {cell_type} cell {inserted} at index {position} ({document.guarantee})."
-
-
-def insert(editor: Editor, source: str, cell_type: str, index: int, after: int | str | None) -> tuple[str, int]:
-    """Insert a cell where a caller wants it; its id and index."""
-    kind = check_cell_type(cell_type)
-    count = len(editor.ids())
-    position = insertion_index(count, index) if after is None else editor.find(after) + 1
-    return editor.insert(position, kind, source), position
-
-
-@tool("edit", "Delete a cell", destructive=True)
-async def delete_cell(ctx: Context[Any, Any], notebook: Notebook, cell: CellRef, if_hash: IfHash = None) -> str:
-    """Delete a cell. Says what it held."""
-    call = Call.of(ctx)
+    if (source is None) == (cells is None):
+        raise BadValue("source", source, "either source or cells")
+    wanted = [NewCell(source=source or "", cell_type=cell_type)] if cells is None else cells
+    kinds = [check_cell_type(cell.cell_type) for cell in wanted]
     document = await call.document(notebook)
 
-    def delete(editor: Editor) -> Cell:
-        found = unchanged(editor, cell, if_hash)
-        editor.delete(found.index)
-        return found
+    def insert(editor: Editor) -> list[tuple[str, int]]:
+        first = insertion_place(editor, index, after)
+        return [
+            (editor.insert(first + offset, kind, cell.source), first + offset)
+            for offset, (cell, kind) in enumerate(zip(wanted, kinds, strict=True))
+        ]
 
-    gone = await document.edit(delete)
-    return f"Deleted {gone.type} cell {gone.id} (index {gone.index}; those behind it moved up). It held:\n" + cut(
-        gone.source, 1000, "nothing"
+    inserted = await document.edit(insert, author=call.author)
+    if inserted:
+        document.present(call.client_name, inserted[-1][0])
+    told = ", ".join(
+        f"{kind} cell {cell} at index {place}" for kind, (cell, place) in zip(kinds, inserted, strict=True)
     )
+    return f"Inserted {told or 'nothing'} ({document.guarantee})."
+
+
+def insertion_place(editor: Editor, index: int, after: int | str | None) -> int:
+    """The index that a caller wants a new cell to have."""
+    return insertion_index(len(editor.ids()), index) if after is None else editor.find(after) + 1
+
+
+@tool("edit", "Delete cells", destructive=True)
+async def delete_cell(
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    cell: Annotated[int | str | list[int | str], Field(description="Cell, or a list of cells")],
+    if_hash: IfHash = None,
+) -> str:
+    """Delete one cell or several. Says what they held; undo_changes brings them back."""
+    call = Call.of(ctx)
+    document = await call.document(notebook)
+    wanted = cell if isinstance(cell, list) else [cell]
+    if if_hash is not None and len(wanted) != 1:
+        raise BadValue("if_hash", if_hash, "nothing where several cells are deleted")
+
+    def delete(editor: Editor) -> list[Cell]:
+        found = {each.id: each for each in (unchanged(editor, name, if_hash) for name in wanted)}
+        for each in sorted(found.values(), key=lambda each: -each.index):
+            editor.delete(each.index)
+        return sorted(found.values(), key=lambda each: each.index)
+
+    gone = await document.edit(delete, author=call.author)
+    budget = 1000 // max(1, len(gone))
+    told = [f"── {each.index} {each.id} {each.type}\n{cut(each.source, budget, 'undo_changes')}" for each in gone]
+    return f"Deleted {len(gone)} cell(s); those behind moved up. They held:\n" + "\n".join(told)
 
 
 @tool("edit", "Replace a cell's source", destructive=True, idempotent=True)
 async def overwrite_cell_source(
-    ctx: Context[Any, Any], notebook: Notebook, cell: CellRef, source: str, if_hash: IfHash = None
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    cell: CellRef,
+    source: str,
+    if_hash: IfHash = None,
+    cell_type: Annotated[str | None, Field(description="Make it code, markdown or raw")] = None,
 ) -> str:
     """Replace a cell's whole source; outputs stay. Written as the smallest edits, beside a person who types."""
     call = Call.of(ctx)
+    kind = None if cell_type is None else check_cell_type(cell_type)
     document = await call.document(notebook)
 
     def overwrite(editor: Editor) -> Cell:
         found = unchanged(editor, cell, if_hash)
+        if kind is not None and kind != found.type:
+            editor.set_type(found.index, kind)
         editor.set_source(found.index, source)
         return editor.cell_at(found.index, outputs=False)
 
-    written = await document.edit(overwrite)
+    written = await document.edit(overwrite, author=call.author)
     document.present(call.client_name, written.id)
-    return f"Wrote cell {written.id} (index {written.index}), now hash {written.hash}."
+    return f"Wrote {written.type} cell {written.id} (index {written.index}), now hash {written.hash}."
+
+
+class Edit(BaseModel):
+    """A text to find and what to put in its place."""
+
+    old: str
+    new: str
+    replace_all: bool = False
+
+
+@tool("edit", "Edit a cell", destructive=True)
+async def edit_cell(
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    cell: CellRef,
+    edits: Annotated[list[Edit], Field(description="Applied in order, all or none")],
+    if_hash: IfHash = None,
+) -> str:
+    """Find and replace inside a cell: each `old` must occur exactly once unless replace_all. Returns the diff."""
+    call = Call.of(ctx)
+    document = await call.document(notebook)
+
+    def edit(editor: Editor) -> tuple[Cell, Cell]:
+        found = unchanged(editor, cell, if_hash)
+        editor.set_source(found.index, replaced(found.source, [(e.old, e.new, e.replace_all) for e in edits]))
+        return found, editor.cell_at(found.index, outputs=False)
+
+    before, after = await document.edit(edit, author=call.author)
+    document.present(call.client_name, after.id)
+    diff = cut(unified(before.source, after.source), 2000, "read_cell") or "(nothing changed)"
+    return f"Edited cell {after.id} (index {after.index}), now hash {after.hash}.\n{diff}"
+
+
+@tool("edit", "Move a cell", idempotent=True)
+async def move_cell(
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    cell: CellRef,
+    index: Annotated[int, Field(description="Index that it will have; -1 for the end")] = -1,
+    after: After = None,
+) -> str:
+    """Move a cell; its id, outputs and metadata stay."""
+    call = Call.of(ctx)
+    document = await call.document(notebook)
+
+    def move(editor: Editor) -> tuple[str, int, int]:
+        ids = editor.ids()
+        source = editor.find(cell)
+        if after is not None:
+            behind = editor.find(after)
+            to = behind if source < behind else behind + 1 if source > behind else source
+        else:
+            to = insertion_index(len(ids) - 1, index)
+        if to != source:
+            editor.move(source, to)
+        return ids[source], source, to
+
+    moved, source, to = await document.edit(move, author=call.author)
+    return f"Moved cell {moved} from index {source} to {to}."
+
+
+@tool("edit", "Clear outputs", destructive=True, idempotent=True)
+async def clear_outputs(
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    cells: Annotated[list[int | str] | None, Field(description="All cells if left out")] = None,
+) -> str:
+    """Remove the outputs and execution counts of code cells."""
+    call = Call.of(ctx)
+    document = await call.document(notebook)
+
+    def clear(editor: Editor) -> int:
+        indices = range(len(editor.ids())) if cells is None else sorted({editor.find(cell) for cell in cells})
+        cleared = 0
+        for index in indices:
+            cell = editor.cell_at(index, outputs=False)
+            if cell.type == "code" and (cell.execution_count is not None or editor.has_outputs(index) != "none"):
+                editor.set_outputs(index, [])
+                editor.set_execution(index, None, False)
+                cleared += 1
+        return cleared
+
+    return f"Cleared {await document.edit(clear, author=call.author)} cell(s)."
 
 
 def unchanged(editor: Editor, cell: int | str, if_hash: str | None) -> Cell:

@@ -157,7 +157,7 @@ async def unuse_notebook(ctx: Context[Any, Any], notebook: Notebook) -> str:
     if not workspace.unuse(call.client, path):
         opened = workspace.opened_by(call.client)
         raise Unknown("open notebook", path, opened, "" if opened else "You have none open.")
-    if not workspace.used(path) and not workspace.runner.runs_in(path):
+    if not workspace.needed(path):
         await workspace.close(path)
     return f"Closed {path}. Its kernel, if one runs, goes on."
 
@@ -186,4 +186,5 @@ async def restart_notebook(ctx: Context[Any, Any], notebook: Notebook) -> str:
         kernel = await start_kernel(call, document)
         return f"{document.path} had no kernel; started {kernel.name} ({kernel.id})."
     await call.workspace.kernels.restart(kernel.id)
+    call.workspace.restarted(call.client, document.path)  # this result says it
     return f"Restarted {kernel.name} ({kernel.id}) of {document.path}; all variables are gone. Run the cells you need."

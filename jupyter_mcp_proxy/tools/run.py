@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
+import regex
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult, ContentBlock
 from pydantic import Field
 
-from ..errors import BadValue
-from ..notebook.executions import Execution, State
+from ..errors import BadValue, NotRun, ProxyError
+from ..notebook.cells import Cell
+from ..notebook.executions import Batch, Execution, State
 from ..notebook.render import output_text
-from .blocks import execution_blocks, image_blocks, text_block
+from .blocks import batch_blocks, execution_blocks, image_blocks, text_block
 from .call import Call
-from .cells import After, Position, insert, unchanged
+from .cells import After, Position, insertion_place, unchanged
 from .notebooks import start_kernel
 from .registry import CellRef, IfHash, Notebook, OptionalNotebook, Wait, tool
 
 if TYPE_CHECKING:
-    from ..notebook.document import Document
+    from ..notebook.document import Document, Editor
 
 PROGRESS_EVERY = 5.0
 """Seconds after which a waiting call reports, though nothing came: clients give up on a silent one."""
 PROGRESS_SPACING = 0.1
 MOST_LINES = 500
+GREP_SECONDS = 2.0
 
 Code = Annotated[str, Field(description="In the kernel's language; %magics and !shell in IPython")]
 
@@ -59,9 +62,14 @@ async def insert_execute_code_cell(
     call = Call.of(ctx)
     document = await call.document(notebook)
     await start_kernel(call, document)  # a kernel that will not start leaves no cell behind
-    inserted, _ = await document.edit(lambda editor: insert(editor, source, "code", index, after))
+    inserted = await document.edit(
+        lambda editor: editor.insert(insertion_place(editor, index, after), "code", source), author=call.author
+    )
     document.present(call.client_name, inserted)
-    return await run(call, document, source, inserted, wait)
+    try:
+        return await run(call, document, source, inserted, wait)
+    except ProxyError as error:
+        raise NotRun(inserted, str(error)) from error
 
 
 @tool("run", "Run code without a cell", destructive=True)
@@ -69,6 +77,45 @@ async def execute_ipython(ctx: Context[Any, Any], notebook: Notebook, code: Code
     """Run code, magics or shell commands in the notebook's kernel without leaving a cell."""
     call = Call.of(ctx)
     return await run(call, await call.document(notebook), code, None, wait)
+
+
+@tool("run", "Run cells", destructive=True)
+async def run_cells(
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    cells: Annotated[
+        list[int | str] | None, Field(description="Run in this order; else all, or from `start` on")
+    ] = None,
+    start: Annotated[int | str | None, Field(description="First cell to run")] = None,
+    stop_on_error: bool = True,
+    restart_first: bool = False,
+    wait: Wait = None,
+) -> CallToolResult:
+    """Run several code cells one after the other; a line for each, and the traceback of what failed."""
+    call = Call.of(ctx)
+    if cells is not None and start is not None:
+        raise BadValue("start", start, "nothing where `cells` are given")
+    document = await call.document(notebook)
+
+    def choose(editor: Editor) -> list[Cell]:
+        ids = editor.ids()
+        first = 0 if start is None else editor.find(start)
+        wanted = range(first, len(ids)) if cells is None else [editor.find(cell) for cell in cells]
+        found = [editor.cell_at(index, outputs=False) for index in wanted]
+        return [cell for cell in found if cell.type == "code" and (cells is not None or cell.source.strip())]
+
+    chosen = await document.read(choose)
+    if not chosen:
+        raise BadValue("cells", cells, "at least one code cell with a source")
+    seconds = _wait(call, wait)
+    kernel = await start_kernel(call, document)
+    if restart_first and not kernel.started:
+        await call.workspace.kernels.restart(kernel.id)
+        call.workspace.restarted(call.client, document.path)
+    batch = call.workspace.runner.start_batch(
+        document, kernel.id, [(cell.id, cell.index, cell.source) for cell in chosen], stop_on_error=stop_on_error
+    )
+    return await followed(call, batch, seconds)
 
 
 @tool("read", "Wait for an execution")
@@ -102,6 +149,8 @@ async def read_output(
     most = limit or call.settings.output_budget
     if execution is not None:
         source = call.workspace.runner.get(execution)
+        if isinstance(source, Batch):
+            raise BadValue("execution", execution, "the id of one cell's execution, as run_cells lists them")
         transcript, outputs, handle = (
             source.log.transcript,
             source.log.outputs,
@@ -133,16 +182,21 @@ async def read_output(
     return [text_block(f"{text}\n── characters {start} to {end} of {total}{rest}")]
 
 
-def matching(lines: Any, pattern: str, budget: int) -> str:
+def matching(lines: Iterable[str], pattern: str, budget: int) -> str:
     """The lines in which a regular expression is found, numbered from 1, within a budget of characters."""
     try:
-        expression = re.compile(pattern)
-    except re.error as error:
+        expression = regex.compile(pattern)
+    except regex.error as error:
         raise BadValue("grep", pattern, f"a regular expression ({error})") from error
     shown: list[str] = []
     found = 0
+    deadline = time.monotonic() + GREP_SECONDS
     for number, line in enumerate(lines, 1):
-        match = expression.search(line)
+        try:
+            # Some expressions take for ever on some lines; nobody else shall wait for that.
+            match = expression.search(line, timeout=max(0.001, deadline - time.monotonic()))
+        except TimeoutError:
+            raise BadValue("grep", pattern, f"an expression that is found within {GREP_SECONDS:g} s") from None
         if match is None:
             continue
         found += 1
@@ -153,12 +207,11 @@ def matching(lines: Any, pattern: str, budget: int) -> str:
             budget -= len(entry) + 1
         else:
             budget = 0
-    left = (
-        f"\n… {found - len(shown)} more lines match; a narrower pattern or a higher limit shows them"
-        if found > len(shown)
-        else ""
-    )
-    return ("\n".join(shown) + left) or f"No line matches {pattern!r}."
+    if not found:
+        return f"No line matches {pattern!r}."
+    more = found - len(shown)
+    left = f"\n… {more} more lines match; a narrower pattern or a higher limit shows them" if more else ""
+    return "\n".join(shown) + left
 
 
 # -- running and waiting, the same for all ------------------------------------------------------------
@@ -172,20 +225,25 @@ async def run(call: Call, document: Document, code: str, cell_id: str | None, wa
     seconds = _wait(call, wait)
     kernel = await start_kernel(call, document)
     execution = call.workspace.runner.start(document.path, kernel.id, code, document, cell_id)
+    started = f"Started kernel {kernel.name} ({kernel.id}) for this notebook." if kernel.started else ""
+    return await followed(call, execution, seconds, before=started)
+
+
+async def followed(call: Call, running: Execution | Batch, seconds: float, before: str = "") -> CallToolResult:
+    """Wait for what this call has started; if the call is cancelled, or its client gone, stop it."""
     try:
-        still_there = await follow(call, execution, seconds)
+        still_there = await follow(call, running, seconds)
     except asyncio.CancelledError:
         with anyio.CancelScope(shield=True):
-            await call.workspace.runner.interrupt(execution)
+            await call.workspace.runner.interrupt(running)
         raise
     if not still_there:
-        await call.workspace.runner.interrupt(execution)
-        await execution.finished.wait()
-    started = f"Started kernel {kernel.name} ({kernel.id}) for this notebook." if kernel.started else ""
-    return result(call, execution, before=started)
+        await call.workspace.runner.interrupt(running)
+        await running.written.wait()
+    return result(call, running, before=before)
 
 
-async def follow(call: Call, execution: Execution, seconds: float) -> bool:
+async def follow(call: Call, execution: Execution | Batch, seconds: float) -> bool:
     """Wait until an execution has ended and its outputs are in the notebook, or for `seconds`, reporting progress.
 
     Returns False as soon as the client is gone.
@@ -211,9 +269,9 @@ async def follow(call: Call, execution: Execution, seconds: float) -> bool:
             news = False
             if spacing <= 0 and changed.done():
                 changed = asyncio.ensure_future(execution.changed(changed.result()))
-                news = len(execution.log.transcript) != told
+                news = execution.printed != told
             if news or now - reported_at >= PROGRESS_EVERY:
-                told = len(execution.log.transcript)
+                told = execution.printed
                 reported_at = now
                 await report(call, execution)
     finally:
@@ -222,7 +280,7 @@ async def follow(call: Call, execution: Execution, seconds: float) -> bool:
                 task.cancel()
 
 
-async def report(call: Call, execution: Execution) -> None:
+async def report(call: Call, execution: Execution | Batch) -> None:
     """One event of progress: the seconds so far and the last line printed."""
     if execution.state is State.QUEUED:
         message = f"queued behind {execution.ahead}" if execution.ahead else "starting"
@@ -231,9 +289,14 @@ async def report(call: Call, execution: Execution) -> None:
     await call.ctx.report_progress(round(time.time() - execution.queued_at, 3), None, message)
 
 
-def result(call: Call, execution: Execution, *, new_only: bool = False, before: str = "") -> CallToolResult:
+def result(call: Call, execution: Execution | Batch, *, new_only: bool = False, before: str = "") -> CallToolResult:
     """The result of a run. It is an error where the kernel, not the code, failed."""
-    blocks = execution_blocks(execution, call.settings.output_budget, new_only=new_only)
+    if isinstance(execution, Batch):
+        blocks = batch_blocks(execution, call.settings.output_budget)
+    else:
+        blocks = execution_blocks(execution, call.settings.output_budget, new_only=new_only)
+    if execution.state is State.KERNEL_DIED:
+        call.workspace.restarted(call.client, execution.notebook)  # this result says it
     if before:
         blocks.insert(0, text_block(before))
     return CallToolResult(content=blocks, is_error=execution.state in (State.KERNEL_DIED, State.LOST))

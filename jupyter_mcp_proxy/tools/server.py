@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from difflib import get_close_matches
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, TextContent
+from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp_types import CallToolResult, Icon, TextContent
 from pydantic import ValidationError
 
 from .. import __version__
 from ..errors import ProxyError
 from ..sidecar.settings import Settings
-from . import cells, files, kernels, notebooks, run  # noqa: F401 - they declare the tools
-from .call import Call
+from . import cells, changes, files, inspect, kernels, notebooks, run  # noqa: F401 - they declare the tools
+from .call import TOUCHED, Call
+from .changes import notice
+from .prompts import register as register_prompts
 from .registry import TOOLS, build
+from .resources import register as register_resources
 from .state import State
+
+if TYPE_CHECKING:
+    from ..notebook.document import Document
 
 CATALOGUE = {name: build(spec) for name, spec in TOOLS.items()}
 """The tools as they are served: the same list for everyone."""
+
+WEBSITE = "https://github.com/jupyter-mcp-proxy/jupyter-mcp-proxy"
 
 INSTRUCTIONS = """\
 Live Jupyter notebooks of the person you work with, in the kernels they already use; they may be watching and editing \
@@ -56,9 +67,12 @@ class NotebookServer(MCPServer[Any]):
         assert context is not None
         state: State = context.request_context.lifespan_context
         await state.ready()
+        call = Call.of(context)
+        touched: list[Document] = []
+        token = TOUCHED.set(touched)
         try:
-            Call.of(context).require(name, spec.tier)
-            return await super().call_tool(name, arguments, context)
+            call.require(name, spec.tier)
+            return with_notices(call, touched, await super().call_tool(name, arguments, context))
         except ProxyError as error:
             return failure(str(error))
         except ToolError as error:
@@ -68,6 +82,22 @@ class NotebookServer(MCPServer[Any]):
             if isinstance(cause, ValidationError):
                 return failure(describe_arguments(name, cause))
             raise
+        finally:
+            TOUCHED.reset(token)
+            for document in touched:
+                call.workspace.release(document)
+
+
+def with_notices(call: Call, touched: list[Document], result: Any) -> Any:
+    """The result, with a line for what others did meanwhile to the documents that the call has touched."""
+    if not isinstance(result, CallToolResult):
+        return result
+    for document in {document.path: document for document in touched}.values():
+        lines = [notice(*call.workspace.news(call.client, document))]
+        if call.workspace.restarted(call.client, document.path):
+            lines.append("[Note: the kernel has died or was restarted meanwhile: its variables are gone.]")
+        result.content += [TextContent(type="text", text=line) for line in lines if line]
+    return result
 
 
 def parameters(name: str) -> list[str]:
@@ -94,14 +124,29 @@ def describe_arguments(name: str, error: ValidationError) -> str:
 
 def create_server(settings: Settings) -> NotebookServer:
     """The MCP server of one sidecar. Its lifespan holds the workspace."""
-    return NotebookServer(
+    bus = InMemorySubscriptionBus()
+    server = NotebookServer(
         "jupyter-mcp-proxy",
         title="Jupyter",
         version=__version__,
+        website_url=WEBSITE,
+        icons=[icon()],
         instructions=INSTRUCTIONS,
         tools=list(CATALOGUE.values()),
         lifespan=_lifespan(settings),
         log_level="WARNING",
+        subscriptions=bus,
+    )
+    register_resources(server, bus)
+    register_prompts(server)
+    return server
+
+
+def icon() -> Icon:
+    """The server's icon, carried in its own description: a client need not fetch it."""
+    drawing = (Path(__file__).parent.parent / "static" / "icon.svg").read_bytes()
+    return Icon(
+        src=f"data:image/svg+xml;base64,{b64encode(drawing).decode()}", mime_type="image/svg+xml", sizes=["any"]
     )
 
 

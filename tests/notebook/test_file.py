@@ -43,7 +43,7 @@ async def test_a_save_between_our_read_and_our_write_is_kept(file: JupyterProces
     api = JupyterServer(file.url, file.token)
     async with api, FileDocument(api, name, Snapshots(tmp_path, "test")) as document:
         await document.edit(change)
-    assert runs == 2
+    assert runs >= 2
     assert sources(path) == ["a = 2", "b = 'the person'"]
 
 

@@ -8,7 +8,7 @@ import io
 from PIL import Image as Picture
 
 from jupyter_mcp_proxy.notebook.outputs import Transcript
-from jupyter_mcp_proxy.notebook.render import LONGEST_SIDE, cut, images, output_text, within_budget
+from jupyter_mcp_proxy.notebook.render import LONGEST_SIDE, Image, cut, images, output_text, shrink, within_budget
 
 
 def picture(width: int, height: int, kind: str = "PNG") -> str:
@@ -40,14 +40,17 @@ def test_an_error_is_its_traceback_without_colours() -> None:
 def test_a_large_image_is_scaled_down_and_a_small_one_left_alone() -> None:
     large, small = picture(4000, 1000), picture(10, 10)
     found = images([{"output_type": "display_data", "data": {"image/png": data}} for data in (large, small)])
-    with Picture.open(io.BytesIO(base64.b64decode(found[0][1].data))) as shown:
+    shrunk = shrink(*found[0])
+    assert shrunk is not None
+    with Picture.open(io.BytesIO(base64.b64decode(shrunk.data))) as shown:
         assert shown.size == (LONGEST_SIDE, LONGEST_SIDE // 4)
-    assert found[1][1].data == "".join(small.split())
+    assert shrink(*found[1]) == Image("".join(small.split()), "image/png")
 
 
-def test_what_is_no_image_is_passed_on_as_it_is() -> None:
+def test_what_is_no_image_is_not_shown_as_one() -> None:
+    """A client would refuse the whole conversation for it."""
     found = images([{"output_type": "display_data", "data": {"image/png": "bm8gaW1hZ2U="}}])
-    assert found[0][1].data == "bm8gaW1hZ2U="
+    assert shrink(*found[0]) is None
 
 
 def test_a_long_output_is_told_by_head_and_tail_with_the_way_to_the_rest() -> None:

@@ -1,0 +1,136 @@
+"""What has happened to a notebook's cells since we look at it, and by whom. Pure."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .document import Editor
+
+Action = Literal["added", "edited", "deleted", "moved", "ran"]
+
+KEPT = 2000
+"""Changes that are remembered of a notebook."""
+
+OTHERS = ""
+"""Who has done it, where we only know that it was not one of our clients."""
+OURSELVES = "mcp-proxy"
+"""Who has done what no client asked for in this moment: bringing a kernel's results in."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change of one cell. Numbers grow by one."""
+
+    number: int
+    who: str
+    action: Action
+    cell: str
+    index: int
+    time: float
+
+
+@dataclass(frozen=True)
+class _Known:
+    index: int
+    content: str
+    count: int | None
+
+
+class History:
+    """The changes of one notebook, found by comparing its cells with what they were."""
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque(maxlen=KEPT)
+        self.last = 0
+        """The number of the last change."""
+        self._known: dict[str, _Known] = {}
+        self._begun = False
+
+    def since(self, number: int) -> list[Entry]:
+        """The changes after `number`, oldest first."""
+        return [entry for entry in self.entries if entry.number > number]
+
+    def absorb(self, editor: Editor, who: str, cells: Iterable[str] | None = None) -> list[Entry]:
+        """Note what differs from what is known, as done by `who`.
+
+        `cells` are the only ones whose content may differ; None means any. The first call only looks.
+        """
+        ids = editor.ids()
+        wanted = set(ids if cells is None or not self._begun else cells)
+        found: list[Entry] = []
+        now = time.time()
+
+        def note(action: Action, cell: str, index: int) -> None:
+            self.last += 1
+            found.append(Entry(self.last, who, action, cell, index, now))
+
+        known: dict[str, _Known] = {}
+        present = set(ids)
+        if self._begun:
+            for cell, old in self._known.items():
+                if cell not in present:
+                    note("deleted", cell, old.index)
+            moved = _moved([self._known[cell].index for cell in ids if cell in self._known])
+            common = [cell for cell in ids if cell in self._known]
+            moved_cells = {common[place] for place in moved}
+        else:
+            moved_cells = set()
+        for index, cell in enumerate(ids):
+            before = self._known.get(cell)
+            if before is not None and cell not in wanted:
+                known[cell] = before if before.index == index else _Known(index, before.content, before.count)
+            else:
+                current = editor.cell_at(index, outputs=False)
+                known[cell] = _Known(index, f"{current.type}:{current.hash}", current.execution_count)
+            if not self._begun:
+                continue
+            if before is None:
+                note("added", cell, index)
+                continue
+            if cell in moved_cells:
+                note("moved", cell, index)
+            if known[cell].content != before.content:
+                note("edited", cell, index)
+            if known[cell].count != before.count and known[cell].count is not None:
+                note("ran", cell, index)
+        self._known = known
+        self._begun = True
+        self.entries.extend(found)
+        return found
+
+
+def _moved(places: list[int]) -> list[int]:
+    """The positions in `places` outside of its longest increasing run: the fewest cells that must have moved."""
+    tails: list[int] = []
+    ends: list[int] = []
+    before: list[int] = []
+    for position, place in enumerate(places):
+        length = bisect_left(tails, place)
+        if length == len(tails):
+            tails.append(place)
+            ends.append(position)
+        else:
+            tails[length] = place
+            ends[length] = position
+        before.append(ends[length - 1] if length else -1)
+    kept = set()
+    position = ends[-1] if ends else -1
+    while position >= 0:
+        kept.add(position)
+        position = before[position]
+    return [position for position in range(len(places)) if position not in kept]
+
+
+def summarize(entries: Iterable[Entry]) -> str:
+    """Changes in a few words, such as `edited 2 (a1b2c3d4), added 5 (d4e5f6a7)`; a cell is named once per action."""
+    shown: dict[tuple[Action, str], str] = {}
+    for entry in entries:
+        shown[entry.action, entry.cell] = f"{entry.action} {entry.index} ({entry.cell[:8]})"
+    words = list(shown.values())
+    return ", ".join(words[:6]) + (f" and {len(words) - 6} more" if len(words) > 6 else "")

@@ -1,0 +1,91 @@
+"""What others do beside the agent, and taking back what it did itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from mcp.server.mcpserver import Context
+from pydantic import Field
+
+from ..notebook.history import OTHERS, summarize
+from .call import Call
+from .registry import Notebook, OptionalNotebook, tool
+
+if TYPE_CHECKING:
+    from ..notebook.history import Entry
+
+MOST_ENTRIES = 100
+
+
+@tool("read", "What changed")
+async def notebook_changes(
+    ctx: Context[Any, Any],
+    notebook: OptionalNotebook = None,
+    since: Annotated[int, Field(description="Number of the last change you know; 0 for all that is remembered")] = 0,
+) -> str:
+    """Cells added, edited, deleted, moved and run since a change, by whom."""
+    call = Call.of(ctx)
+    path = call.workspace.named(call.client, notebook)
+    document = await call.document(path)
+    history = await document.look_back()
+    entries = history.since(since)
+    people = ", ".join(document.people()) or "somebody else"
+    lines = [describe(entry, people) for entry in entries[-MOST_ENTRIES:]]
+    if len(entries) > MOST_ENTRIES:
+        lines.insert(0, f"… {len(entries) - MOST_ENTRIES} older changes left out")
+    known = "" if since == 0 or not entries or entries[0].number == since + 1 else " Older ones are not remembered."
+    return "\n".join([f"{path}: {len(entries)} changes after {since}, the last is {history.last}.{known}", *lines])
+
+
+def describe(entry: Entry, people: str) -> str:
+    """One change as a line."""
+    at = datetime.fromtimestamp(entry.time).strftime("%H:%M:%S")
+    return f"{entry.number} {at} {entry.action} {entry.index} {entry.cell[:8]} by {entry.who or people}"
+
+
+@tool("edit", "Take back changes", destructive=True)
+async def undo_changes(
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    since: Annotated[
+        int | None, Field(description="Number of a change of yours: it and all your later ones; else only the last")
+    ] = None,
+) -> str:
+    """Take back your own edits; what people did since stays. Runs and files are not taken back."""
+    call = Call.of(ctx)
+    document = await call.document(notebook)
+    entries = await document.undo(call.author, since)
+    if not entries:
+        return f"There is no change of yours in {document.path} that could be taken back; nothing was done."
+    return f"Took back: {summarize(entries)}. The last change is now {document.history.last}."
+
+
+@tool("read", "What people look at")
+async def get_user_focus(ctx: Context[Any, Any]) -> str:
+    """Which notebook and cell each person has in front of them. Needs jupyter-collaboration."""
+    call = Call.of(ctx)
+    workspace = call.workspace
+    if not await workspace.has_collaboration():
+        return "This server has no jupyter-collaboration, so what people look at is not known."
+    lines = []
+    for name, path in await workspace.focus():
+        cell = ""
+        if path is not None and path.endswith(".ipynb"):
+            document = await workspace.document(path)
+            found = await document.cursor_of(name)
+            cell = (
+                f", cell {found.index} {found.id[:8]}: {found.source.splitlines()[0][:80] if found.source else ''}"
+                if found
+                else ""
+            )
+        lines.append(f"{name}: {path or 'no document'}{cell}")
+    return "\n".join(lines) or "Nobody has JupyterLab open on this server."
+
+
+def notice(entries: list[Entry], number: int) -> str:
+    """One line for any result: what others did since the client last looked; empty where they did nothing."""
+    foreign = [entry for entry in entries if entry.who == OTHERS]
+    if not foreign:
+        return ""
+    return f"[Note: meanwhile a person {summarize(foreign)}. notebook_changes(since={number}) has the details.]"

@@ -1,0 +1,323 @@
+"""Output over a kernel's own ports: all of it, however much at once, and in little memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from conftest import StartJupyter
+from harness import Agent, JupyterProcess, connect, text
+
+from jupyter_mcp_proxy.jupyter.messages import Message
+from jupyter_mcp_proxy.jupyter.ports import SPOOL_IN_MEMORY, Piece, Spool, texts
+from jupyter_mcp_proxy.notebook.executions import LOST, Execution, State
+from jupyter_mcp_proxy.notebook.outputs import Append, Clear, Extend, anew, portions
+
+pytestmark = pytest.mark.anyio
+
+UNLIMITED = tuple(f"--ZMQChannelsWebsocketConnection.iopub_{kind}_rate_limit=0" for kind in ("msg", "data"))
+MOST_GROWTH = 60
+
+
+def cell_of(server: JupyterProcess, name: str, cell: int = 0) -> dict[str, Any]:
+    """A cell of the file; nothing of it while Jupyter writes it."""
+    try:
+        found: dict[str, Any] = json.loads((server.root / name).read_text())["cells"][cell]
+    except ValueError:
+        return {"outputs": []}
+    return found
+
+
+def stream_of(server: JupyterProcess, name: str) -> str:
+    outputs = cell_of(server, name)["outputs"]
+    return "".join("".join(output["text"]) for output in outputs if output["output_type"] == "stream")
+
+
+async def until(condition: Any, seconds: float = 30) -> None:
+    with anyio.fail_after(seconds):
+        while not condition():
+            await anyio.sleep(0.05)
+
+
+def id_of(told: str) -> str:
+    return told.split(" · ")[0].split("\n")[-1]
+
+
+async def check_all_is_there(agent: Agent, execution: str, expected: str) -> None:
+    """Compare all that `read_output` has with what was printed; our own notice may follow."""
+    position = 0
+    while position < len(expected):
+        told = await agent.ok("read_output", execution=execution, offset=position, limit=100_000)
+        piece = told.rpartition("\n── characters")[0][: len(expected) - position]
+        assert piece == expected[position : position + len(piece)], position
+        assert piece
+        position += len(piece)
+
+
+def memory(pid: int) -> float:
+    """A process's resident memory in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found
+    return int(found[1]) * 1024 / 1e6
+
+
+@contextmanager
+def most_memory(pid: int) -> Iterator[list[float]]:
+    """The most memory that a process has had meanwhile."""
+    seen = [memory(pid)]
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.005):
+            seen[0] = max(seen[0], memory(pid))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        watcher.join()
+
+
+async def test_one_print_of_20_megabytes_arrives_whole(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "for i in range(20):\n    print(chr(97 + i) * 1_000_000, end='')")
+    async with connect(server) as agent:
+        told = await agent.ok("execute_cell", notebook=name, cell=0)
+        assert len(told) < 9_000
+        await check_all_is_there(agent, id_of(told), "".join(chr(97 + i) * 1_000_000 for i in range(20)))
+        assert "  ports" in await agent.ok("list_kernels")
+    await until(lambda: "10,000,000 more characters of output are not in the notebook" in stream_of(server, name))
+
+
+async def test_characters_of_every_kind_survive_a_long_print(server: JupyterProcess, name: str) -> None:
+    """A long message is taken in pieces, none of which may cut a character or an escape in two."""
+    source = "import random\nr = random.Random(1)\nprint(''.join(r.choices('aé€😀\\\\\"\\t\\n', k=1_500_000)), end='')"
+    server.write_notebook(name, source)
+    async with connect(server) as agent:
+        told = await agent.ok("execute_cell", notebook=name, cell=0)
+        expected = "".join(random.Random(1).choices('aé€😀\\"\t\n', k=1_500_000))
+        await check_all_is_there(agent, id_of(told), expected)
+    await until(lambda: stream_of(server, name) == expected)
+
+
+async def test_a_figure_with_its_script_inlined_arrives_whole(server: JupyterProcess, name: str) -> None:
+    source = "from IPython.display import HTML, display\ndisplay(HTML('<script>' + 'z' * 6_000_000 + '</script>words'))"
+    server.write_notebook(name, source)
+    async with connect(server) as agent:
+        await agent.ok("execute_cell", notebook=name, cell=0)
+
+    def html() -> str:
+        return "".join("".join(output["data"]["text/html"]) for output in cell_of(server, name)["outputs"])
+
+    await until(lambda: html() == "<script>" + "z" * 6_000_000 + "</script>words")
+
+
+async def test_what_a_dying_kernel_printed_is_there(server: JupyterProcess, name: str) -> None:
+    source = "import os, sys\nprint('x' * 8_000_000)\nsys.stdout.flush()\nimport time; time.sleep(0.5)\nos._exit(1)"
+    server.write_notebook(name, source)
+    async with connect(server) as agent:
+        result = await agent.call("execute_cell", notebook=name, cell=0)
+        assert result.is_error
+        assert " · kernel_died · " in text(result)
+        await agent.ok("execute_ipython", notebook=name, code="1")
+        assert re.search(rf"{name}  ports", await agent.ok("list_kernels"))
+    await until(lambda: stream_of(server, name).count("x") == 8_000_000)
+
+
+@pytest.mark.parametrize("lost", ["removed", "encrypted"])
+async def test_a_kernel_whose_ports_cannot_be_used_is_served_over_the_websocket(
+    server: JupyterProcess, name: str, lost: str
+) -> None:
+    server.write_notebook(name, "print(6 * 7)")
+    async with connect(server) as agent:
+        used = await agent.ok("use_notebook", notebook=name, kernelspec="python3")
+        kernel = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", used)
+        assert kernel, used
+        while not re.search(rf"{kernel[0]}.*  idle", await agent.ok("list_kernels")):
+            await anyio.sleep(0.1)  # it has read the file then
+        file = server.runtime / f"kernel-{kernel[0]}.json"
+        whole = file.read_text()
+        try:
+            if lost == "removed":
+                file.unlink()
+            else:
+                file.write_text(json.dumps(json.loads(whole) | {"curve_publickey": "x"}))
+            assert "42" in await agent.ok("execute_cell", notebook=name, cell=0)
+            assert re.search(rf"{kernel[0]}.*  websocket", await agent.ok("list_kernels"))
+        finally:
+            file.write_text(whole)
+
+
+@pytest.mark.parametrize("rtc", [True, False])
+async def test_a_sidecar_killed_amid_a_flood_loses_nothing(start_jupyter: StartJupyter, rtc: bool) -> None:
+    """What reached it is in the journal, the rest in the server's buffer, and nothing is written twice."""
+    server = start_jupyter(rtc=rtc, arguments=UNLIMITED)
+    lines = 20_000
+    server.write_notebook("a.ipynb", f"for i in range({lines}):\n    print(i, flush=True)\nprint('end')")
+    async with connect(server) as agent:
+        await agent.ok("execute_ipython", notebook="a.ipynb", code="pass")
+        told = await agent.ok("execute_cell", notebook="a.ipynb", cell=0, wait=1)
+        assert " · running · " in told, "the kernel was faster than the test"
+        os.kill(server.sidecar_pid(), signal.SIGKILL)
+    await until(lambda: "end" in stream_of(server, "a.ipynb"), 60)
+    assert stream_of(server, "a.ipynb") == "".join(f"{i}\n" for i in range(lines)) + "end\n"
+    async with connect(server) as agent:
+        assert " · ok · " in await agent.ok("wait_execution", execution=id_of(told))
+        assert "  ports" in await agent.ok("list_kernels")
+
+
+async def test_an_error_after_the_sidecar_was_killed_is_told(start_jupyter: StartJupyter) -> None:
+    """Its reply went to the process that is no more; the broadcasts say it too."""
+    server = start_jupyter(rtc=False)
+    server.write_notebook("a.ipynb", "import time\nprint('begun', flush=True)\ntime.sleep(1.2)\n1 / 0")
+    async with connect(server) as agent:
+        await agent.ok("execute_ipython", notebook="a.ipynb", code="pass")
+        told = await agent.ok("execute_cell", notebook="a.ipynb", cell=0, wait=0.5)
+        os.kill(server.sidecar_pid(), signal.SIGKILL)
+    await until(lambda: len(cell_of(server, "a.ipynb")["outputs"]) == 2)
+    server.wait()
+    async with connect(server) as agent:
+        told = await agent.ok("wait_execution", execution=id_of(told))
+        assert " · error · " in told
+        assert "ZeroDivisionError" in told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("rtc", [True, False])
+async def test_100_megabytes_take_little_memory(start_jupyter: StartJupyter, rtc: bool, at_once: bool) -> None:
+    server = start_jupyter(rtc=rtc)
+    source = "print('x' * 100_000_000)" if at_once else "for i in range(100_000):\n    print('y' * 999)"
+    expected = "x" * 100_000_000 + "\n" if at_once else ("y" * 999 + "\n") * 100_000
+    path = server.write_notebook("a.ipynb", source)
+    async with connect(server) as agent:
+        await agent.ok("use_notebook", notebook="a.ipynb")
+        await agent.ok("execute_ipython", notebook="a.ipynb", code="1 + 1")
+        pid = server.sidecar_pid()
+        before = memory(pid)
+        with most_memory(pid) as most:
+            told = await agent.ok("execute_cell", notebook="a.ipynb", cell=0)
+        print(f"before {before:.0f} MB, after {memory(pid):.0f} MB, at most {most[0]:.0f} MB")
+        assert memory(pid) - before < MOST_GROWTH
+        assert most[0] - before < MOST_GROWTH
+        assert len(told) < 9_000
+        await check_all_is_there(agent, id_of(told), expected)
+    left_out = len(expected) - 10_000_000
+    notice = f"{left_out:,} more characters of output are not in the notebook"
+    await until(lambda: notice in stream_of(server, "a.ipynb"))
+    assert len(stream_of(server, "a.ipynb")) < 10_001_000
+    assert path.stat().st_size < 10_500_000
+
+
+# -- without a server -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_pieces_of_a_json_string_are_the_text(ascii_only: bool) -> None:
+    chance = random.Random(2)
+    for _ in range(300):
+        text = "".join(chance.choices('a\n\\"é😀€\t\x01', k=60))
+        data = json.dumps(text, ensure_ascii=ascii_only).encode()[1:-1]
+        size = chance.randrange(14, 40)
+        assert "".join(texts(data[start : start + size] for start in range(0, len(data), size))) == text
+
+
+def test_a_spool_gives_back_what_came_in_order() -> None:
+    spool = Spool()
+    block = bytes(range(256)) * 4096
+    for _ in range(6):
+        spool.append(memoryview(block))
+    assert len(spool) == 6 * len(block) > SPOOL_IN_MEMORY
+    whole = block * 6
+    assert spool.peek(SPOOL_IN_MEMORY - 3, 10) == whole[SPOOL_IN_MEMORY - 3 :][:10]
+    taken = b""
+    while len(spool):
+        size = min(len(spool), 1_000_003)
+        taken += spool.peek(0, size)
+        spool.drop(size)
+    assert taken == whole
+    spool.close()
+
+
+def test_a_message_that_comes_again_is_taken_once() -> None:
+    async def check() -> None:
+        execution = Execution("x", "a.ipynb", "k", "")
+
+        def stream(id: str, text: str, offset: int = 0) -> Message:
+            header = {"msg_type": "stream", "msg_id": id}
+            return Piece("iopub", header, {}, {}, {"name": "stdout", "text": text}, offset=offset)
+
+        for message in (stream("1", "abc"), stream("2", "def"), stream("2", "ghi", 3), stream("1", "abc")):
+            execution.feed(message)
+        execution.feed(stream("2", "defghijkl"))
+        assert execution.log.outputs[0]["text"] == "abcdefghijkl"
+
+    anyio.run(check)
+
+
+@pytest.mark.parametrize(
+    ("broadcasts", "state"),
+    [
+        (["execute_input"], State.OK),
+        (["execute_input", "error"], State.ERROR),
+        (["execute_input", "KeyboardInterrupt"], State.INTERRUPTED),
+        ([], State.LOST),
+    ],
+)
+def test_an_execution_whose_reply_is_lost_ends_by_its_broadcasts(broadcasts: list[str], state: State) -> None:
+    async def check() -> None:
+        execution = Execution("x", "a.ipynb", "k", "")
+        contents = {
+            "execute_input": {"execution_count": 3},
+            "error": {"ename": "ValueError"},
+            "KeyboardInterrupt": {"ename": "KeyboardInterrupt"},
+        }
+        execution.expect_no_reply()
+        for kind in broadcasts:
+            kind, content = ("error" if kind == "KeyboardInterrupt" else kind), contents[kind]
+            execution.feed(Message("iopub", {"msg_type": kind}, {}, {}, content))
+        execution.feed(Message("iopub", {"msg_type": "status"}, {}, {}, {"execution_state": "idle"}))
+        if state is State.LOST:
+            assert not execution.finished.is_set()
+            execution.end_incomplete()
+            assert LOST in execution.notes
+        assert execution.state is state
+
+    anyio.run(check)
+
+
+def test_outputs_are_written_in_portions() -> None:
+    stream = {"output_type": "stream", "name": "stdout", "text": "abcdefgh"}
+    error = {"output_type": "error", "ename": "E", "evalue": "", "traceback": []}
+    parts = list(portions(anew([stream, error]), 3))
+    assert [[type(change) for change in part] for part in parts] == [
+        [Clear, Append, Extend],
+        [Extend],
+        [Extend, Append],
+    ]
+    assert "".join(c.text for part in parts for c in part if isinstance(c, Extend)) == "abcdefgh"
+
+
+def test_the_time_of_a_spool_is_short() -> None:
+    """Small messages are many: taking one must not cost what lies behind it."""
+    spool = Spool()
+    spool.append(memoryview(bytes(SPOOL_IN_MEMORY)))
+    began = time.monotonic()
+    for _ in range(10_000):
+        spool.peek(0, 10)
+        spool.drop(10)
+    assert time.monotonic() - began < 1
+    spool.close()
