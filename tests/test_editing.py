@@ -39,7 +39,9 @@ async def test_edits_are_made_together_or_not_at_all(server: JupyterProcess, nam
             ([{"old": "b  =  1", "new": ""}], "the nearest line is 'b = 1'"),
         ):
             assert words in await agent.fails("edit_cell", notebook=name, cell=0, edits=edits)
-        assert "`edits` is wrong" in await agent.fails("edit_cell", notebook=name, cell=0, edits=[{"old": "a"}])
+        assert "`edits[0].new` is missing" in await agent.fails(
+            "edit_cell", notebook=name, cell=0, edits=[{"old": "a"}]
+        )
         stale = await agent.fails(
             "edit_cell", notebook=name, cell=0, edits=[{"old": "a", "new": "b"}], if_hash="0" * 12
         )

@@ -132,7 +132,7 @@ class KernelChannel(ABC):
     def _receive(self, message: Message) -> None:
         if message.type == "status":
             self.state = str(message.content.get("execution_state", "unknown"))
-            if self.state == "busy":
+            if self.state == "busy" and message.parent.get("msg_type") == "execute_request":
                 self.busy_with = message.parent_id
             elif self.busy_with == message.parent_id or self.state in ("restarting", "dead"):
                 self.busy_with = ""

@@ -69,9 +69,10 @@ def encode(message: Message) -> bytes:
     return b"".join(word.to_bytes(8, "little") for word in words) + b"".join(parts)
 
 
-def _json(part: bytes) -> Json:
+def parse(part: bytes) -> Json:
     """A part of a message; what is not UTF-8 in it (a file's name, say) is marked, not a reason to lose it all."""
-    return json.loads(bytes(part).decode("utf-8", "replace")) if part else {}
+    parsed: Json = json.loads(bytes(part).decode("utf-8", "replace")) if part else {}
+    return parsed
 
 
 def decode(frame: bytes) -> Message:
@@ -81,5 +82,5 @@ def decode(frame: bytes) -> Message:
         raise ValueError("not a kernel message")
     offsets = [int.from_bytes(frame[8 * i : 8 * i + 8], "little") for i in range(1, count + 1)]
     parts = [frame[start:end] for start, end in pairwise(offsets)]
-    header, parent, metadata, content = (_json(part) for part in parts[1:5])
+    header, parent, metadata, content = (parse(part) for part in parts[1:5])
     return Message(parts[0].decode(), header, parent, metadata, content, parts[5:])

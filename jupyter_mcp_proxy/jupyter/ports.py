@@ -28,7 +28,7 @@ from typing import IO, Any, Final
 
 from ..errors import KernelFailed
 from .kernel import KernelChannel, WebSocketChannel
-from .messages import Json, Message
+from .messages import Json, Message, parse
 from .server import JupyterServer
 
 log = logging.getLogger(__name__)
@@ -304,7 +304,7 @@ def texts(chunks: Iterator[bytes]) -> Iterator[str]:
         data = rest + chunk
         for end in range(len(data), max(0, len(data) - 13), -1):
             try:
-                text: str = json.loads(b'"%b"' % data[:end])
+                text = _string(data[:end])
             except ValueError:  # this end cuts a character or an escape in two
                 continue
             if "\ud800" <= text[-1] <= "\udbff":
@@ -315,7 +315,17 @@ def texts(chunks: Iterator[bytes]) -> Iterator[str]:
         else:
             rest = data
     if rest:
-        yield json.loads(b'"%b"' % rest)
+        yield str(json.loads('"' + rest.decode("utf-8", "replace") + '"'))
+
+
+def _string(data: bytes) -> str:
+    """The text of a JSON string without its quotation marks; what is not UTF-8 inside of it is marked."""
+    try:
+        return str(json.loads(b'"%b"' % data))
+    except UnicodeDecodeError as error:
+        if error.start - 1 > len(data) - 4:  # its last character is cut in two
+            raise
+        return str(json.loads('"' + data.decode("utf-8", "replace") + '"'))
 
 
 class PortsChannel(KernelChannel):
@@ -495,7 +505,7 @@ class PortsChannel(KernelChannel):
             if len(body) != 4 or not self._ports.signature(body).fits(signature):
                 log.warning("a message of kernel %s is not signed with its key", self.kernel_id)
                 return
-            header, parent, metadata, content = map(json.loads, body)
+            header, parent, metadata, content = map(parse, body)
         except ValueError:
             return
         self._from_ports(Message(channel, header, parent, metadata, content, parts[start + 5 :]))

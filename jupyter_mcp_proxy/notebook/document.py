@@ -38,6 +38,14 @@ class Editor(ABC):
         """What kind of output a cell has, without reading it."""
 
     @abstractmethod
+    def output_count(self, index: int) -> int | None:
+        """How many outputs a cell has; None where it is no code cell."""
+
+    @abstractmethod
+    def is_running(self, index: int) -> bool:
+        """Whether the cell is marked as running."""
+
+    @abstractmethod
     def metadata(self) -> dict[str, Any]:
         """The notebook's metadata."""
 

@@ -63,6 +63,8 @@ class Execution:
         """Characters of the transcript that a caller has been given already."""
         self.notes: list[str] = []
         self.interrupt_wanted = False
+        self.returns = 0
+        """How often its kernel could not be reached again."""
         self.finished = asyncio.Event()
         self.written = asyncio.Event()
         """Set once the notebook holds the outputs, or there is no cell to hold them."""

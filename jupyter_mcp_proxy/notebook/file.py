@@ -62,6 +62,13 @@ class FileEditor(Editor):
             return "none"
         return "error" if any(output["output_type"] == "error" for output in outputs) else "output"
 
+    def output_count(self, index: int) -> int | None:
+        outputs = self._cells[index].get("outputs")
+        return None if outputs is None else len(outputs)
+
+    def is_running(self, index: int) -> bool:
+        return self._cells[index]["cell_type"] == "code" and self._cells[index].get("execution_count") is None
+
     def metadata(self) -> dict[str, Any]:
         return dict(self.content.get("metadata", {}))
 
@@ -93,7 +100,8 @@ class FileEditor(Editor):
         self._cells[index] = cell
 
     def set_execution(self, index: int, count: int | None, running: bool) -> None:
-        self._cells[index]["execution_count"] = count
+        # A file has no mark for what runs: it has no count until it has ended.
+        self._cells[index]["execution_count"] = None if running else count
 
     def set_outputs(self, index: int, outputs: list[Output]) -> None:
         self._cells[index]["outputs"] = copy.deepcopy(outputs)

@@ -92,10 +92,9 @@ class Journal:
         self._record(id).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Remove what is left, when the server ends in good order."""
-        for id in list(self._entries):
-            self.remove(id)
-        self._list.unlink(missing_ok=True)
+        """Remove the list where nothing is left in it; else it is for whoever comes next."""
+        if not self._entries:
+            self._list.unlink(missing_ok=True)
 
     def _write(self) -> None:
         temporary = self._list.with_suffix(f".{os.getpid()}.tmp")

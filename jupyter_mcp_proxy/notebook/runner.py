@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..errors import KernelFailed, ProxyError, ServerError, Unknown
+from ..errors import Conflict, KernelFailed, ProxyError, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message
+from .cells import Cell
 from .document import Document, Editor
 from .executions import DIED, LOST, Batch, Execution, State
 from .journal import Entry, Journal
@@ -40,6 +41,9 @@ LONG_OUTPUT = 1_000_000
 LARGE_BUFFER = 1024 * 1024
 WRITTEN_AT_ONCE = 1_000_000
 """Characters of a stream that one write adds to a shared document: each takes several times its size meanwhile."""
+MOST_RETURNS = 8
+RETURN_PAUSE = 15.0
+"""Seconds between two tries to reach a kernel whose server does not answer; eight of them take a minute and a half."""
 HEARTBEAT = 60.0
 """Seconds between two signs of life to the server's idle culler while something runs."""
 
@@ -72,6 +76,7 @@ class Runner:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for execution in self._executions.values():
             execution.log.transcript.close()
+        self._journal.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -155,32 +160,55 @@ class Runner:
     async def _run(self, execution: Execution, document: Document | None) -> None:
         channel = await self._kernels.channel(execution.kernel_id)
         cell = execution.cell_id
-        if document is not None and cell is not None:
-            await document.edit(lambda editor: _begin(editor, cell))
-        if execution.finished.is_set():  # interrupted while it was being prepared
-            return
-        content = {
-            "code": execution.code,
-            "silent": False,
-            "store_history": cell is not None,
-            "user_expressions": {},
-            "allow_stdin": False,
-            "stop_on_error": True,
-        }
-        request = channel.new_request("shell", "execute_request", content, {"cellId": cell} if cell else {})
-        execution.request_id = str(request.header["msg_id"])
-        if document is not None and cell is not None:
-            self._journal.add(Entry(execution.id, execution.notebook, execution.kernel_id, cell, execution.request_id))
-        await channel.send(request, self._handler(execution, channel))
+        if document is None or cell is None:
+            await self._send(execution, channel)
+        else:
+            before = await document.edit(lambda editor: _begin(editor, cell))
+            try:
+                await self._send(execution, channel)
+            except BaseException:
+                await document.edit(lambda editor: _restore(editor, cell, before))
+                raise
+            if not execution.request_id:  # stopped while it was being prepared
+                await document.edit(lambda editor: _restore(editor, cell, before))
+                return
         try:
             await self._follow(execution, document)
         finally:
             channel.forget(execution.request_id)
 
+    async def _send(self, execution: Execution, channel: KernelChannel) -> None:
+        if execution.finished.is_set():
+            return
+        content = {
+            "code": execution.code,
+            "silent": False,
+            "store_history": execution.cell_id is not None,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        metadata = {"cellId": execution.cell_id} if execution.cell_id else {}
+        request = channel.new_request("shell", "execute_request", content, metadata)
+        id = str(request.header["msg_id"])
+        if execution.cell_id is not None:
+            self._journal.add(Entry(execution.id, execution.notebook, execution.kernel_id, execution.cell_id, id))
+        execution.request_id = id
+        try:
+            await channel.send(request, self._handler(execution, channel))
+        except BaseException:
+            execution.request_id = ""
+            self._journal.remove(execution.id)
+            raise
+
     def _handler(self, execution: Execution, channel: KernelChannel) -> Callable[[Message], None]:
         def take(message: Message) -> None:
             from_server = channel.from_server(message)
-            self._journal.record(execution.id, message, from_server=from_server)
+            try:
+                self._journal.record(execution.id, message, from_server=from_server)
+            except OSError as error:
+                log.warning("execution %s is not recorded any more: %s", execution.id, error)
+                self._journal.remove(execution.id)
             execution.feed(message, from_server=from_server)
             begins = message.type == "status" and channel.busy_with == execution.request_id
             if begins and execution.interrupt_wanted:
@@ -193,45 +221,43 @@ class Runner:
         if document is None or execution.cell_id is None:
             await self._ended(execution)
             return
-        writer = OutputWriter(document, execution)
-        pause = WRITE_EVERY[document.guarantee]
+        ended = asyncio.ensure_future(self._ended(execution))
+        try:
+            await self._write_until(ended, OutputWriter(document, execution), WRITE_EVERY[document.guarantee])
+        except Unknown:
+            execution.note("The cell is not there any more; its outputs are only here.", in_cell=False)
+        except asyncio.CancelledError:
+            ended.cancel()
+            raise
+        except BaseException as error:  # pycrdt panics with one, on values that it cannot hold
+            log.exception("the outputs of %s could not be written", execution.id)
+            execution.note(f"The outputs could not be written to the notebook: {error}", in_cell=False)
+        try:
+            await ended
+        finally:
+            ended.cancel()
+        self._journal.remove(execution.id)
+
+    async def _write_until(self, ended: asyncio.Future[None], writer: OutputWriter, pause: float) -> None:
+        """Write what changes, `pause` seconds apart, until the execution has ended and all of it is written."""
         failures = 0
         seen = -1
         while True:
-            seen = await self._worth_writing(execution, seen, pause if seen >= 0 else FIRST_WRITE)
-            ended = execution.finished.is_set()
+            seen = await _worth_writing(ended, writer.execution, seen, pause if seen >= 0 else FIRST_WRITE)
+            last = writer.execution.finished.is_set()
             try:
                 await writer.write()
             except Unknown:
-                execution.note("The cell was deleted while it ran; its outputs are only here.", in_cell=False)
-                await self._ended(execution)
-                break
-            except ProxyError as error:
+                raise
+            except ProxyError:
                 failures += 1
                 if failures > WRITE_RETRIES:
-                    execution.note(f"The outputs could not be written to the notebook: {error}", in_cell=False)
-                    await self._ended(execution)
-                    break
+                    raise
                 await asyncio.sleep(min(2.0, 0.1 * 2**failures))
                 continue
             failures = 0
-            if ended:
-                break
-        self._journal.remove(execution.id)
-
-    async def _worth_writing(self, execution: Execution, seen: int, pause: float) -> int:
-        """Wait for a change since version `seen`, then up to `pause` seconds for more to write with it."""
-        ended = asyncio.ensure_future(self._ended(execution))
-        changed = asyncio.ensure_future(execution.changed(seen))
-        try:
-            await asyncio.wait({ended, changed}, return_when=asyncio.FIRST_COMPLETED)
-            if not ended.done() and pause:
-                await asyncio.wait({ended}, timeout=pause)
-        finally:
-            for task in (ended, changed):
-                task.cancel()
-            await asyncio.gather(ended, changed, return_exceptions=True)
-        return execution.version
+            if last:
+                return
 
     async def _ended(self, execution: Execution) -> None:
         """Wait for the end of an execution, coming back to its kernel where the connection breaks."""
@@ -273,7 +299,21 @@ class Runner:
             if model.get("execution_state") == "idle" and channel.busy_with != execution.request_id:
                 execution.finish(State.LOST, LOST)
         except (KernelFailed, ServerError) as error:
-            execution.finish(State.KERNEL_DIED, f"The kernel is gone, with all its variables. {error}")
+            await self._after_failed_return(execution, error)
+
+    async def _after_failed_return(self, execution: Execution, error: ProxyError) -> None:
+        """Tell a kernel that is gone from one that only cannot be reached now."""
+        try:
+            await self._server.kernel(execution.kernel_id)
+        except ServerError as answer:
+            if answer.status == 404:
+                execution.finish(State.KERNEL_DIED, f"The kernel is gone, with all its variables. {error}")
+                return
+        execution.returns += 1
+        if execution.returns > MOST_RETURNS:
+            execution.finish(State.LOST, f"The kernel could not be reached; it may still run this. {error}")
+            return
+        await asyncio.sleep(min(RETURN_PAUSE, 0.5 * 2**execution.returns))
 
     def _died(self, kernel_id: str) -> None:
         for execution in self.running(kernel_id):
@@ -294,8 +334,7 @@ class Runner:
         if not execution.request_id:
             execution.finish(State.INTERRUPTED, "It was stopped before it began.")
             return
-        channel = self._kernels.open_channel(execution.kernel_id)
-        if channel is None or channel.busy_with in ("", execution.request_id):
+        if execution.state is State.RUNNING:
             await self._kernels.interrupt(execution.kernel_id)
         # Otherwise it waits behind another's work, and is interrupted in the moment it begins.
 
@@ -311,14 +350,23 @@ class Runner:
             self._spawn(self._take_over(execution, open_document), f"recovery of {entry.id}")
 
     async def _take_over(self, execution: Execution, open_document: Callable[[str], Awaitable[Document]]) -> None:
-        for message, from_server in self._journal.recorded(execution.id):
-            execution.feed(message, from_server=from_server)
         try:
+            for message, from_server in self._journal.recorded(execution.id):
+                execution.feed(message, from_server=from_server)
             async with self._turns.setdefault(execution.kernel_id, asyncio.Lock()):
-                if not execution.finished.is_set():
-                    await self._come_back(execution)
-                await self._follow(execution, await open_document(execution.notebook))
-        except ProxyError as error:
+                document = await open_document(execution.notebook)
+                if await document.read(lambda editor: editor.is_running(editor.find(execution.cell_id or ""))):
+                    if not execution.finished.is_set():
+                        await self._come_back(execution)
+                    await self._follow(execution, document)
+                else:  # somebody has run the cell anew since
+                    execution.finish(State.LOST, LOST)
+                    self._journal.remove(execution.id)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            if not isinstance(error, ProxyError):
+                log.exception("execution %s could not be taken over", execution.id)
             execution.finish(State.LOST, f"{LOST} {error}")
             self._journal.remove(execution.id)
         finally:
@@ -336,45 +384,80 @@ class Runner:
                         log.info("no sign of life for kernel %s: %s", kernel_id, error)
 
 
+async def _worth_writing(ended: asyncio.Future[None], execution: Execution, seen: int, pause: float) -> int:
+    """Wait for a change since version `seen`, then up to `pause` seconds for more to write with it."""
+    changed = asyncio.ensure_future(execution.changed(seen))
+    either: set[asyncio.Future[Any]] = {ended, changed}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done() and pause:
+            await asyncio.wait({ended}, timeout=pause)
+    finally:
+        changed.cancel()
+    return execution.version
+
+
 class OutputWriter:
     """Keeps a cell of a document in step with an execution's outputs."""
 
     def __init__(self, document: Document, execution: Execution) -> None:
+        self.execution = execution
         self._document = document
-        self._execution = execution
-        self._in_step = False
+        self._there: int | None = None
+        """How many outputs the cell has if nobody else touched them; None where that is not known."""
 
     async def write(self) -> None:
-        """Write what has changed; all of it after a write that failed, as the document may be another replica."""
-        execution = self._execution
+        """Write what has changed; all of it where the cell is not as we left it, as in another replica."""
+        execution = self.execution
         changes = execution.log.take_changes()
-        if not self._in_step:
-            changes = anew(execution.log.outputs)
         running = not execution.finished.is_set()
-        self._in_step = False
+        there, self._there = self._there, None
+        if there is None:
+            changes = anew(execution.log.outputs)
         # A file is written whole each time; a shared document takes a multiple of what is added to it.
         size = WRITTEN_AT_ONCE if self._document.guarantee == "live" else STORED_LIMIT
-        rest = deque(portions(changes, size))
+        rest = deque(portions(changes, size)) or deque([changes])
         del changes
         while rest:
-            await self._write(rest.popleft(), running or bool(rest))
-        self._in_step = True
+            there = await self._write(rest.popleft(), running or bool(rest), there)
+        self._there = there
 
-    async def _write(self, changes: list[Change], running: bool) -> None:
-        execution = self._execution
+    def _count(self, editor: Editor) -> int:
+        """The outputs that the cell has; Unknown where it is not there, or holds no code any more."""
+        count = editor.output_count(editor.find(self.execution.cell_id or ""))
+        if count is None:
+            raise Unknown("code cell", self.execution.cell_id or "")
+        return count
 
-        def change(editor: Editor) -> None:
+    async def _write(self, changes: list[Change], running: bool, there: int | None) -> int:
+        execution = self.execution
+
+        def change(editor: Editor) -> int:
+            if (
+                there is not None and self._count(editor) != there
+            ):  # a person has cleared them: all of it, with the next try
+                raise Conflict(self._document.path)
             index = editor.find(execution.cell_id or "")
             editor.change_outputs(index, changes)
             editor.set_execution(index, execution.count, running)
+            return self._count(editor)
 
-        await self._document.edit(change, outputs_only=True)
+        return await self._document.edit(change, outputs_only=True)
 
 
-def _begin(editor: Editor, cell_id: str) -> None:
+def _begin(editor: Editor, cell_id: str) -> Cell:
+    """Clear a cell that is about to run; what it was, for `_restore`."""
+    before = editor.cell_at(editor.find(cell_id))
+    editor.set_outputs(before.index, [])
+    editor.set_execution(before.index, None, True)
+    return before
+
+
+def _restore(editor: Editor, cell_id: str, before: Cell) -> None:
+    """Give a cell that was not run after all what it had."""
     index = editor.find(cell_id)
-    editor.set_outputs(index, [])
-    editor.set_execution(index, None, True)
+    editor.set_outputs(index, before.outputs)
+    editor.set_execution(index, before.execution_count, False)
 
 
 def _malloc(function: str, *arguments: int) -> None:

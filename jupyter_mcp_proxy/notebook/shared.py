@@ -118,6 +118,13 @@ class SharedEditor(Editor):
             return "none"
         return "error" if any(output.get("output_type") == "error" for output in outputs) else "output"
 
+    def output_count(self, index: int) -> int | None:
+        outputs = self._cells[index].get("outputs")
+        return None if outputs is None else len(outputs)
+
+    def is_running(self, index: int) -> bool:
+        return bool(self._cells[index].get("execution_state") == "running")
+
     def metadata(self) -> dict[str, Any]:
         meta = self._notebook._ydoc.get("meta", type=Map).get("metadata")
         return dict(meta.to_py() or {}) if meta is not None else {}

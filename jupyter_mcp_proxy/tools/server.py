@@ -114,12 +114,23 @@ def describe_arguments(name: str, error: ValidationError) -> str:
     """Which parameter is wrong and how, without the values."""
     faults = []
     for fault in error.errors():
-        parameter = str(fault["loc"][0]) if fault["loc"] else "?"
+        parameter = _place(fault["loc"])
         text = "is missing" if fault["type"] == "missing" else f"is wrong: {fault['msg']}"
         line = f"`{parameter}` {text}"
         if line not in faults:
             faults.append(line)
     return f"{name} was not called: {'; '.join(faults)}. Its parameters are {', '.join(parameters(name))}."
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """Where in the arguments a fault is, such as `edits[0].new`; the arms of a union are no place."""
+    place = ""
+    for part in loc:
+        if isinstance(part, int):
+            place += f"[{part}]"
+        elif not place or (part.isidentifier() and part not in ("int", "str", "float", "bool")):
+            place += f".{part}" if place else part
+    return place or "?"
 
 
 def create_server(settings: Settings) -> NotebookServer:
