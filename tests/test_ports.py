@@ -7,6 +7,7 @@ import os
 import random
 import re
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -48,6 +49,11 @@ async def until(condition: Any, seconds: float = 30) -> None:
     with anyio.fail_after(seconds):
         while not condition():
             await anyio.sleep(0.05)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def id_of(told: str) -> str:
@@ -146,10 +152,9 @@ async def test_a_kernel_whose_ports_cannot_be_used_is_served_over_the_websocket(
         used = await agent.ok("use_notebook", notebook=name, kernelspec="python3")
         kernel = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", used)
         assert kernel, used
-        while not re.search(rf"{kernel[0]}.*  idle", await agent.ok("list_kernels")):
-            await anyio.sleep(0.1)  # it has read the file then
         file = server.runtime / f"kernel-{kernel[0]}.json"
         whole = file.read_text()
+        await until(lambda: listens(json.loads(whole)["control_port"]))  # the kernel has read the file
         try:
             if lost == "removed":
                 file.unlink()

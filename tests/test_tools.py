@@ -59,6 +59,22 @@ async def test_the_main_job(server: JupyterProcess, name: str, era: str) -> None
     assert notebook["cells"][1]["outputs"][0]["text"] == ["before\n"]
 
 
+async def test_the_outline_tells_which_cells_ran_in_this_kernel_as_they_are(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "a = 1", "b = 2", "c = 3\nd = 4")
+    async with connect(server) as agent:
+        await agent.ok("run_cells", notebook=name, cells=[0, 1])
+        await agent.ok("overwrite_cell_source", notebook=name, cell=1, source="b = 20")
+        lines = (await agent.ok("list_cells", notebook=name)).splitlines()[1:]
+        assert [re.search(r"code( \[\d\][*?]?)?", line)[0] for line in lines] == ["code [1]", "code [2]*", "code"]
+        await agent.ok("restart_notebook", notebook=name)
+        lines = (await agent.ok("list_cells", notebook=name)).splitlines()[1:]
+        assert [re.search(r"code( \[\d\][*?]?)?", line)[0] for line in lines] == ["code [1]?", "code [2]?", "code"]
+        told = await agent.ok("list_cells", notebook=name, search=r"d\s*=")
+        assert told.splitlines()[1].endswith("code: d = 4  +1 lines")
+        assert len(told.splitlines()) == 2
+        assert "regular expression" in await agent.fails("list_cells", notebook=name, search="(")
+
+
 async def test_files_and_folders_are_listed(server: JupyterProcess, name: str) -> None:
     folder = server.root / name.removesuffix(".ipynb")
     (folder / "deep").mkdir(parents=True)

@@ -43,6 +43,8 @@ class KernelChannel(ABC):
         """The kernel's last announced state: starting, idle, busy, restarting, dead, or unknown."""
         self.busy_with = ""
         """The id of the request that the kernel works on, whoever sent it."""
+        self.ran: dict[int, str] = {}
+        """The code that the kernel ran under each execution count, whoever sent it, since the channel is open."""
         self._handlers: dict[str, Handler] = {}
         self.on_death: Callable[[], None] = lambda: None
         """Called when Jupyter announces that the kernel's process has ended."""
@@ -138,6 +140,8 @@ class KernelChannel(ABC):
                 self.busy_with = ""
             if self.state in ("restarting", "dead") and not message.parent:
                 self.on_death()
+        elif message.type == "execute_input" and isinstance(message.content.get("execution_count"), int):
+            self.ran[message.content["execution_count"]] = str(message.content.get("code", ""))
         handler = self._handlers.get(message.parent_id)
         if handler is not None:
             handler(message)

@@ -128,6 +128,11 @@ class Kernels:
         self._last[path] = ref.id
         return ref
 
+    def ran(self, path: str) -> dict[int, str]:
+        """What the notebook's kernel is known to have run: the code by execution count."""
+        channel = self.open_channel(self._last.get(path, ""))
+        return {} if channel is None or channel.kernel_id in self._dead else channel.ran
+
     def lives(self, path: str) -> int:
         """How often the kernel that we know a notebook to have has lost its variables."""
         ref = self._last.get(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import regex
 from mcp.server.mcpserver import Context
 from mcp_types import ContentBlock
 from pydantic import BaseModel, Field
@@ -27,22 +28,50 @@ After = Annotated[int | str | None, Field(description="Put it behind this cell i
 Kind = Annotated[str, Field(description="code, markdown or raw")]
 
 
-def outline(editor: Editor, start: int, limit: int) -> tuple[str, int]:
-    """One line a cell from `start` on (index, id, type, count, output, first line), and the number of all cells."""
+def outline(editor: Editor, start: int, limit: int, ran: dict[int, str], search: str | None = None) -> tuple[str, int]:
+    """One line a cell from `start` on, and the number of all cells.
+
+    A line has index, short id, type, [execution count], output or error, and the first line of the source. A count
+    is followed by * where the source is another than the kernel ran under it, by ? where the kernel is not
+    known to have run it. With `search` only the cells whose source matches, with the line that does.
+    """
+    pattern = None if search is None else compiled(search)
     ids = editor.ids()
     short = short_ids(ids)
-    lines = []
-    for index in range(start, min(start + limit, len(ids))):
+    lines: list[str] = []
+    for index in range(start, len(ids)):
         cell = editor.cell_at(index, outputs=False)
-        has = {"none": "", "output": " out", "error": " ERR"}[editor.has_outputs(index)]
-        count = f" [{cell.execution_count}]" if cell.execution_count is not None else ""
         source = cell.source.strip("\n").split("\n")
-        first = source[0] if len(source[0]) <= FIRST_LINE else source[0][: FIRST_LINE - 1] + "…"
+        first = source[0]
+        if pattern is not None:
+            found = next((line for line in source if pattern.search(line, timeout=1)), None)
+            if found is None:
+                continue
+            first = found
+        if len(lines) == limit:
+            lines.append(f"… more cells; list_cells with start={index} shows them")
+            break
+        has = {"none": "", "output": " out", "error": " ERR"}[editor.has_outputs(index)]
+        first = first if len(first) <= FIRST_LINE else first[: FIRST_LINE - 1] + "…"
         more = f"  +{len(source) - 1} lines" if len(source) > 1 else ""
-        lines.append(f"{index} {short[index]} {cell.type}{count}{has}: {first}{more}")
-    if start + limit < len(ids):
-        lines.append(f"… {len(ids) - start - limit} more cells; list_cells with start={start + limit} shows them")
+        lines.append(f"{index} {short[index]} {cell.type}{_count(cell, ran)}{has}: {first}{more}")
     return "\n".join(lines), len(ids)
+
+
+def _count(cell: Cell, ran: dict[int, str]) -> str:
+    if cell.execution_count is None:
+        return ""
+    code = ran.get(cell.execution_count)
+    mark = "?" if code is None else "" if code.rstrip() == cell.source.rstrip() else "*"
+    return f" [{cell.execution_count}]{mark}"
+
+
+def compiled(expression: str) -> regex.Pattern[str]:
+    """A regular expression, or BadValue saying what is wrong with it."""
+    try:
+        return regex.compile(expression)
+    except regex.error as error:
+        raise BadValue("search", expression, f"a regular expression ({error})") from error
 
 
 @tool("read", "List cells")
@@ -51,12 +80,15 @@ async def list_cells(
     notebook: OptionalNotebook = None,
     start: Annotated[int, Field(description="First index", ge=0)] = 0,
     limit: Annotated[int, Field(description="Most cells", ge=1, le=500)] = 100,
+    search: Annotated[str | None, Field(description="Only cells whose source matches this regex")] = None,
 ) -> str:
-    """Outline of a notebook, a line a cell: index, id, type, [execution count], out or ERR, first line."""
+    """Outline of a notebook, a line a cell: index, id, type, [execution count] with * if edited since it ran and ? if
+    not known to have run in this kernel, out or ERR, first line."""
     call = Call.of(ctx)
     path = call.workspace.named(call.client, notebook)
     document = await call.document(path)
-    text, total = await document.read(lambda editor: outline(editor, start, limit))
+    ran = call.workspace.kernels.ran(path)
+    text, total = await document.read(lambda editor: outline(editor, start, limit, ran, search))
     return f"{path}: {total} cells, {document.guarantee}\n{text}"
 
 

@@ -52,7 +52,8 @@ async def use_notebook(
     kernel = await call.workspace.kernels.of_notebook(path)
     if kernel is None and kernelspec is not None:
         kernel = await start_kernel(call, document, kernelspec)
-    text, total = await document.read(lambda editor: outline(editor, 0, OUTLINE_CELLS))
+    ran = call.workspace.kernels.ran(path)
+    text, total = await document.read(lambda editor: outline(editor, 0, OUTLINE_CELLS, ran))
     kind = (
         "shared document, edits appear live" if document.guarantee == "live" else "file, written when unchanged on disk"
     )

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
-import regex
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult, ContentBlock
 from pydantic import Field
@@ -19,7 +18,7 @@ from ..notebook.executions import Batch, Execution, State
 from ..notebook.render import output_text
 from .blocks import batch_blocks, execution_blocks, image_blocks, text_block
 from .call import Call
-from .cells import After, Position, insertion_place, unchanged
+from .cells import After, Position, compiled, insertion_place, unchanged
 from .notebooks import start_kernel
 from .registry import CellRef, IfHash, Notebook, OptionalNotebook, Wait, tool
 
@@ -184,10 +183,7 @@ async def read_output(
 
 def matching(lines: Iterable[str], pattern: str, budget: int) -> str:
     """The lines in which a regular expression is found, numbered from 1, within a budget of characters."""
-    try:
-        expression = regex.compile(pattern)
-    except regex.error as error:
-        raise BadValue("grep", pattern, f"a regular expression ({error})") from error
+    expression = compiled(pattern)
     shown: list[str] = []
     found = 0
     deadline = time.monotonic() + GREP_SECONDS
