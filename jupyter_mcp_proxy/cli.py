@@ -39,6 +39,7 @@ examples:
   jupyter mcp-proxy connect                 the line that connects Claude Code to your server
   jupyter mcp-proxy connect --client json   the same for clients that are configured with JSON
   jupyter mcp-proxy config                  every setting, its value and its environment variable
+  jupyter mcp-proxy snapshots               notebooks as they were before an agent first wrote to them
 
 `jupyter mcp-proxy <command> --help` explains a command. Exit codes: 0 done, 1 not done (the reason
 is on stderr), 2 wrong usage."""
@@ -89,6 +90,18 @@ examples:
 exit codes: 0 listed, 1 an environment variable has a value that its setting cannot take."""
 
 
+SNAPSHOTS = """\
+List the notebooks as they were before an agent first wrote to them since the server's start, newest
+first, or write one of them to a file. The last ten of each notebook are kept."""
+
+SNAPSHOTS_EXAMPLES = """\
+examples:
+  jupyter mcp-proxy snapshots
+  jupyter mcp-proxy snapshots --restore 20261120T213000123456 --to before.ipynb
+
+exit codes: 0 listed or restored, 1 there is no such snapshot, or the file is there already."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 not done, 2 wrong usage."""
     for stream in (sys.stdout, sys.stderr):
@@ -103,6 +116,8 @@ def main(argv: list[str] | None = None) -> int:
         return demo(arguments.exit, arguments.port, arguments.keep)
     if arguments.command == "connect":
         return connect(arguments.client, arguments.url_only)
+    if arguments.command == "snapshots":
+        return snapshots(arguments.restore, arguments.to)
     return config()
 
 
@@ -131,6 +146,10 @@ def create_parser() -> argparse.ArgumentParser:
     command.add_argument("--url-only", action="store_true", help="print the endpoints' URLs and no credential")
 
     add("config", "list every setting", CONFIG, CONFIG_EXAMPLES)
+
+    command = add("snapshots", "notebooks as they were before an agent wrote to them", SNAPSHOTS, SNAPSHOTS_EXAMPLES)
+    command.add_argument("--restore", metavar="TIME", help="the snapshot to write to a file, as it is listed")
+    command.add_argument("--to", metavar="FILE", help="the file to write; it must not be there yet")
     return parser
 
 
@@ -344,6 +363,34 @@ def config() -> int:
         return 1
     traits = sorted(MCPProxy.class_traits(config=True).items())
     print("\n".join(describe(name, trait, getattr(settings, name)) for name, trait in traits))
+    return 0
+
+
+def snapshots(restore: str | None, to: str | None) -> int:
+    """List the snapshots, or write one to a file that is not there yet."""
+    from .notebook.snapshots import stored
+
+    found = stored()
+    if restore is None:
+        for snapshot in found:
+            print(f"{snapshot.time}  {snapshot.file.stat().st_size:>10,} bytes  {snapshot.notebook}  ({snapshot.root})")
+        if not found:
+            remark("There are no snapshots: no agent has written to a notebook here.")
+        return 0
+    chosen = next((snapshot for snapshot in found if snapshot.time == restore), None)
+    if chosen is None:
+        remark(f"There is no snapshot {restore}. `{PROGRAM} snapshots` lists them.")
+        return 1
+    if to is None:
+        remark("Name the file to write with --to.")
+        return 1
+    try:
+        with open(to, "x", encoding="utf-8") as file:  # noqa: PTH123 - named by the person, as any path
+            file.write(chosen.file.read_text(encoding="utf-8"))
+    except OSError as error:
+        remark(f"{to} could not be written: {error.strerror}.")
+        return 1
+    print(f"Wrote {chosen.notebook} as it was at {chosen.time} to {to}.")
     return 0
 
 

@@ -43,6 +43,7 @@ class Launch:
             ENV_PREFIX + "SERVER_CERTIFICATE": server.certfile or "",
             ENV_PREFIX + "SERVER_TOKEN": server_token(server),
             ENV_PREFIX + "SERVER_OPEN": "" if server.identity_provider.auth_enabled else "1",
+            ENV_PREFIX + "ROOT_DIR": str(server.root_dir),
             ENV_PREFIX + "RUNTIME_DIR": str(server.runtime_dir),
         }
 

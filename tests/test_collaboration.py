@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import re
+import secrets
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,13 +21,17 @@ from hypothesis import strategies as st
 from jupyter_ydoc import YNotebook
 from pycrdt import Text
 
-from jupyter_mcp_proxy.errors import CollapsedDocument
+from jupyter_mcp_proxy.errors import CannotUndo, CollapsedDocument
 from jupyter_mcp_proxy.jupyter.room import Room
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
+from jupyter_mcp_proxy.notebook.document import Author
 from jupyter_mcp_proxy.notebook.shared import SharedDocument, collapsed
 from jupyter_mcp_proxy.notebook.snapshots import Snapshots
 
 pytestmark = pytest.mark.anyio
+
+EXAMPLES = int(os.environ.get("SEQUENCES", "50"))
+"""Sequences that Hypothesis plays; the nightly run sets SEQUENCES=1000."""
 
 GREEK = "αβγδεζηθικλμνξοπρστυφχψω"
 
@@ -185,12 +194,12 @@ async def test_what_a_person_types_in_the_same_cell_survives(live: JupyterProces
         await under_hypothesis(play)
 
 
-async def under_hypothesis(play: Any) -> None:
+async def under_hypothesis(play: Any, sequences: Any = steps) -> None:
     """Let Hypothesis choose sequences in a thread, and play each of them here, on the sockets' own loop."""
     loop = asyncio.get_running_loop()
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-    @given(steps)
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(sequences)
     def run(sequence: list[tuple[str, Any, Any]]) -> None:
         asyncio.run_coroutine_threadsafe(play(sequence), loop).result(60)
 
@@ -258,6 +267,18 @@ async def test_the_notebook_is_kept_as_it_was_before_the_first_write(live: Jupyt
     assert len(snapshots) == 1
     assert "the original" in snapshots[0].read_text()
     assert snapshots[0].stat().st_mode & 0o077 == 0
+    command = [sys.executable, "-m", "jupyter_mcp_proxy", "snapshots"]
+    env = os.environ | {"JUPYTER_DATA_DIR": str(live.data)}
+    listed = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+    line = next(line for line in listed.splitlines() if f"  {name}  " in line)
+    assert str(live.root) in line
+    target = live.home / f"restored-{name}"
+    restore = [*command, "--restore", line.split()[0], "--to", str(target)]
+    assert subprocess.run(restore, env=env, capture_output=True).returncode == 0
+    assert "the original" in target.read_text()
+    again = subprocess.run(restore, env=env, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "File exists" in again.stderr
 
 
 async def test_what_a_person_did_meanwhile_is_told_in_one_line(live: JupyterProcess, name: str) -> None:
@@ -313,3 +334,69 @@ async def test_what_a_person_looks_at_is_told_with_the_cell(live: JupyterProcess
                     await anyio.sleep(0.1)
             assert f"Ada: {name}, cell 1 " in told
             assert "second cell" in told
+
+
+moves = st.lists(
+    st.one_of(
+        st.tuples(st.just("agent edits"), st.integers(0, 3), st.sampled_from(["x = 1", "y = 2\nz = 3", ""])),
+        st.tuples(st.just("agent inserts"), st.integers(0, 3), st.sampled_from(["new = 1", "# new"])),
+        st.tuples(st.just("agent moves"), st.integers(0, 3), st.integers(0, 3)),
+        st.tuples(st.just("person types"), st.integers(0, 3), st.text(alphabet=GREEK, min_size=1, max_size=4)),
+        st.tuples(st.just("agent undoes"), st.none(), st.none()),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@pytest.mark.timeout(300)
+async def test_undo_in_between_keeps_every_character_of_the_persons(
+    live: JupyterProcess, name: str, tmp_path: Any
+) -> None:
+    """Whatever the agent edits, moves and takes back, what a person typed stays, and both sides are equal."""
+    live.write_notebook(name, "a", "b")
+    api = JupyterServer(live.url, live.token)
+    document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
+    async with api, person(live, name) as other, document:
+
+        async def play(sequence: list[tuple[str, Any, Any]]) -> None:
+            me = Author(secrets.token_hex(4), "me")  # has nothing to take back yet
+            await document.edit(start_over)
+            typed = ""
+            for kind, cell, what in sequence:
+                await document.edit(lambda editor: None)  # the person's typing has arrived
+                await other.room.flush()
+                count = len(other.notebook.ycells)
+                place = (cell or 0) % count
+                if kind == "agent edits":
+                    await document.edit(lambda e, p=place, w=what: write_around(e, p, w), author=me)
+                elif kind == "agent inserts":
+                    await document.edit(lambda e, p=place, w=what: e.insert(p, "code", w), author=me)
+                elif kind == "agent moves" and place != what % count:
+                    await document.edit(lambda e, p=place, t=what % count: e.move(p, t), author=me)
+                elif kind == "person types":
+                    typed += what
+                    await other.types(place, what)
+                    await other.room.flush()
+                elif kind == "agent undoes":
+                    with contextlib.suppress(CannotUndo):
+                        await document.undo(me)
+            await other.room.flush()
+            await document.edit(lambda editor: None)
+            mine = await document.read(lambda editor: [cell.source for cell in editor.cells()])
+            await other.sees(lambda: [str(cell["source"]) for cell in other.notebook.ycells] == mine)
+            assert sorted(only_greek("".join(mine))) == sorted(typed)
+
+        await under_hypothesis(play, moves)
+
+
+def start_over(editor: Any) -> None:
+    while editor.ids():
+        editor.delete(0)
+    for source in ("a", "b"):
+        editor.insert(len(editor.ids()), "code", source)
+
+
+def write_around(editor: Any, place: int, text: str) -> None:
+    """The agent writes its own text before what a person typed in the cell."""
+    editor.set_source(place, text + only_greek(editor.cell_at(place).source))

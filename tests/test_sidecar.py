@@ -221,3 +221,17 @@ async def test_its_argument_list_and_environment_files_hold_no_credential(start_
     command = Path(f"/proc/{server.sidecar_pid()}/cmdline").read_bytes()
     assert server.token.encode() not in command
     assert b"SECRET" not in command
+
+
+async def test_the_server_ends_though_an_agent_has_a_notebook_open(start_jupyter: StartJupyter) -> None:
+    """jupyter-collaboration does not end while somebody is in one of its rooms, so we leave them first."""
+    server = start_jupyter(rtc=True)
+    server.write_notebook("a.ipynb", "pass")
+    async with connect(server) as agent:
+        await agent.ok("use_notebook", notebook="a.ipynb")
+        await agent.ok("execute_ipython", notebook="a.ipynb", code="pass")
+        pid = server.sidecar_pid()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(8) == 0
+    assert not Path(f"/proc/{pid}").exists()
+    assert not list(server.runtime.glob("mcp-proxy-*"))

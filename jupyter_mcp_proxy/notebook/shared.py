@@ -348,8 +348,10 @@ class SharedDocument(Document):
             raise NotSaved(self.path, "it is read-only", kept=False)
         if not outputs_only:
             await self._before_first_edit(self._notebook.get)
-        await self._refuse_if_collapsed()
         room = await self._joined()
+        if author is not None:
+            await room.flush()  # have all that the server has: a move or an undo must not miss what was just typed
+        await self._refuse_if_collapsed()
         self._note(OTHERS)
         if author is not None:
             self._track(author)
@@ -385,6 +387,7 @@ class SharedDocument(Document):
 
     async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
         room = await self._joined()
+        await room.flush()
         await self._refuse_if_collapsed()
         self._note(OTHERS)
         steps = self._steps.get(author.key, [])

@@ -1,7 +1,7 @@
 """The safety net: a notebook as it was before this project first wrote to it.
 
 Kept below Jupyter's data directory, `mcp-proxy/snapshots/<notebook>/<time>.ipynb`, readable by their owner
-only; the newest ten of each notebook.
+only; the newest ten of each notebook. `of.json` beside them names the notebook.
 """
 
 from __future__ import annotations
@@ -10,15 +10,43 @@ import asyncio
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.paths import jupyter_data_dir
+
 KEPT = 10
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot that is there."""
+
+    time: str
+    notebook: str
+    root: str
+    file: Path
+
+
+def folder_of_all(data_dir: Path) -> Path:
+    """Where all snapshots are, below Jupyter's data directory."""
+    return data_dir / "mcp-proxy" / "snapshots"
+
+
+def stored(data_dir: Path | None = None) -> list[Snapshot]:
+    """Every snapshot of this user, the newest first."""
+    folder = folder_of_all(data_dir or Path(jupyter_data_dir()))
+    found = []
+    for about in folder.glob("*/of.json"):
+        of = json.loads(about.read_text(encoding="utf-8"))
+        found += [Snapshot(file.stem, of["notebook"], of["root"], file) for file in about.parent.glob("*.ipynb")]
+    return sorted(found, key=lambda snapshot: snapshot.time, reverse=True)
+
+
 class Snapshots:
-    """The snapshots of one server, below `folder`. `root` tells servers with the same paths apart."""
+    """The snapshots of one server, below `folder`. Its root folder tells servers with the same paths apart."""
 
     def __init__(self, folder: Path, root: str) -> None:
         self._folder = folder
@@ -38,6 +66,7 @@ class Snapshots:
         folder = self.folder(path)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
+        (folder / "of.json").write_text(json.dumps({"root": self._root, "notebook": path}), encoding="utf-8")
         target = folder / f"{stamp}.ipynb"
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

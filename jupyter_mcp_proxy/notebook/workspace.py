@@ -18,7 +18,7 @@ from .history import Entry
 from .journal import Journal
 from .kernels import Kernels
 from .runner import Runner
-from .snapshots import Snapshots
+from .snapshots import Snapshots, folder_of_all
 
 if TYPE_CHECKING:
     from ..jupyter.awareness import GlobalAwareness
@@ -36,11 +36,11 @@ MOST_CLIENTS = 1000
 class Workspace:
     """The live state behind the tools. An async context manager, open while the sidecar serves."""
 
-    def __init__(self, server: JupyterServer, *, run_id: str, runtime_dir: str, data_dir: Path) -> None:
+    def __init__(self, server: JupyterServer, *, run_id: str, runtime_dir: str, data_dir: Path, root_dir: str) -> None:
         self.server = server
         self.kernels = Kernels(server, f"mcp-proxy-{run_id}", runtime_dir)
         self.runner = Runner(server, self.kernels, Journal(runtime_dir, run_id))
-        self._snapshots = Snapshots(data_dir / "mcp-proxy" / "snapshots", server.url)
+        self._snapshots = Snapshots(folder_of_all(data_dir), root_dir)
         self._documents: dict[str, Document] = {}
         self._last_use: dict[str, float] = {}
         self._opening: dict[str, asyncio.Lock] = {}

@@ -19,6 +19,7 @@ class Settings:
     runtime_dir: str
     run_id: str
     parent_pid: int
+    root_dir: str = ""
     relay: str = "streaming"
     tier: Tier = "run"
     wait: float = 45.0
@@ -57,6 +58,7 @@ class Settings:
             runtime_dir=value("RUNTIME_DIR"),
             run_id=value("RUN_ID"),
             parent_pid=int(value("PARENT_PID")),
+            root_dir=value("ROOT_DIR", ""),
             relay=value("RELAY", "streaming"),
             tier=tier,  # type: ignore[arg-type]
             wait=float(value("WAIT", "45")),

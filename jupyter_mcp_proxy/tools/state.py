@@ -69,5 +69,6 @@ class State:
             run_id=settings.run_id,
             runtime_dir=settings.runtime_dir,
             data_dir=Path(jupyter_data_dir()),
+            root_dir=settings.root_dir,
         )
         return await workspace.__aenter__()
