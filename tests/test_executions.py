@@ -296,3 +296,27 @@ async def test_a_server_that_is_silent_for_a_while_is_no_dead_kernel(start_jupyt
         told = await agent.ok("wait_execution", execution=execution, wait=60)
         assert " · ok · " in told
         assert "tick 59" in await agent.ok("read_output", execution=execution, grep="tick 59")
+
+
+async def test_a_kernel_that_nobody_uses_any_more_is_left(
+    server: JupyterProcess, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jupyter's culler spares a kernel that somebody is connected to."""
+    from jupyter_mcp_proxy.jupyter.server import JupyterServer
+    from jupyter_mcp_proxy.notebook import kernels as module
+
+    server.write_notebook(name, "pass")
+    api = JupyterServer(server.url, server.token)
+    async with api, module.Kernels(api, "a-session", str(server.runtime)) as kernels:
+        kernel = (await kernels.start(name, "python3")).id
+        await kernels.channel(kernel)
+        assert (await api.kernel(kernel))["connections"] == 1
+        monkeypatch.setattr(module, "IDLE_LIMIT", -1.0)
+        await kernels.reap(lambda needed: True)
+        assert kernels.open_channel(kernel) is not None
+        await kernels.reap(lambda needed: False)
+        assert kernels.open_channel(kernel) is None
+        with anyio.fail_after(5):
+            while (await api.kernel(kernel))["connections"]:
+                await anyio.sleep(0.05)
+        await kernels.channel(kernel)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -16,6 +15,8 @@ from ..jupyter.kernel import KernelChannel, WebSocketChannel
 from ..jupyter.ports import Ports, PortsChannel
 from ..jupyter.server import JupyterServer
 
+IDLE_LIMIT = 600.0
+"""Seconds without use after which the channel to a kernel is closed."""
 SESSION_TRUSTED = 5.0
 """Seconds for which a notebook's kernel is not asked for again."""
 REVIVAL = 60.0
@@ -48,6 +49,7 @@ class Kernels:
         self._opening: dict[str, asyncio.Lock] = {}
         self._refs: dict[str, tuple[float, KernelRef]] = {}
         self._last: dict[str, str] = {}
+        self._last_use: dict[str, float] = {}
         self._lives: dict[str, int] = {}
         self._dead: set[str] = set()
         """Kernels whose process has ended since we last had an answer from them."""
@@ -151,7 +153,9 @@ class Kernels:
         A kernel that died is waited for: Jupyter starts it again within seconds, often on other ports, so
         the old channel is of no use. Raises KernelFailed where it does not come back.
         """
-        async with self._opening.setdefault(kernel_id, asyncio.Lock()):
+        lock = self._opening.setdefault(kernel_id, asyncio.Lock())
+        self._last_use[kernel_id] = time.monotonic()
+        async with lock:
             channel = self.open_channel(kernel_id)
             if channel is not None and kernel_id not in self._dead:
                 return channel
@@ -212,6 +216,17 @@ class Kernels:
         for callback in self.on_death:
             callback(kernel_id)
 
+    async def reap(self, needed: Callable[[str], bool]) -> None:
+        """Leave the kernels that nobody has used for a while: a kernel with a connection is never culled."""
+        for kernel_id, channel in list(self._channels.items()):
+            unused = time.monotonic() - self._last_use.get(kernel_id, 0)
+            if channel.closed.is_set() or (unused > IDLE_LIMIT and not needed(kernel_id)):
+                async with self._opening.setdefault(kernel_id, asyncio.Lock()):
+                    await self._drop(kernel_id)
+        for kernel_id in set(self._last_use) - set(self._channels):
+            if not self._opening[kernel_id].locked():
+                del self._last_use[kernel_id], self._opening[kernel_id]
+
     async def _drop(self, kernel_id: str) -> None:
         old = self._channels.pop(kernel_id, None)
         if old is not None:
@@ -223,8 +238,7 @@ class Kernels:
 
     async def interrupt(self, kernel_id: str) -> None:
         """Interrupt what a kernel runs, whoever sent it."""
-        with suppress(asyncio.CancelledError):
-            await asyncio.shield(self._server.interrupt_kernel(kernel_id))
+        await self._server.interrupt_kernel(kernel_id)
 
     async def restart(self, kernel_id: str) -> None:
         """Restart a kernel and wait until it answers."""
@@ -232,5 +246,5 @@ class Kernels:
             await self._server.restart_kernel(kernel_id)
         except ServerError as error:
             raise KernelFailed(f"Kernel {kernel_id} did not restart", error.message) from error
-        self._dead.add(kernel_id)
+        self._died(kernel_id)
         await self.channel(kernel_id)

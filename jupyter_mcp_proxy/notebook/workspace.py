@@ -146,6 +146,7 @@ class Workspace:
                 del self._seen[client]
                 self._clients.pop(client, None)
                 self._told.pop(client, None)
+            await self.kernels.reap(lambda kernel: bool(self.runner.running(kernel)))
             for path in list(self._documents):
                 if now - self._last_use.get(path, 0) > IDLE_LIMIT and not self.needed(path):
                     try:
