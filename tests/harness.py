@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -184,18 +185,19 @@ async def connect(
     server: JupyterProcess,
     era: str = ERAS[0],
     *,
-    name: str = "pytest",
+    name: str | None = None,
     token: str | None = None,
     verify: Any = True,
 ) -> AsyncIterator[Agent]:
-    """A real client of the server's endpoint, in one of the protocol's eras."""
+    """A real client of the server's endpoint, in one of the protocol's eras; without a name one that is new."""
     headers = {}
     credential = server.token if token is None else token
     if credential:
         headers["Authorization"] = f"Bearer {credential}"
     async with httpx2.AsyncClient(headers=headers, timeout=600, verify=verify, trust_env=False) as http:
         transport = streamable_http_client(server.endpoint, http_client=http)
-        async with Client(transport, mode=era, client_info=Implementation(name=name, version="1")) as client:
+        client_info = Implementation(name=name or f"pytest {secrets.token_hex(4)}", version="1")
+        async with Client(transport, mode=era, client_info=client_info) as client:
             yield Agent(client)
 
 

@@ -41,6 +41,14 @@ class Message:
         return str(self.parent.get("msg_id", ""))
 
 
+@dataclass(frozen=True)
+class Piece(Message):
+    """Part of a stream message that was too long to be taken at once."""
+
+    offset: int = 0
+    """Characters of the message's text before this part."""
+
+
 def new_message(channel: str, kind: str, content: Json, session: str, metadata: Json | None = None) -> Message:
     """A request with a fresh id."""
     header = {

@@ -28,7 +28,7 @@ from typing import IO, Any, Final
 
 from ..errors import KernelFailed
 from .kernel import KernelChannel, WebSocketChannel
-from .messages import Json, Message, parse
+from .messages import Json, Message, Piece, parse
 from .server import JupyterServer
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ PATIENCE = 3.0
 """Seconds that a kernel may take to answer on its ports before the websocket serves instead."""
 CONNECT_AGAIN = 0.05
 OVERLAP_PATIENCE = 2.0
-"""Seconds to wait for the message that both the server's buffer and the ports have."""
+"""Seconds of silence on the websocket after which no message is awaited that has come on the ports too."""
 SPOOL_IN_MEMORY = 4 * 1024 * 1024
 LONG = 1024 * 1024
 """Bytes from which on a stream message is taken in pieces."""
@@ -51,14 +51,6 @@ _DELIMITER: Final = b"<IDS|MSG>"
 _STREAM_BEGINS = re.compile(rb'\s*\{\s*"name"\s*:\s*"(\w+)"\s*,\s*"text"\s*:\s*"')
 _STREAM_ENDS = re.compile(rb'"\s*\}\s*\Z')
 _UNDERSTOOD = frozenset({"", "hmac-sha256", "hmac-sha512", "hmac-sha1", "hmac-md5"})
-
-
-@dataclass(frozen=True)
-class Piece(Message):
-    """Part of a stream message that was too long to be taken at once."""
-
-    offset: int = 0
-    """Characters of the message's text before this part."""
 
 
 @dataclass(frozen=True)
@@ -351,6 +343,8 @@ class PortsChannel(KernelChannel):
         self._resumed: set[str] = set()
         self._overlap = asyncio.Event()
         """Set once a message has come on both lines: the ports have all that follows it."""
+        self._brought = 0
+        """Messages that the websocket has brought."""
         self._held: list[Message] = []
         self._held_ids: set[str] = set()
         self._taken_ids: set[str] = set()
@@ -360,13 +354,22 @@ class PortsChannel(KernelChannel):
         super().resume(request_id, handler)
 
     async def __aenter__(self) -> PortsChannel:
-        await self._line.__aenter__()
         try:
-            await asyncio.wait_for(self._connect(), PATIENCE)
+            if self._resumed:
+                # First, since the server drops a message while it opens a websocket.
+                with suppress(OSError, ValueError, asyncio.TimeoutError):
+                    await asyncio.wait_for(self._connect(), PATIENCE)
+            await self._line.__aenter__()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        try:
+            if not self._writers:
+                await self._leave_ports()
+                await asyncio.wait_for(self._connect(), PATIENCE)
             await super().answers(PATIENCE)
             if self._resumed:
-                # The answers to our question come on both lines, after all that the server has buffered.
-                await asyncio.wait({asyncio.ensure_future(self._overlap.wait())}, timeout=OVERLAP_PATIENCE)
+                await self._both_lines()
         except (OSError, ValueError, EOFError, asyncio.TimeoutError, KernelFailed) as error:
             await self._leave_ports()
             if self._insist:
@@ -386,6 +389,17 @@ class PortsChannel(KernelChannel):
         self._taken_ids.clear()
         self._tasks.append(asyncio.create_task(self._follow_line(), name=f"kernel {self.kernel_id} buffer"))
         return self
+
+    async def _both_lines(self) -> None:
+        """Wait for a message that comes on both lines, as the answers to our question do.
+
+        On the websocket they come after all that the server has buffered, which may take its time.
+        """
+        brought = -1
+        while not self._overlap.is_set() and brought != self._brought:
+            brought = self._brought
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._overlap.wait(), OVERLAP_PATIENCE)
 
     async def __aexit__(self, *_: object) -> None:
         await self._leave_ports()
@@ -566,6 +580,7 @@ class PortsChannel(KernelChannel):
 
     def from_line(self, message: Message) -> None:
         """Take a message of the websocket, as far as it is not the ports' to bring."""
+        self._brought += 1
         if self.transport != "ports" or message.channel != "iopub":
             self._receive(message)
         elif self.joined or self._overlap.is_set():

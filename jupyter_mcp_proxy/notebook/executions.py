@@ -9,8 +9,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from ..jupyter.messages import Message
-from ..jupyter.ports import Piece
+from ..jupyter.messages import Message, Piece
 from .outputs import OutputLog
 
 
@@ -38,6 +37,9 @@ DIED = (
 )
 TAKEN_KEPT = 10_000
 """Messages that are known when they come again: from the journal, the server's buffer and the kernel's ports."""
+GAP = 50
+"""Numbers that may be missing after the line broke: kernels number what they send, replies to others too."""
+GAPPED = "Some of this output is missing: it was on its way to the sidecar when that was killed or lost its connection."
 LOST = "The connection to the kernel was lost while this ran, and what it printed since could not be recovered."
 
 
@@ -79,6 +81,9 @@ class Execution:
         self._idle = False
         self._taken: OrderedDict[str, int] = OrderedDict()
         """How much of each message has been taken: of a stream its characters."""
+        self._newest = ("", 0)
+        """The kernel's session and the number of its last message, where it numbers them as ipykernel does."""
+        self._line_broke = False
 
     # -- what the kernel says -------------------------------------------------------------------------
 
@@ -130,12 +135,27 @@ class Execution:
         taken = self._taken.get(id)
         if taken is not None and taken >= start + len(text):
             return None
+        self._look_for_gap(id)
         self._taken[id] = start + len(text)
         if len(self._taken) > TAKEN_KEPT:
             self._taken.popitem(last=False)
         if taken is not None and taken > start:
             return replace(message, content={**message.content, "text": text[taken - start :]})
         return message
+
+    def line_broke(self) -> None:
+        """What comes next may not be what followed: look whether something is missing in between."""
+        self._line_broke = True
+
+    def _look_for_gap(self, id: str) -> None:
+        session, _, number = id.rpartition("_")
+        known, newest = self._newest
+        if not (number.isdecimal() and session) or known not in ("", session):
+            return
+        if self._line_broke and known and int(number) - newest > GAP:
+            self.note(GAPPED)
+        self._line_broke = False
+        self._newest = (session, int(number))
 
     def expect_no_reply(self) -> None:
         """The reply may have gone to a process or connection that is no more: what is broadcast must do."""
@@ -237,84 +257,3 @@ class Execution:
         end = len(self.log.transcript)
         text = self.log.transcript.read(max(0, end - 2 * width), 2 * width).rstrip("\n")
         return text.rsplit("\n", 1)[-1][-width:]
-
-
-class Batch:
-    """Several executions in one kernel, one after the other, followed as one."""
-
-    def __init__(self, id: str, notebook: str, executions: list[tuple[int, Execution]], stop_on_error: bool) -> None:
-        self.id = id
-        self.notebook = notebook
-        self.executions = executions
-        """Each with the index that its cell had."""
-        self.stop_on_error = stop_on_error
-        self.queued_at = time.time()
-        self.written = asyncio.Event()
-        self.finished = self.written
-        self._changed = asyncio.Event()
-        self.version = 0
-
-    @property
-    def current(self) -> Execution:
-        """The one that runs, else the next, else the last."""
-        return next((e for _, e in self.executions if not e.written.is_set()), self.executions[-1][1])
-
-    @property
-    def state(self) -> State:
-        """The state of what failed first, else of the whole."""
-        states = [e.state for _, e in self.executions]
-        if not self.written.is_set():
-            return State.QUEUED if all(state is State.QUEUED for state in states) else State.RUNNING
-        return next((state for state in states if state is not State.OK), State.OK)
-
-    @property
-    def ahead(self) -> int:
-        """Executions of others that the batch waits for."""
-        return self.executions[0][1].ahead
-
-    @property
-    def seconds(self) -> float:
-        """How long its executions have run."""
-        return sum(e.seconds for _, e in self.executions)
-
-    @property
-    def printed(self) -> int:
-        """Grows with every output and every cell that ends."""
-        return sum(e.printed + e.written.is_set() for _, e in self.executions)
-
-    def last_line(self, width: int = 200) -> str:
-        """Which cell runs, and the end of what it printed."""
-        done = sum(e.written.is_set() for _, e in self.executions)
-        return f"{done} of {len(self.executions)} cells done. {self.current.last_line(width)}".rstrip()
-
-    async def changed(self, seen: int) -> int:
-        """Return the version as soon as it is not `seen` any more."""
-        while self.version == seen:
-            await self._changed.wait()
-        return self.version
-
-    async def follow(self) -> None:
-        """Until all have ended: pass their changes on, and stop the rest after one that failed."""
-        for place, (_, execution) in enumerate(self.executions):
-            seen = -1
-            while not execution.written.is_set():
-                ended = asyncio.ensure_future(execution.written.wait())
-                news = asyncio.ensure_future(execution.changed(seen))
-                try:
-                    await asyncio.wait({ended, news}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    ended.cancel()
-                    news.cancel()
-                seen = execution.version
-                self._notify()
-            if execution.state is not State.OK and (self.stop_on_error or execution.state is not State.ERROR):
-                for _, rest in self.executions[place + 1 :]:
-                    if not rest.request_id:
-                        rest.finish(State.INTERRUPTED, "It was not run, because a cell before it did not end well.")
-        self.written.set()
-        self._notify()
-
-    def _notify(self) -> None:
-        self.version += 1
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Json = dict[str, Any]
 
-PATIENCE = 5.0
+PATIENCE = 6.0
 """Seconds that a question may wait for a kernel that is busy."""
 MOST_NAMED = 3
 

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..jupyter.messages import Message
-from ..jupyter.ports import Piece
+from ..jupyter.messages import Message, Piece
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Conflict, KernelFailed, ProxyError, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message
+from .batch import Batch
 from .cells import Cell
 from .document import Document, Editor
-from .executions import DIED, LOST, Batch, Execution, State
+from .executions import DIED, LOST, Execution, State
 from .journal import Entry, Journal
 from .kernels import Kernels
 from .outputs import STORED_LIMIT, Change, anew, portions
@@ -285,6 +286,7 @@ class Runner:
 
     async def _come_back(self, execution: Execution) -> None:
         """Open the kernel's channel again for something that runs; the server has buffered for our session."""
+        execution.line_broke()
         try:
             channel = await self._kernels.channel(
                 execution.kernel_id,

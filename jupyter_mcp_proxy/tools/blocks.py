@@ -10,7 +10,8 @@ from ..notebook.executions import State
 from ..notebook.render import images, shrink, within_budget
 
 if TYPE_CHECKING:
-    from ..notebook.executions import Batch, Execution
+    from ..notebook.batch import Batch
+    from ..notebook.executions import Execution
     from ..notebook.outputs import Output
 
 

@@ -13,8 +13,9 @@ from mcp_types import CallToolResult, ContentBlock
 from pydantic import Field
 
 from ..errors import BadValue, NotRun, ProxyError
+from ..notebook.batch import Batch
 from ..notebook.cells import Cell
-from ..notebook.executions import Batch, Execution, State
+from ..notebook.executions import Execution, State
 from ..notebook.render import output_text
 from .blocks import batch_blocks, execution_blocks, image_blocks, text_block
 from .call import Call

@@ -1,0 +1,201 @@
+"""Changing a shared notebook cell by cell, as jupyter_ydoc's YNotebook lays it out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+from uuid import uuid4
+
+from pycrdt import Array, Map, Text
+
+from .cells import Cell, CellType
+from .document import Editor
+from .edits import in_bytes, splices
+from .outputs import Append, Change, Clear, Extend, Output, Replace
+
+
+class CellIndex:
+    """What is worth remembering between two looks at a large notebook: the ids, and which cells have changed."""
+
+    def __init__(self, cells: Array[Any]) -> None:
+        self._cells = cells
+        self._ids: list[str] | None = None
+        self._changed: set[str] = set()
+        self._anything = False
+        self.version = 0
+        """Grows with every change of the cells or their sources, whoever made it."""
+        self._subscription = cells.observe_deep(self._on_change)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all cells, in order; whoever changes the cells keeps it in step."""
+        if self._ids is None:
+            self._ids = [str(cell["id"]) for cell in self._cells]
+        return self._ids
+
+    def take_changed(self) -> set[str] | None:
+        """The cells that have changed since the last call; None where nothing has, cells and order included."""
+        if not self._anything:
+            return None
+        changed, self._changed, self._anything = self._changed, set(), False
+        return changed
+
+    def _on_change(self, events: list[Any]) -> None:
+        for event in events:
+            path = event.path
+            if not path:
+                self._ids = None
+                self._anything = True
+                self.version += 1
+            elif len(path) < 2 or path[1] != "outputs":
+                self._changed.add(str(self._cells[path[0]]["id"]))
+                self._anything = True
+                self.version += 1
+
+
+class SharedEditor(Editor):
+    """The editor of a shared notebook."""
+
+    def __init__(self, notebook: Any, index: CellIndex) -> None:
+        self._notebook = notebook
+        self._cells: Array[Any] = notebook.ycells
+        self._index = index
+
+    def ids(self) -> list[str]:
+        return list(self._index.ids)
+
+    def cell_at(self, index: int, *, outputs: bool = True) -> Cell:
+        cell: Map[Any] = self._cells[index]
+        count = cell.get("execution_count")
+        stored = cell.get("outputs") if outputs else None
+        return Cell(
+            id=str(cell["id"]),
+            index=index,
+            type=str(cell["cell_type"]),
+            source=str(cell["source"]),
+            execution_count=None if count is None else int(count),
+            outputs=[_plain(output) for output in stored] if stored is not None else [],
+        )
+
+    def has_outputs(self, index: int) -> Literal["none", "output", "error"]:
+        outputs = self._cells[index].get("outputs")
+        if not outputs:
+            return "none"
+        return "error" if any(output.get("output_type") == "error" for output in outputs) else "output"
+
+    def output_count(self, index: int) -> int | None:
+        outputs = self._cells[index].get("outputs")
+        return None if outputs is None else len(outputs)
+
+    def is_running(self, index: int) -> bool:
+        return bool(self._cells[index].get("execution_state") == "running")
+
+    def metadata(self) -> dict[str, Any]:
+        meta = self._notebook._ydoc.get("meta", type=Map).get("metadata")
+        return dict(meta.to_py() or {}) if meta is not None else {}
+
+    def set_kernelspec(self, name: str, display_name: str, language: str) -> None:
+        meta = self._notebook._ydoc.get("meta", type=Map)
+        spec = {"name": name, "display_name": display_name, "language": language}
+        if meta.get("metadata") is None:
+            meta["metadata"] = Map({"kernelspec": spec})
+        else:
+            meta["metadata"]["kernelspec"] = spec
+
+    def insert(self, index: int, cell_type: CellType, source: str) -> str:
+        cell: dict[str, Any] = {"id": str(uuid4()), "cell_type": cell_type, "source": source, "metadata": {}}
+        if cell_type == "code":
+            cell |= {"execution_count": None, "outputs": [], "metadata": {"trusted": True}}
+        self._put(index, cell)
+        return str(cell["id"])
+
+    def delete(self, index: int) -> None:
+        del self._cells[index]
+        del self._index.ids[index]
+
+    def move(self, index: int, to: int) -> None:
+        # Yjs 13, which JupyterLab has, knows no move: the cell is made again with all that it holds.
+        cell = self._notebook.get_cell(index) | {"id": str(self._cells[index]["id"])}
+        self.delete(index)
+        self._put(to, cell)
+
+    def set_type(self, index: int, cell_type: CellType) -> None:
+        cell = self._notebook.get_cell(index)
+        kept = {"id": str(self._cells[index]["id"]), "cell_type": cell_type, "source": cell["source"]}
+        kept["metadata"] = cell.get("metadata", {})
+        if cell_type == "code":
+            kept |= {"execution_count": None, "outputs": []}
+        self.delete(index)
+        self._put(index, kept)
+
+    def _put(self, index: int, cell: dict[str, Any]) -> None:
+        ids = self._index.ids
+        self._cells.insert(index, self._notebook.create_ycell(cell))
+        ids.insert(index, str(cell["id"]))
+
+    def set_source(self, index: int, source: str) -> None:
+        text: Text = self._cells[index]["source"]
+        old = str(text)
+        for change in reversed(in_bytes(old, splices(old, source))):
+            if change.end > change.start:
+                del text[change.start : change.end]
+            if change.text:
+                text.insert(change.start, change.text)
+
+    def set_execution(self, index: int, count: int | None, running: bool) -> None:
+        cell = self._cells[index]
+        cell["execution_count"] = count
+        cell["execution_state"] = "running" if running else "idle"
+
+    def set_outputs(self, index: int, outputs: list[Output]) -> None:
+        stored = self._cells[index]["outputs"]
+        stored.clear()
+        stored.extend([_shared(output) for output in outputs])
+
+    def change_outputs(self, index: int, changes: list[Change]) -> None:
+        stored = self._cells[index]["outputs"]
+        for change in changes:
+            match change:
+                case Clear():
+                    stored.clear()
+                case Append(output):
+                    stored.append(_shared(output))
+                case Extend(number, text):
+                    stream = stored[number]
+                    shown = stream.get("text")
+                    if isinstance(shown, Text):
+                        shown += _storable(text)
+                    else:
+                        stored[number] = _shared(_plain(stream) | {"text": _plain(stream)["text"] + text})
+                case Replace(number, output):
+                    stored[number] = _shared(output)
+
+
+def _plain(output: Any) -> Output:
+    plain = cast(Output, output.to_py() if hasattr(output, "to_py") else dict(output))
+    text = plain.get("text")
+    if isinstance(text, list):
+        plain["text"] = "".join(map(str, text))
+    return plain
+
+
+def _storable(value: Any) -> Any:
+    """JSON as a shared document can hold it: Yjs has no integers beyond 64 bits, and no lone surrogates."""
+    match value:
+        case bool() | float() | None:
+            return value
+        case int():
+            return value if -(2**63) <= value < 2**63 else float(value)
+        case str():
+            return value if value.isascii() else value.encode("utf-8", "replace").decode()
+        case dict():
+            return {str(key): _storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_storable(item) for item in value]
+    return str(value)
+
+
+def _shared(output: Output) -> Map[Any]:
+    shared: dict[str, Any] = _storable(output)
+    if output.get("output_type") == "stream":
+        shared["text"] = Text(shared["text"])
+    return Map(shared)
