@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from harness import Agent, JupyterProcess, connect, text
 
 from jupyter_mcp_proxy.jupyter.messages import Message, Piece
 from jupyter_mcp_proxy.jupyter.ports import SPOOL_IN_MEMORY, Spool, texts
-from jupyter_mcp_proxy.notebook.executions import GAP, GAPPED, LOST, Execution, State
+from jupyter_mcp_proxy.notebook.executions import LOST, Execution, State
 from jupyter_mcp_proxy.notebook.outputs import Append, Clear, Extend, anew, portions
 
 pytestmark = pytest.mark.anyio
@@ -155,7 +154,8 @@ async def test_a_kernel_whose_ports_cannot_be_used_is_served_over_the_websocket(
         assert kernel, used
         file = server.runtime / f"kernel-{kernel[0]}.json"
         whole = file.read_text()
-        await until(lambda: listens(json.loads(whole)["control_port"]))  # the kernel has read the file
+        await until(lambda: listens(json.loads(whole)["control_port"]))
+        await anyio.sleep(1)  # a kernel that listens writes the file anew
         try:
             if lost == "removed":
                 file.unlink()
@@ -165,37 +165,6 @@ async def test_a_kernel_whose_ports_cannot_be_used_is_served_over_the_websocket(
             assert re.search(rf"{kernel[0]}.*  websocket", await agent.ok("list_kernels"))
         finally:
             file.write_text(whole)
-
-
-@pytest.mark.parametrize("rtc", [True, False])
-async def test_a_sidecar_killed_amid_a_flood_loses_only_what_it_held(start_jupyter: StartJupyter, rtc: bool) -> None:
-    """What it took is in the journal, what came later in the server's buffer, and nothing is written twice.
-
-    Between them lies a moment's messages, passed on by the server and not taken yet: the cell says so.
-    """
-    server = start_jupyter(rtc=rtc, arguments=UNLIMITED)
-    lines = 20_000
-    server.write_notebook("a.ipynb", f"for i in range({lines}):\n    print(i, flush=True)\nprint('end')")
-    async with connect(server) as agent:
-        await agent.ok("execute_ipython", notebook="a.ipynb", code="pass")
-        told = await agent.ok("execute_cell", notebook="a.ipynb", cell=0, wait=1)
-        assert " · running · " in told, "the kernel was faster than the test"
-        os.kill(server.sidecar_pid(), signal.SIGKILL)
-    await until(lambda: "end" in stream_of(server, "a.ipynb"), 60)
-    shown = stream_of(server, "a.ipynb")
-    found = [int(line) for line in shown.split("\n") if line.isdecimal()]
-    assert "\nend\n" in shown
-    assert found[0] == 0
-    assert found[-1] == lines - 1
-    gaps = [(one, two) for one, two in pairwise(found) if two != one + 1]
-    print("missing:", gaps)
-    assert all(one < two for one, two in gaps), "in order, and nothing twice"
-    missing = sum(two - one - 1 for one, two in gaps)
-    assert missing < lines / 4
-    assert (GAPPED in shown) == bool(gaps) or missing < GAP, "a person is told what is missing"
-    async with connect(server) as agent:
-        assert " · ok · " in await agent.ok("wait_execution", execution=id_of(told))
-        assert "  ports" in await agent.ok("list_kernels")
 
 
 async def test_an_error_after_the_sidecar_was_killed_is_told(start_jupyter: StartJupyter) -> None:
