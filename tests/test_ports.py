@@ -27,7 +27,6 @@ from jupyter_mcp_proxy.notebook.outputs import Append, Clear, Extend, anew, port
 
 pytestmark = pytest.mark.anyio
 
-UNLIMITED = tuple(f"--ZMQChannelsWebsocketConnection.iopub_{kind}_rate_limit=0" for kind in ("msg", "data"))
 MOST_GROWTH = 60
 
 
