@@ -57,7 +57,10 @@ async def test_a_kernel_that_ends_is_told_within_two_seconds(server: JupyterProc
 
 
 async def test_the_sidecar_is_killed_while_a_cell_runs(server: JupyterProcess, name: str) -> None:
-    """Nothing of the output is missing once it is back, whatever was printed before, during and after."""
+    """Its output is in the notebook once it is back: what was printed before, and what was while it was away.
+
+    What the kill catches between the server and the sidecar is lost; then the cell and the result say so.
+    """
     server.write_notebook(name, TICKS.format(count=30))
     async with connect(server) as agent:
         await agent.ok("execute_ipython", notebook=name, code="pass")
@@ -65,11 +68,16 @@ async def test_the_sidecar_is_killed_while_a_cell_runs(server: JupyterProcess, n
         execution = told.split(" · ")[0].split("\n")[-1]
     os.kill(server.sidecar_pid(), signal.SIGKILL)
     await until(lambda: "end" in stream_of(server, name), 30)
-    assert stream_of(server, name) == "".join(f"tick {i}\n" for i in range(30)) + "end\n"
+    lines = [*(f"tick {i}" for i in range(30)), "end"]
+    shown = stream_of(server, name)
+    missing = [line for line in lines if line not in shown.split("\n")]
     async with connect(server) as agent:
         told = await agent.ok("wait_execution", execution=execution)
         assert " · ok" in told
         assert "tick 29" in told
+    assert len(missing) <= 2
+    for seen in (shown, told):
+        assert bool(missing) == ("Some of this output may be missing" in seen), (missing, seen)
     await until(lambda: not list(server.runtime.glob("mcp-proxy-*.jsonl")))
 
 

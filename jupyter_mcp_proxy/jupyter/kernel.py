@@ -18,6 +18,7 @@ import websockets
 
 from ..errors import KernelFailed
 from .messages import SUBPROTOCOL, Message, decode, encode, new_message
+from .numbering import Numbering
 from .quickack import acknowledge_at_once
 from .server import JupyterServer
 
@@ -45,6 +46,7 @@ class KernelChannel(ABC):
         """The id of the request that the kernel works on, whoever sent it."""
         self.ran: dict[int, str] = {}
         """The code that the kernel ran under each execution count, whoever sent it, since the channel is open."""
+        self.numbering = Numbering()
         self._handlers: dict[str, Handler] = {}
         self.on_death: Callable[[], None] = lambda: None
         """Called when Jupyter announces that the kernel's process has ended."""
@@ -119,8 +121,35 @@ class KernelChannel(ABC):
             for request in asked:
                 self.forget(str(request.header["msg_id"]))
 
-    def resume(self, request_id: str, handler: Handler) -> None:
-        """Take over the answers to a request that an earlier process sent with the same session."""
+    async def catches_up(self) -> None:
+        """Return once the kernel has ended all that was sent to it before now, and what it said of it has come.
+
+        Its shell answers one request after the other. Returns when the channel closes, too.
+        """
+        replied, broadcast = asyncio.Event(), asyncio.Event()
+
+        def take(message: Message) -> None:
+            (broadcast if message.channel == "iopub" else replied).set()
+
+        request = self.new_request("shell", "kernel_info_request", {})
+        waits: list[asyncio.Future[Any]] = [
+            asyncio.gather(replied.wait(), broadcast.wait()),
+            asyncio.ensure_future(self.closed.wait()),
+        ]
+        try:
+            await self.send(request, take)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            self.forget(str(request.header["msg_id"]))
+
+    def resume(self, request_id: str, handler: Handler, newest: str) -> None:
+        """Take over the answers to a request that was sent with the same session before the connection broke.
+
+        `newest` is the id of the last message that came whole; `numbering` counts what is missing from then on.
+        """
+        self.numbering.expect(newest)
         self._handlers[request_id] = handler
 
     def forget(self, request_id: str) -> None:
@@ -189,7 +218,12 @@ class WebSocketChannel(KernelChannel):
             raise KernelFailed(f"Kernel {self.kernel_id} is gone", str(error)) from error
 
     def _take(self, data: bytes) -> None:
-        self._receive(decode(data))
+        message = decode(data)
+        self._count(message)
+        self._receive(message)
+
+    def _count(self, message: Message) -> None:
+        self.numbering.take(message)
 
     async def _read(self) -> None:
         transport = self._connection.transport

@@ -47,6 +47,8 @@ class Piece(Message):
 
     offset: int = 0
     """Characters of the message's text before this part."""
+    more: bool = False
+    """Whether another part of it follows."""
 
 
 def new_message(channel: str, kind: str, content: Json, session: str, metadata: Json | None = None) -> Message:

@@ -310,6 +310,15 @@ def texts(chunks: Iterator[bytes]) -> Iterator[str]:
         yield str(json.loads('"' + rest.decode("utf-8", "replace") + '"'))
 
 
+def _with_more(parts: Iterator[str]) -> Iterator[tuple[str, bool]]:
+    """Each part with whether another follows."""
+    held = next(parts, None)
+    while held is not None:
+        following = next(parts, None)
+        yield held, following is not None
+        held = following
+
+
 def _string(data: bytes) -> str:
     """The text of a JSON string without its quotation marks; what is not UTF-8 inside of it is marked."""
     try:
@@ -349,9 +358,9 @@ class PortsChannel(KernelChannel):
         self._held_ids: set[str] = set()
         self._taken_ids: set[str] = set()
 
-    def resume(self, request_id: str, handler: Callable[[Message], None]) -> None:
+    def resume(self, request_id: str, handler: Callable[[Message], None], newest: str) -> None:
         self._resumed.add(request_id)
-        super().resume(request_id, handler)
+        super().resume(request_id, handler, newest)
 
     async def __aenter__(self) -> PortsChannel:
         try:
@@ -549,9 +558,9 @@ class PortsChannel(KernelChannel):
         chunks = (peek(position, min(PIECE, last - position)) for position in range(first, last, PIECE))
         offset = 0
         try:
-            for text in texts(chunks):
+            for text, more in _with_more(texts(chunks)):
                 content = {"name": begins[1].decode(), "text": text}
-                self._from_ports(Piece("iopub", header, parent, metadata, content, offset=offset))
+                self._from_ports(Piece("iopub", header, parent, metadata, content, offset=offset, more=more))
                 offset += len(text)
                 await asyncio.sleep(0)
         except ValueError:
@@ -559,6 +568,7 @@ class PortsChannel(KernelChannel):
         return True
 
     def _from_ports(self, message: Message) -> None:
+        self.numbering.take(message)
         if self.joined or message.channel != "iopub":
             self._receive_safely(message)
             return
@@ -606,6 +616,9 @@ class _Line(WebSocketChannel):
     async def pass_on(self, message: Message) -> None:
         """Send a request of the owner's."""
         await self._send(message)
+
+    def _count(self, message: Message) -> None:
+        self._owner.numbering.take(message, beside=self._owner.transport == "ports")
 
     def _take(self, data: bytes) -> None:
         if self._owner.joined and b'"status"' not in data[:2000] and b"_reply" not in data[:2000]:

@@ -37,9 +37,14 @@ DIED = (
 )
 TAKEN_KEPT = 10_000
 """Messages that are known when they come again: from the journal, the server's buffer and the kernel's ports."""
-GAP = 50
-"""Numbers that may be missing after the line broke: kernels number what they send, replies to others too."""
-GAPPED = "Some of this output is missing: it was on its way to the sidecar when that was killed or lost its connection."
+GAPPED = (
+    "Some of this output may be missing: up to {missing} of the kernel's messages were on their way to the sidecar "
+    "when that was killed or lost its connection."
+)
+UNNUMBERED = (
+    "Some of this output may be missing: the sidecar was killed or lost its connection while this ran, and this kernel "
+    "does not number its messages."
+)
 LOST = "The connection to the kernel was lost while this ran, and what it printed since could not be recovered."
 
 
@@ -81,8 +86,8 @@ class Execution:
         self._idle = False
         self._taken: OrderedDict[str, int] = OrderedDict()
         """How much of each message has been taken: of a stream its characters."""
-        self._newest = ("", 0)
-        """The kernel's session and the number of its last message, where it numbers them as ipykernel does."""
+        self.newest = ""
+        """The id of the last message that was taken whole."""
         self._line_broke = False
 
     # -- what the kernel says -------------------------------------------------------------------------
@@ -135,7 +140,8 @@ class Execution:
         taken = self._taken.get(id)
         if taken is not None and taken >= start + len(text):
             return None
-        self._look_for_gap(id)
+        if not (isinstance(message, Piece) and message.more):
+            self.newest = id
         self._taken[id] = start + len(text)
         if len(self._taken) > TAKEN_KEPT:
             self._taken.popitem(last=False)
@@ -144,26 +150,27 @@ class Execution:
         return message
 
     def line_broke(self) -> None:
-        """What comes next may not be what followed: look whether something is missing in between."""
+        """What comes now may not be all that there was: do not end before `came_back` has said what is missing."""
         self._line_broke = True
 
-    def _look_for_gap(self, id: str) -> None:
-        session, _, number = id.rpartition("_")
-        known, newest = self._newest
-        if not (number.isdecimal() and session) or known not in ("", session):
-            return
-        if self._line_broke and known and int(number) - newest > GAP:
-            self.note(GAPPED)
-        self._line_broke = False
-        self._newest = (session, int(number))
+    def came_back(self, missing: int | None) -> None:
+        """The line is there again; `missing` messages did not arrive, None where that is not known.
 
-    def expect_no_reply(self) -> None:
-        """The reply may have gone to a process or connection that is no more: what is broadcast must do."""
+        The reply may have gone to a process or connection that is no more: what is broadcast must do.
+        """
+        if self.finished.is_set():
+            return
+        if missing is None:
+            self.note(UNNUMBERED)
+        elif missing:
+            self.note(GAPPED.format(missing=f"{missing:,}"))
+        self._line_broke = False
         self._reply_lost = True
-        if not self.finished.is_set():
-            self._end_if_complete()
+        self._end_if_complete()
 
     def _end_if_complete(self) -> None:
+        if self._line_broke:
+            return
         if self._idle and self._reply is not None:
             self._end(self._reply)
         elif self._idle and self._reply_lost and self.count is not None:
@@ -192,7 +199,7 @@ class Execution:
             self.finish(State.ERROR)
 
     def end_incomplete(self) -> None:
-        """Either the kernel's reply or its `idle` did not come: end with what has, and say what may be missing."""
+        """The kernel's reply or its `idle` did not come: end with what has, and say what may be missing."""
         if self.finished.is_set():
             return
         if self._reply is not None:
@@ -200,7 +207,7 @@ class Execution:
             self._end(self._reply)
         elif self._idle and self.count is not None:
             self._end(self._as_broadcast())
-        elif self._idle:
+        else:
             self.finish(State.LOST, LOST)
 
     def finish(self, state: State, note: str | None = None) -> None:

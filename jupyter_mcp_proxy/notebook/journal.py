@@ -64,7 +64,8 @@ class Journal:
         if id not in self._records:
             self._records[id] = os.open(self._record(id), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         # The id tells a message that comes again, from the server's buffer, from one that is new.
-        known = [message.header.get("msg_id", ""), message.offset if isinstance(message, Piece) else 0]
+        piece = (message.offset, message.more) if isinstance(message, Piece) else (0, False)
+        known = [message.header.get("msg_id", ""), *piece]
         line = json.dumps([message.type, message.content, from_server, *known], ensure_ascii=True)
         os.write(self._records[id], line.encode() + b"\n")
 
@@ -74,10 +75,10 @@ class Journal:
             with self._record(id).open(encoding="ascii") as lines:
                 for line in lines:
                     try:
-                        kind, content, from_server, id, offset = json.loads(line)
+                        kind, content, from_server, id, *piece = json.loads(line)
                     except ValueError:  # the process died while it wrote the last line
                         continue
-                    yield Piece("", {"msg_type": kind, "msg_id": id}, {}, {}, content, offset=offset), from_server
+                    yield Piece("", {"msg_type": kind, "msg_id": id}, {}, {}, content, [], *piece), from_server
         except OSError:
             return
 

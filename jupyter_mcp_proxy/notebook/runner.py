@@ -287,19 +287,22 @@ class Runner:
     async def _come_back(self, execution: Execution) -> None:
         """Open the kernel's channel again for something that runs; the server has buffered for our session."""
         execution.line_broke()
+        prepared = False
+
+        def resume(channel: KernelChannel) -> None:
+            nonlocal prepared
+            prepared = True
+            channel.resume(execution.request_id, self._handler(execution, channel), execution.newest)
+
         try:
-            channel = await self._kernels.channel(
-                execution.kernel_id,
-                lambda new: new.resume(execution.request_id, self._handler(execution, new)),
-            )
-            execution.expect_no_reply()
-            model = await self._server.kernel(execution.kernel_id)
+            channel = await self._kernels.channel(execution.kernel_id, resume)
+            if not prepared:  # somebody else has opened it meanwhile
+                resume(channel)
             # What was buffered and sent before has come once the kernel answers a question asked after it.
             await channel.answers(timeout=60)
-            if execution.finished.is_set():
-                return
-            if model.get("execution_state") == "idle" and channel.busy_with != execution.request_id:
-                execution.finish(State.LOST, LOST)
+            execution.came_back(channel.numbering.missing())
+            if not execution.finished.is_set():
+                self._spawn(_end_when_overtaken(execution, channel), f"end of {execution.id}")
         except (KernelFailed, ServerError) as error:
             await self._after_failed_return(execution, error)
 
@@ -384,6 +387,14 @@ class Runner:
                         await self._server.kernel(kernel_id, track_activity=True)
                     except ServerError as error:
                         log.info("no sign of life for kernel %s: %s", kernel_id, error)
+
+
+async def _end_when_overtaken(execution: Execution, channel: KernelChannel) -> None:
+    """End what the kernel is done with already: its last messages went to a process or connection that is no more."""
+    with suppress(KernelFailed):
+        await channel.catches_up()
+        if not channel.closed.is_set():
+            execution.end_incomplete()
 
 
 async def _worth_writing(ended: asyncio.Future[None], execution: Execution, seen: int, pause: float) -> int:
