@@ -139,7 +139,15 @@ class JupyterProcess:
         return path
 
     def read_notebook(self, name: str) -> Any:
-        return json.loads((self.root / name).read_text())
+        """A notebook's content on disk. Jupyter writes in place: half of it may be there for a moment."""
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                return json.loads((self.root / name).read_text())
+            except ValueError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def stop(self) -> None:
         if self.process.poll() is None:

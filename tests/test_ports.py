@@ -41,11 +41,7 @@ MOST_GROWTH = 60
 
 
 def cell_of(server: JupyterProcess, name: str, cell: int = 0) -> dict[str, Any]:
-    """A cell of the file; nothing of it while Jupyter writes it."""
-    try:
-        found: dict[str, Any] = json.loads((server.root / name).read_text())["cells"][cell]
-    except ValueError:
-        return {"outputs": []}
+    found: dict[str, Any] = server.read_notebook(name)["cells"][cell]
     return found
 
 
