@@ -10,8 +10,9 @@ import pytest
 from harness import ERAS, JupyterProcess, connect
 from mcp.client.client import Client
 from mcp.shared.exceptions import MCPError
-from mcp_types import GetPromptResult, PromptReference, ResourceTemplateReference, TextContent
+from mcp_types import SERVER_INFO_META_KEY, GetPromptResult, PromptReference, ResourceTemplateReference, TextContent
 
+from jupyter_mcp_proxy import __version__
 from jupyter_mcp_proxy.tools.server import TOOLS
 
 pytestmark = pytest.mark.anyio
@@ -139,6 +140,18 @@ async def test_the_server_describes_itself(live: JupyterProcess, era: str) -> No
         head, _, data = icon.src.partition(",")
         assert head == "data:image/svg+xml;base64"
         assert base64.b64decode(data).startswith(b"<svg")
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_result_is_signed_with_no_more_than_name_and_version(live: JupyterProcess, era: str) -> None:
+    signature = {SERVER_INFO_META_KEY: {"name": "jupyter-mcp-proxy", "version": __version__}}
+    async with connect(live, era) as agent:
+        for result in (
+            await agent.call("list_kernels"),
+            await agent.call("read_file", path="no-such.txt"),
+            await agent.call("no_such_tool"),
+        ):
+            assert result.meta == (None if era == "legacy" else signature)
 
 
 @pytest.mark.parametrize("era", ERAS)

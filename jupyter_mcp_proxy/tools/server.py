@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.subscriptions import InMemorySubscriptionBus
-from mcp_types import CallToolResult, Icon, TextContent
+from mcp_types import SERVER_INFO_META_KEY, CallToolResult, Icon, TextContent
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from .. import __version__
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 CATALOGUE = {name: build(spec) for name, spec in TOOLS.items()}
 """The tools as they are served: the same list for everyone."""
 
+NAME = "jupyter-mcp-proxy"
 WEBSITE = "https://github.com/jupyter-mcp-proxy/jupyter-mcp-proxy"
 
 INSTRUCTIONS = """\
@@ -53,7 +55,10 @@ class NotebookServer(MCPServer[Any]):
     """An MCPServer whose tool errors carry our texts and nothing else."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
-        """Call a tool for a client, within the client's tier."""
+        """Call a tool for a client, within the client's tier; the result is signed in brief."""
+        return signed(await self._call(name, arguments, context), context)
+
+    async def _call(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None) -> Any:
         spec = TOOLS.get(name)
         if spec is None:
             near = get_close_matches(name, list(TOOLS), n=3) or list(TOOLS)
@@ -86,6 +91,17 @@ class NotebookServer(MCPServer[Any]):
             TOUCHED.reset(token)
             for document in touched:
                 call.workspace.release(document)
+
+
+def signed(result: Any, context: Context[Any, Any] | None) -> Any:
+    """The result of a call in the new era, signed with the server's name and version.
+
+    The SDK would sign each result with all of the server's description; its icon alone is longer than most results.
+    """
+    modern = context is not None and context.protocol_version in MODERN_PROTOCOL_VERSIONS
+    if modern and isinstance(result, CallToolResult):
+        result.meta = {**(result.meta or {}), SERVER_INFO_META_KEY: {"name": NAME, "version": __version__}}
+    return result
 
 
 def with_notices(call: Call, touched: list[Document], result: Any) -> Any:
@@ -137,7 +153,7 @@ def create_server(settings: Settings) -> NotebookServer:
     """The MCP server of one sidecar. Its lifespan holds the workspace."""
     bus = InMemorySubscriptionBus()
     server = NotebookServer(
-        "jupyter-mcp-proxy",
+        NAME,
         title="Jupyter",
         version=__version__,
         website_url=WEBSITE,
