@@ -30,7 +30,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
     arguments.add_argument("--other", default=REQUIREMENT, help="what pip installs apart (default: the newest)")
     arguments.add_argument("--keep", type=Path, help="folder of the other's environment, made if it is not there")
-    arguments.add_argument("--printed", type=int, help=f"bytes that a cell prints (default {PRINTED:,}, then {LITTLE:,})")
+    arguments.add_argument(
+        "--printed", type=int, help=f"bytes that a cell prints (default {PRINTED:,}, then {LITTLE:,})"
+    )
     arguments.add_argument("--era", choices=ERAS, default="new", help="era of MCP (default new)")
     options = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
@@ -53,7 +55,7 @@ async def compare(home: Path, installed: Path, printed: int, era: str) -> None:
     theirs, their_root = await _theirs(home / "theirs", installed, printed, era)
     print(table(ours, theirs))
     print()
-    for line in [*missed(ours), *missed(theirs), *verdicts(ours, theirs)]:
+    for line in [*missed(ours), *missed(theirs), *verdicts(ours, theirs, aimed=printed == PRINTED)]:
         print(line)
     same = substance(our_root) == substance(their_root)
     print(f"{'equal' if same else 'NOT equal'}: the notebooks on the disk afterwards (ids, types, sources, outputs)")

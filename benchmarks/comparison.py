@@ -98,16 +98,18 @@ def missed(run: Run) -> list[str]:
     ]
 
 
-def verdicts(ours: Run, theirs: Run) -> list[str]:
-    """The targets for the whole session. A side that missed a goal has not done the session, and the line says so."""
-    whole = "" if all(step.reached for run in (ours, theirs) for step in run.steps) else ", with goals not reached"
+def verdicts(ours: Run, theirs: Run, *, aimed: bool = True) -> list[str]:
+    """The ratios of the whole session, against the targets where these are `aimed` at it.
+
+    A side that missed a goal has not done the session; then no target is met.
+    """
+    done = all(step.reached for run in (ours, theirs) for step in run.steps)
     lines = []
     for what, mine, other, limit in (
         ("calls", ours.total.calls, theirs.total.calls, CALLS_TARGET),
         ("bytes", ours.total.bytes, theirs.total.bytes, BYTES_TARGET),
     ):
-        word = "met" if mine <= limit * other else "NOT met"
-        lines.append(
-            f"{word:8} {what}: {mine:,} of {other:,}, {mine / other:.3f} of the other's (target: at most {limit:g}{whole})"
-        )
+        word = "" if not aimed else "met" if done and mine <= limit * other else "NOT met"
+        target = f" (target: at most {limit:g}{'' if done else ', all goals reached'})" if aimed else " (no target)"
+        lines.append(f"{word:8} {what}: {mine:,} of {other:,}, {mine / other:.3f} of the other's{target}")
     return lines

@@ -48,7 +48,10 @@ def cells(printed: int) -> list[tuple[str, str]]:
         ("code", "import math\nimport statistics"),
         ("code", "count = 200\nseries = [math.sin(i / 15) + (i % 7) / 20 for i in range(count)]"),
         ("markdown", "## Smoothing\n\nA moving mean over a window of an odd number of samples."),
-        ("code", 'def mean_of(values):\n    """The mean, or 0 for nothing."""\n    return statistics.fmean(values or [0])'),
+        (
+            "code",
+            'def mean_of(values):\n    """The mean, or 0 for nothing."""\n    return statistics.fmean(values or [0])',
+        ),
         ("code", "window = 5\nhalf = window // 2"),
         ("code", "smooth = [\n    mean_of(series[max(0, i - half) : i + half + 1])\n    for i in range(count)\n]"),
         ("code", 'overall = sum(series)\nprint("sum", overall)'),
@@ -131,11 +134,11 @@ class Session:
         return {"sources on the disk": await self._disk(self._has_sources)}
 
     async def ran_three(self, seen: Seen) -> Goals:
-        """The agent has the picture and the error; what was printed is in the notebook, and some of it was shown."""
+        """The agent has the picture, the error, and the begin and end of what was printed, which is in the notebook."""
         return {
             "picture seen": bool(seen.pictures),
             "error seen": "NameError" in seen.text and "'totl'" in seen.text,
-            "end of the log seen": f"{self._printed // LINE - 1:08d} xxx" in seen.text,
+            "begin and end of the log seen": all(f"{n:08d} xxx" in seen.text for n in (0, self._printed // LINE - 1)),
             "picture, log and error on the disk": await self._disk(
                 lambda found: (
                     "image/png" in outputs(found[PLOTS])[0].get("data", {})
