@@ -1,1 +1,1 @@
-"""What the proxy costs, measured: `python -m benchmarks`. See README.md beside this file."""
+"""What the proxy costs, measured: `python -m benchmarks`, `python -m benchmarks.compare`. See README.md beside this."""

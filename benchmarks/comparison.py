@@ -101,15 +101,16 @@ def missed(run: Run) -> list[str]:
 def verdicts(ours: Run, theirs: Run, *, aimed: bool = True) -> list[str]:
     """The ratios of the whole session, against the targets where these are `aimed` at it.
 
-    A side that missed a goal has not done the session; then no target is met.
+    Who missed a goal has not done the session: then ours meets no target, and of the other the line says so.
     """
-    done = all(step.reached for run in (ours, theirs) for step in run.steps)
+    done = all(step.reached for step in ours.steps)
+    less = "" if all(step.reached for step in theirs.steps) else "; the other did not reach all goals"
     lines = []
     for what, mine, other, limit in (
         ("calls", ours.total.calls, theirs.total.calls, CALLS_TARGET),
         ("bytes", ours.total.bytes, theirs.total.bytes, BYTES_TARGET),
     ):
         word = "" if not aimed else "met" if done and mine <= limit * other else "NOT met"
-        target = f" (target: at most {limit:g}{'' if done else ', all goals reached'})" if aimed else " (no target)"
-        lines.append(f"{word:8} {what}: {mine:,} of {other:,}, {mine / other:.3f} of the other's{target}")
+        target = f" (target: at most {limit:g})" if aimed else " (no target)"
+        lines.append(f"{word:8} {what}: {mine:,} of {other:,}, {mine / other:.3f} of the other's{target}{less}")
     return lines

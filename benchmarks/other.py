@@ -26,7 +26,7 @@ def environment(folder: Path, requirement: str = REQUIREMENT) -> Path:
     if not _program(folder).exists():
         print(f"Installing {requirement} apart …", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement]
+        pip = [folder / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check", requirement]
         subprocess.run(pip, check=True)
     return folder
 

@@ -52,4 +52,5 @@ def test_a_missed_goal_is_named_and_meets_no_target() -> None:
     assert missed(short) == ["NOT reached by they, run: ran"]
     assert missed(OURS) == []
     assert next(line for line in table(OURS, short).splitlines() if line.startswith("run")).endswith("yes  NO")
-    assert all(line.startswith("NOT met") for line in verdicts(OURS, short))
+    assert all(line.startswith("NOT met") for line in verdicts(short, run("we", Step("all", Cost(99, 99_999)))))
+    assert all(line.endswith("the other did not reach all goals") for line in verdicts(OURS, short))
