@@ -19,7 +19,7 @@ from harness import JupyterProcess, connect
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jupyter_ydoc import YNotebook
-from pycrdt import Text
+from pycrdt import Assoc, Text
 
 from jupyter_mcp_proxy.errors import CannotUndo, CollapsedDocument
 from jupyter_mcp_proxy.jupyter.room import Room
@@ -107,6 +107,35 @@ async def test_the_agent_is_present_under_its_clients_name_and_leaves(live: Jupy
             await other.sees(lambda: "Claude Code" in names(other))
             await agent.ok("unuse_notebook", notebook=name)
         await other.sees(lambda: "Claude Code" not in names(other))
+
+
+async def test_two_agents_are_two_people_each_with_a_cursor_in_its_cell(live: JupyterProcess, name: str) -> None:
+    live.write_notebook(name, "a = 'ä😀'", "b = 1")
+
+    def cells(other: Person) -> dict[str, str]:
+        """Each agent's name with the cell that its cursor is in, both as JupyterLab reads them."""
+        found = {}
+        for state in other.room.awareness.states.values():
+            for cursor in (state or {}).get("cursors", []):
+                source = {"type": cursor["head"]["type"], "assoc": -1}
+                for cell in other.notebook.ycells:
+                    if cell["source"].sticky_index(0, Assoc.BEFORE).to_json() == source:
+                        assert state["activeCellId"] == cell["id"]
+                        found[state["user"]["display_name"]] = str(cell["source"])
+        return found
+
+    async with (
+        person(live, name) as other,
+        connect(live, name="Claude Code") as one,
+        connect(live, "legacy", name="Cursor") as two,
+    ):
+        await one.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 2")
+        await two.ok("execute_cell", notebook=name, cell=1)
+        await other.sees(lambda: cells(other) == {"Claude Code": "a = 2", "Cursor": "b = 1"})
+        for agent in (one, two):
+            await agent.ok("use_notebook", notebook=name)
+        await one.ok("unuse_notebook", notebook=name)
+        await other.sees(lambda: cells(other) == {"Cursor": "b = 1"})
 
 
 async def test_a_person_types_in_another_cell_while_the_agent_writes(live: JupyterProcess, name: str) -> None:
@@ -326,9 +355,8 @@ async def test_what_a_person_looks_at_is_told_with_the_cell(live: JupyterProcess
             await everybody.send(create_awareness_message(update))
             source: Text = other.notebook.ycells[1]["source"]
             position = source.sticky_index(3).to_json()
-            other.room.awareness.set_local_state(
-                {"user": {"display_name": "Ada"}, "cursors": [{"anchor": position, "head": position}]}
-            )
+            cursors = [{"anchor": position, "head": position}]
+            other.room.presences.show("Ada", {"user": {"display_name": "Ada"}, "cursors": cursors})
             await other.room.flush()
             with anyio.fail_after(10):
                 while "cell 1" not in (told := await agent.ok("get_user_focus")):

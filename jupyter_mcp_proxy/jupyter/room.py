@@ -21,7 +21,6 @@ from pycrdt import (
     TransactionEvent,
     YMessageType,
     YSyncMessageType,
-    create_awareness_message,
     create_sync_message,
     create_update_message,
     handle_sync_message,
@@ -29,6 +28,7 @@ from pycrdt import (
 )
 
 from ..errors import ServerError, ServerUnreachable, Unknown
+from .presence import Presences
 from .quickack import acknowledge_at_once
 from .server import JupyterServer
 
@@ -47,10 +47,12 @@ class Room:
         self.path = path
         self.doc: Doc[Any] = Doc()
         self.awareness = Awareness(self.doc)
+        self.awareness.set_local_state(None)  # the replica itself is nobody
         self.closed = asyncio.Event()
         self._synced = asyncio.Event()
         self._stack = AsyncExitStack()
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
+        self.presences = Presences(self._outgoing.put_nowait)
         self._barriers: list[asyncio.Future[None]] = []
         self._saves: dict[int, asyncio.Future[str]] = {}
         self._applying = False
@@ -67,11 +69,11 @@ class Room:
                 self._server.websocket(f"api/collaboration/room/{room}", sessionId=session["sessionId"])
             )
             self._doc_subscription = self.doc.observe(self._on_local_change)
-            self._awareness_subscription = self.awareness.observe(self._on_awareness)
             self._tasks = [
                 asyncio.create_task(self._read(), name=f"room {self.path}"),
                 asyncio.create_task(self._write(), name=f"room writer {self.path}"),
-                asyncio.create_task(self._renew_presence(), name=f"room presence {self.path}"),
+                asyncio.create_task(self.presences.renew(), name=f"room presence {self.path}"),
+                asyncio.create_task(self.awareness.start(), name=f"room {self.path}, forgetting who left"),
             ]
             self._outgoing.put_nowait(create_sync_message(self.doc))
             await self._either(self._synced.wait(), SYNC_TIMEOUT)
@@ -98,8 +100,7 @@ class Room:
 
     async def __aexit__(self, *_: object) -> None:
         if not self.closed.is_set() and self._tasks:
-            # Leave visibly: others would show our presence for 30 s more.
-            self.awareness.set_local_state(None)
+            self.presences.hide_all()
             try:
                 await asyncio.wait_for(self._drained(), 1)
             except (asyncio.TimeoutError, websockets.WebSocketException):
@@ -225,11 +226,6 @@ class Room:
         if not self._applying and event.update != b"\x00\x00":
             self._outgoing.put_nowait(create_update_message(event.update))
 
-    def _on_awareness(self, topic: str, change: tuple[dict[str, Any], Any]) -> None:
-        if topic == "update" and change[1] == "local":
-            update = self.awareness.encode_awareness_update([self.awareness.client_id])
-            self._outgoing.put_nowait(create_awareness_message(update))
-
     async def _write(self) -> None:
         try:
             while True:
@@ -240,6 +236,3 @@ class Room:
 
     async def _drained(self) -> None:
         await self._outgoing.join()
-
-    async def _renew_presence(self) -> None:
-        await self.awareness.start()

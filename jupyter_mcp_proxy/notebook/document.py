@@ -152,8 +152,11 @@ class Document(ABC):
     async def look_back(self) -> History:
         """The history, with all that others have done until now."""
 
-    def present(self, name: str, cell_id: str | None = None) -> None:  # noqa: B027 - only shared documents have it
-        """Show people who is at work here, and in which cell."""
+    def show(self, who: Author, cell_id: str | None = None) -> None:  # noqa: B027 - only shared documents have it
+        """Show people who is at work here, with a cursor in the cell; without one where it was."""
+
+    def hide(self, key: str) -> None:  # noqa: B027
+        """Show a client, by its author's key, no longer."""
 
     def people(self) -> list[str]:
         """The names of the people who have the notebook open, as far as that is known."""

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jupyter_ydoc import YNotebook
-from pycrdt import StickyIndex, Text, UndoManager
+from pycrdt import Assoc, StickyIndex, Text, UndoManager
 
 from ..errors import (
-    BadValue,
     CannotUndo,
     CollapsedDocument,
     InvalidNotebook,
@@ -84,7 +83,8 @@ class SharedDocument(Document):
         self._writable = True
         self._proven_savable = False
         self._dirty_since: float | None = None
-        self._presence: dict[str, Any] = {}
+        self._shown: dict[str, tuple[str, str | None]] = {}
+        """Each client that works here: its name, and the cell that it works on."""
 
     async def __aenter__(self) -> SharedDocument:
         await self._joined()
@@ -115,7 +115,8 @@ class SharedDocument(Document):
             self._steps.clear()
             self._room = room
             self._proven_savable = False
-            self._announce()
+            for key in self._shown:
+                self._announce(key)
             return room
 
     async def _look_at_file(self) -> None:
@@ -256,22 +257,25 @@ class SharedDocument(Document):
             raise NotSaved(self.path, "the server's log has the reason (disk full, or not writable?)", kept=True)
         # Somebody is typing, which postpones every save; the next edit looks again.
 
-    def present(self, name: str, cell_id: str | None = None) -> None:
-        if len(name) > 64:
-            raise BadValue("client name", name, "at most 64 characters")
-        initials = "".join(word[0] for word in name.split()[:2]).upper() or "AI"
-        user = {
-            "username": f"mcp-proxy:{name}",
-            "name": name,
-            "display_name": name,
-            "initials": initials,
-            "color": "var(--jp-collaborator-color7)",
-            "avatar_url": None,
-        }
-        presence = {"user": user, "agent": True, "activeCellId": cell_id}
-        if presence != self._presence:
-            self._presence = presence
-            self._announce()
+    def show(self, who: Author, cell_id: str | None = None) -> None:
+        self._shown[who.key] = (who.name, cell_id or self._shown.get(who.key, ("", None))[1])
+        self._announce(who.key)
+
+    def hide(self, key: str) -> None:
+        if self._shown.pop(key, None) and self._room is not None:
+            self._room.presences.hide(key)
+
+    def _announce(self, key: str) -> None:
+        if self._room is None or self._room.closed.is_set():
+            return
+        name, cell_id = self._shown[key]
+        state: dict[str, Any] = {"user": _user(name), "agent": True, "activeCellId": cell_id, "cursors": []}
+        if cell_id in self._editor.ids():
+            source: Text = self._notebook.ycells[self._editor.ids().index(cell_id)]["source"]
+            # Where the cell begins: pycrdt counts other places in a text with more than ASCII wrongly.
+            start = source.sticky_index(0, Assoc.BEFORE).to_json()
+            state["cursors"] = [{"anchor": start, "head": start, "primary": True, "empty": True}]
+        self._room.presences.show(key, state)
 
     def _states(self) -> list[dict[str, Any]]:
         states = self._room.awareness.states.values() if self._room is not None else []
@@ -306,6 +310,14 @@ class SharedDocument(Document):
                     return index
         return None
 
-    def _announce(self) -> None:
-        if self._presence and self._room is not None and not self._room.closed.is_set():
-            self._room.awareness.set_local_state(self._presence)
+
+def _user(name: str) -> dict[str, Any]:
+    initials = "".join(word[0] for word in name.split()[:2]).upper() or "AI"
+    return {
+        "username": f"mcp-proxy:{name}",
+        "name": name,
+        "display_name": name,
+        "initials": initials,
+        "color": "var(--jp-collaborator-color7)",
+        "avatar_url": None,
+    }

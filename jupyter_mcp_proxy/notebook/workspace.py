@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDLE_LIMIT = 600.0
-"""Seconds after which a document that no client uses is closed."""
+"""Seconds after which a document that no client uses is closed, and a client that does nothing is no longer shown."""
 REAP_EVERY = 60.0
 CLIENT_LIMIT = 3600.0
 """Seconds without a call after which a client's notebooks do not count as open any more."""
@@ -142,6 +142,9 @@ class Workspace:
         while True:
             await asyncio.sleep(REAP_EVERY)
             now = time.monotonic()
+            for client in [client for client, at in self._seen.items() if now - at > IDLE_LIMIT]:
+                for document in self._documents.values():
+                    document.hide(client)
             for client in [client for client, at in self._seen.items() if now - at > CLIENT_LIMIT]:
                 del self._seen[client]
                 self._clients.pop(client, None)
@@ -172,6 +175,8 @@ class Workspace:
         """A client closes a notebook; whether it had it open."""
         had = path in self._clients.get(client, {})
         self._clients.get(client, {}).pop(path, None)
+        if path in self._documents:
+            self._documents[path].hide(client)
         return had
 
     def news(self, client: str, document: Document) -> tuple[list[Entry], int]:

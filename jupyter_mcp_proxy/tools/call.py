@@ -71,7 +71,7 @@ class Call:
     async def document(self, notebook: str) -> Document:
         """The open document of a notebook, with this client shown in it."""
         document = await self.workspace.document(notebook)
-        document.present(self.client_name)
+        document.show(self.author)
         TOUCHED.get().append(document)
         self.workspace.hold(document)
         return document

@@ -182,7 +182,7 @@ async def insert_cell(
 
     inserted = await document.edit(insert, author=call.author)
     if inserted:
-        document.present(call.client_name, inserted[-1][0])
+        document.show(call.author, inserted[-1][0])
     told = ", ".join(
         f"{kind} cell {cell} at index {place}" for kind, (cell, place) in zip(kinds, inserted, strict=True)
     )
@@ -242,7 +242,7 @@ async def overwrite_cell_source(
         return editor.cell_at(found.index, outputs=False)
 
     written = await document.edit(overwrite, author=call.author)
-    document.present(call.client_name, written.id)
+    document.show(call.author, written.id)
     return f"Wrote {written.type} cell {written.id} (index {written.index}), now hash {written.hash}."
 
 
@@ -272,7 +272,7 @@ async def edit_cell(
         return found, editor.cell_at(found.index, outputs=False)
 
     before, after = await document.edit(edit, author=call.author)
-    document.present(call.client_name, after.id)
+    document.show(call.author, after.id)
     diff = cut(unified(before.source, after.source), 2000, "read_cell") or "(nothing changed)"
     return f"Edited cell {after.id} (index {after.index}), now hash {after.hash}.\n{diff}"
 

@@ -303,7 +303,7 @@ class Resources:
             call = await reading(self._server, ctx)
             target = Target.of(uri)
             document = await call.workspace.document(target.path)
-            document.present(call.client_name)
+            document.show(call.author)
             budget = call.settings.output_budget
 
             def look(editor: Editor) -> TextResourceContents | BlobResourceContents:

@@ -45,7 +45,7 @@ async def execute_cell(
     found = await document.read(lambda editor: unchanged(editor, cell, if_hash))
     if found.type != "code":
         raise BadValue("cell", cell, f"a code cell; {found.id} is {found.type}")
-    document.present(call.client_name, found.id)
+    document.show(call.author, found.id)
     return await run(call, document, found.source, found.id, wait)
 
 
@@ -65,7 +65,7 @@ async def insert_execute_code_cell(
     inserted = await document.edit(
         lambda editor: editor.insert(insertion_place(editor, index, after), "code", source), author=call.author
     )
-    document.present(call.client_name, inserted)
+    document.show(call.author, inserted)
     try:
         return await run(call, document, source, inserted, wait)
     except ProxyError as error:
