@@ -22,7 +22,8 @@ from conftest import StartJupyter
 from harness import Agent, JupyterProcess, connect, text
 
 from jupyter_mcp_proxy.jupyter.messages import Message, Piece
-from jupyter_mcp_proxy.jupyter.ports import SPOOL_IN_MEMORY, Spool, texts
+from jupyter_mcp_proxy.jupyter.pieces import texts
+from jupyter_mcp_proxy.jupyter.spool import SPOOL_IN_MEMORY, Spool
 from jupyter_mcp_proxy.notebook.executions import LOST, Execution, State
 from jupyter_mcp_proxy.notebook.outputs import Append, Clear, Extend, anew, portions
 

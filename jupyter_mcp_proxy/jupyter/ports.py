@@ -12,24 +12,18 @@ server has buffered, up to the first message that both lines have.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import json
 import logging
-import re
-import socket
-import tempfile
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, Final
 
 from ..errors import KernelFailed
 from .kernel import KernelChannel, WebSocketChannel
-from .messages import Json, Message, Piece, parse
+from .messages import Message, Piece, parse
+from .pieces import STREAM_BEGINS, STREAM_ENDS, texts, with_more
 from .server import JupyterServer
+from .spool import Drain
+from .zmtp import DELIMITER, MORE, Ports, frame, frames
 
 log = logging.getLogger(__name__)
 
@@ -38,295 +32,11 @@ PATIENCE = 3.0
 CONNECT_AGAIN = 0.05
 OVERLAP_PATIENCE = 2.0
 """Seconds of silence on the websocket after which no message is awaited that has come on the ports too."""
-SPOOL_IN_MEMORY = 4 * 1024 * 1024
 LONG = 1024 * 1024
 """Bytes from which on a stream message is taken in pieces."""
 PIECE = 256 * 1024
 SLICE = 0.005
 """Seconds that messages may keep the event loop from other work."""
-
-_MORE, _LONG_FRAME, _COMMAND = 1, 2, 4
-_GREETING: Final = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
-_DELIMITER: Final = b"<IDS|MSG>"
-_STREAM_BEGINS = re.compile(rb'\s*\{\s*"name"\s*:\s*"(\w+)"\s*,\s*"text"\s*:\s*"')
-_STREAM_ENDS = re.compile(rb'"\s*\}\s*\Z')
-_UNDERSTOOD = frozenset({"", "hmac-sha256", "hmac-sha512", "hmac-sha1", "hmac-md5"})
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where a kernel listens, and the key that its messages are signed with."""
-
-    transport: str
-    ip: str
-    numbers: dict[str, int]
-    key: bytes
-    digest: str
-
-    @classmethod
-    def of(cls, runtime_dir: str, kernel_id: str) -> Ports | None:
-        """What a kernel's connection file says; None where it is not readable or asks for what we cannot do."""
-        try:
-            info: Json = json.loads((Path(runtime_dir) / f"kernel-{kernel_id}.json").read_text())
-            scheme = str(info.get("signature_scheme", ""))
-            if info["transport"] not in ("tcp", "ipc") or scheme not in _UNDERSTOOD or _is_encrypted(info):
-                return None
-            return cls(
-                info["transport"],
-                str(info["ip"]),
-                {channel: int(info[f"{channel}_port"]) for channel in ("shell", "iopub", "stdin", "control")},
-                str(info.get("key", "")).encode(),
-                scheme.removeprefix("hmac-") or "sha256",
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-
-    def signature(self, parts: list[bytes]) -> Signature:
-        """The signature over the parts of a message, to which more can be added."""
-        return Signature(self.key, self.digest, parts)
-
-    async def connect(self, channel: str, kind: str, identity: bytes = b"") -> socket.socket:
-        """A connection to one port, past the handshake. Raises OSError, or ValueError for what is no ZMTP 3."""
-        loop = asyncio.get_running_loop()
-        family = socket.AF_UNIX if self.transport == "ipc" else socket.AF_INET6 if ":" in self.ip else socket.AF_INET
-        number = self.numbers[channel]
-        address: Any = f"{self.ip}-{number}" if self.transport == "ipc" else (self.ip, number)
-        connection = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            connection.setblocking(False)
-            if self.transport == "tcp":
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await loop.sock_connect(connection, address)
-            ready = b"\x05READY" + _property("Socket-Type", kind.encode()) + _property("Identity", identity)
-            await loop.sock_sendall(connection, _GREETING + frame(ready, _COMMAND))
-            greeting = await _exactly(connection, 64)
-            if greeting[0] != 0xFF or greeting[10] < 3 or greeting[12:32].rstrip(b"\0") != b"NULL":
-                raise ValueError("not ZMTP 3 without encryption")
-            flags, size = await _exactly(connection, 2)
-            answer = await _exactly(connection, size)
-            if flags != _COMMAND or not answer.startswith(b"\x05READY"):
-                raise ValueError(f"refused: {answer!r}")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-
-def _is_encrypted(info: Json) -> bool:
-    return any("curve" in name and value for name, value in info.items())
-
-
-def _property(name: str, value: bytes) -> bytes:
-    return bytes([len(name)]) + name.encode() + len(value).to_bytes(4, "big") + value
-
-
-async def _exactly(connection: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        more = await asyncio.get_running_loop().sock_recv(connection, size - len(data))
-        if not more:
-            raise ConnectionResetError("closed in the handshake")
-        data += more
-    return data
-
-
-def frame(body: bytes, flags: int = 0) -> bytes:
-    """A ZMTP frame."""
-    if len(body) < 256:
-        return bytes([flags, len(body)]) + body
-    return bytes([flags | _LONG_FRAME]) + len(body).to_bytes(8, "big") + body
-
-
-class Signature:
-    """The signature of a message, made bit by bit. Without a key there is none, and every message is accepted."""
-
-    def __init__(self, key: bytes, digest: str, parts: list[bytes]) -> None:
-        self._hmac = hmac.new(key, digestmod=getattr(hashlib, digest)) if key else None
-        for part in parts:
-            self.add(part)
-
-    def add(self, data: bytes) -> None:
-        """Sign more."""
-        if self._hmac is not None:
-            self._hmac.update(data)
-
-    @property
-    def value(self) -> bytes:
-        """The signature as it stands in a message."""
-        return self._hmac.hexdigest().encode() if self._hmac is not None else b""
-
-    def fits(self, given: bytes) -> bool:
-        """Whether a message that carries this signature is genuine."""
-        return self._hmac is None or hmac.compare_digest(self.value, given)
-
-
-class Spool:
-    """Bytes in the order in which they came: a few in memory, more in an unnamed temporary file.
-
-    One thread appends, another reads.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._memory = bytearray()
-        self._file: IO[bytes] | None = None
-        self._begin = self._end = 0
-        self.ended = False
-
-    def __len__(self) -> int:
-        return len(self._memory) + self._end - self._begin
-
-    def append(self, data: memoryview) -> None:
-        """Add bytes at the end."""
-        with self._lock:
-            if self._end == self._begin and len(self._memory) + len(data) <= SPOOL_IN_MEMORY:
-                self._memory += data
-                return
-            if self._file is None:
-                self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as we
-            self._file.seek(self._end)
-            self._end += self._file.write(data)
-
-    def peek(self, start: int, size: int) -> bytes:
-        """Bytes from `start` on, all of which must be there, without taking them out."""
-        with self._lock:
-            found = bytes(self._memory[start : start + size])
-            missing = size - len(found)
-            if missing and self._file is not None:
-                self._file.seek(self._begin + max(0, start - len(self._memory)))
-                found += self._file.read(missing)
-            return found
-
-    def drop(self, size: int) -> None:
-        """Take bytes out."""
-        with self._lock:
-            in_memory = min(size, len(self._memory))
-            del self._memory[:in_memory]
-            self._begin += size - in_memory
-            if self._file is not None and self._begin == self._end:
-                self._begin = self._end = 0
-                self._file.truncate(0)
-
-    def close(self) -> None:
-        """Forget everything."""
-        with self._lock:
-            self._memory.clear()
-            self._begin = self._end = 0
-            if self._file is not None:
-                self._file.close()
-                self._file = None
-
-
-class Drain:
-    """Empties a connection at once, whatever the event loop does: a kernel drops what nobody takes from it."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
-        self._told = False
-        self._spool = Spool()
-        connection.setblocking(True)
-        self._thread = threading.Thread(target=self._run, name="kernel output", daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        buffer = memoryview(bytearray(PIECE))
-        try:
-            while size := self._connection.recv_into(buffer):
-                self._spool.append(buffer[:size])
-                self._tell()
-        except (OSError, ValueError) as error:
-            log.debug("a kernel's port: %s", error)
-        self._spool.ended = True
-        self._told = False
-        self._tell()
-
-    def _tell(self) -> None:
-        if not self._told:
-            self._told = True
-            try:
-                self._loop.call_soon_threadsafe(self._hear)
-            except RuntimeError:  # the loop is closed
-                self._spool.ended = True
-
-    def _hear(self) -> None:
-        self._told = False
-        self._news.set()
-
-    async def has(self, size: int) -> None:
-        """Return once so many bytes are there. Raises EOFError where they do not come any more."""
-        while len(self._spool) < size:
-            self._news.clear()
-            ended = self._spool.ended
-            if len(self._spool) >= size:
-                return
-            if ended:
-                raise EOFError
-            await self._news.wait()
-
-    async def take(self, size: int) -> bytes:
-        """The next bytes."""
-        await self.has(size)
-        found = self._spool.peek(0, size)
-        self._spool.drop(size)
-        return found
-
-    def peek(self, start: int, size: int) -> bytes:
-        """Bytes that are there, without taking them."""
-        return self._spool.peek(start, size)
-
-    def drop(self, size: int) -> None:
-        """Take bytes that have been looked at."""
-        self._spool.drop(size)
-
-    async def close(self) -> None:
-        """End the thread and the connection."""
-        with suppress(OSError):  # the kernel was faster
-            self._connection.shutdown(socket.SHUT_RDWR)
-        await self._loop.run_in_executor(None, self._thread.join, 1.0)
-        self._connection.close()
-        self._spool.close()
-
-
-def texts(chunks: Iterator[bytes]) -> Iterator[str]:
-    """The text whose JSON string (without quotation marks) comes in chunks."""
-    rest = b""
-    for chunk in chunks:
-        data = rest + chunk
-        for end in range(len(data), max(0, len(data) - 13), -1):
-            try:
-                text = _string(data[:end])
-            except ValueError:  # this end cuts a character or an escape in two
-                continue
-            if "\ud800" <= text[-1] <= "\udbff":
-                continue  # its other half comes next
-            rest = data[end:]
-            yield text
-            break
-        else:
-            rest = data
-    if rest:
-        yield str(json.loads('"' + rest.decode("utf-8", "replace") + '"'))
-
-
-def _with_more(parts: Iterator[str]) -> Iterator[tuple[str, bool]]:
-    """Each part with whether another follows."""
-    held = next(parts, None)
-    while held is not None:
-        following = next(parts, None)
-        yield held, following is not None
-        held = following
-
-
-def _string(data: bytes) -> str:
-    """The text of a JSON string without its quotation marks; what is not UTF-8 inside of it is marked."""
-    try:
-        return str(json.loads(b'"%b"' % data))
-    except UnicodeDecodeError as error:
-        if error.start - 1 > len(data) - 4:  # its last character is cut in two
-            raise
-        return str(json.loads('"' + data.decode("utf-8", "replace") + '"'))
 
 
 class PortsChannel(KernelChannel):
@@ -475,9 +185,9 @@ class PortsChannel(KernelChannel):
             json.dumps(part, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
             for part in (message.header, message.parent, message.metadata, message.content)
         ]
-        frames = [_DELIMITER, self._ports.signature(parts).value, *parts, *message.buffers]
+        parts = [DELIMITER, self._ports.signature(parts).value, *parts, *message.buffers]
         try:
-            writer.write(b"".join([*(frame(part, _MORE) for part in frames[:-1]), frame(frames[-1])]))
+            writer.write(b"".join([*(frame(part, MORE) for part in parts[:-1]), frame(parts[-1])]))
             await writer.drain()
         except OSError as error:
             raise KernelFailed(f"Kernel {self.kernel_id} is gone", str(error)) from error
@@ -486,7 +196,7 @@ class PortsChannel(KernelChannel):
         try:
             while True:
                 parts: list[bytes] = []
-                async for _, size in _frames(reader.readexactly):
+                async for _, size in frames(reader.readexactly):
                     parts.append(await reader.readexactly(size))
                 self._take_parts(channel, parts)
         except (asyncio.IncompleteReadError, OSError):
@@ -499,7 +209,7 @@ class PortsChannel(KernelChannel):
         try:
             while True:
                 parts: list[bytes] = []
-                async for _, size in _frames(drain.take):
+                async for _, size in frames(drain.take):
                     if size > LONG and _comes_next(parts) == "stream":
                         await drain.has(size)
                         if await self._take_long_stream(parts, size):
@@ -523,7 +233,7 @@ class PortsChannel(KernelChannel):
     def _take_parts(self, channel: str, parts: list[bytes]) -> None:
         assert self._ports is not None
         try:
-            start = parts.index(_DELIMITER) + 1
+            start = parts.index(DELIMITER) + 1
             signature, *body = parts[start : start + 5]
             if len(body) != 4 or not self._ports.signature(body).fits(signature):
                 log.warning("a message of kernel %s is not signed with its key", self.kernel_id)
@@ -538,12 +248,12 @@ class PortsChannel(KernelChannel):
         assert self._ports is not None
         assert self._drain is not None
         peek = self._drain.peek
-        begins = _STREAM_BEGINS.match(peek(0, 200))
+        begins = STREAM_BEGINS.match(peek(0, 200))
         tail = peek(size - 20, 20)
-        ends = _STREAM_ENDS.search(tail)
+        ends = STREAM_ENDS.search(tail)
         if begins is None or ends is None:
             return False
-        start = parts.index(_DELIMITER) + 1
+        start = parts.index(DELIMITER) + 1
         signature, *body = parts[start:]
         signed = self._ports.signature(body)
         for position in range(0, size, PIECE):
@@ -558,7 +268,7 @@ class PortsChannel(KernelChannel):
         chunks = (peek(position, min(PIECE, last - position)) for position in range(first, last, PIECE))
         offset = 0
         try:
-            for text, more in _with_more(texts(chunks)):
+            for text, more in with_more(texts(chunks)):
                 content = {"name": begins[1].decode(), "text": text}
                 self._from_ports(Piece("iopub", header, parent, metadata, content, offset=offset, more=more))
                 offset += len(text)
@@ -634,22 +344,9 @@ class _Line(WebSocketChannel):
 
 def _comes_next(parts: list[bytes]) -> str:
     """The type of the message whose content is the next frame; empty where it is another frame."""
-    if len(parts) < 5 or parts[-5] != _DELIMITER:
+    if len(parts) < 5 or parts[-5] != DELIMITER:
         return ""
     try:
         return str(json.loads(parts[-3])["msg_type"])
     except (ValueError, KeyError, TypeError):
         return ""
-
-
-async def _frames(take: Callable[[int], Any]) -> AsyncIterator[tuple[int, int]]:
-    """Flags and size of each frame of the next message; whoever asks takes the body before going on."""
-    while True:
-        flags = (await take(1))[0]
-        size = int.from_bytes(await take(8 if flags & _LONG_FRAME else 1), "big")
-        if flags & _COMMAND:
-            await take(size)
-            continue
-        yield flags, size
-        if not flags & _MORE:
-            return

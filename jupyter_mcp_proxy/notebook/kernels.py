@@ -12,8 +12,9 @@ from typing import Any
 from ..errors import KernelFailed, ServerError, Unknown
 from ..jupyter.deathwatch import heartbeat_address, watch
 from ..jupyter.kernel import KernelChannel, WebSocketChannel
-from ..jupyter.ports import Ports, PortsChannel
+from ..jupyter.ports import PortsChannel
 from ..jupyter.server import JupyterServer
+from ..jupyter.zmtp import Ports
 
 IDLE_LIMIT = 600.0
 """Seconds without use after which the channel to a kernel is closed."""
