@@ -214,11 +214,15 @@ def said_missing(told: str) -> int:
 async def test_an_error_after_the_sidecar_was_killed_is_told(start_jupyter: StartJupyter) -> None:
     """Its reply went to the process that is no more; the broadcasts say it too."""
     server = start_jupyter(rtc=False)
-    server.write_notebook("a.ipynb", "import time\nprint('begun', flush=True)\ntime.sleep(1.2)\n1 / 0")
+    waiting = "import os\nprint('begun', flush=True)\nwhile not os.path.exists('go'):\n    pass\n1 / 0"
+    server.write_notebook("a.ipynb", waiting)
     async with connect(server) as agent:
         await agent.ok("execute_ipython", notebook="a.ipynb", code="pass")
         told = await agent.ok("execute_cell", notebook="a.ipynb", cell=0, wait=0.5)
-        os.kill(server.sidecar_pid(), signal.SIGKILL)
+        pid = server.sidecar_pid()
+        os.kill(pid, signal.SIGKILL)
+    await until(lambda: not Path(f"/proc/{pid}/fd").is_dir() or not os.listdir(f"/proc/{pid}/fd"))
+    (server.root / "go").touch()
     await until(lambda: len(cell_of(server, "a.ipynb")["outputs"]) == 2)
     server.wait()
     async with connect(server) as agent:
