@@ -15,6 +15,7 @@ ProxyError
 ├── NotAllowed         beyond the caller's tier
 ├── NotNamed           a notebook left out where it has to be named
 ├── BadValue           a parameter with a value that makes no sense
+├── NotAnswered        an answer to a question that was not asked of this client, or not by us
 ├── NotRun             a cell that was inserted, but could not be run
 ├── KernelFailed       a kernel that would not start or answer
 ├── KernelBusy         something that cannot be done while the kernel runs
@@ -186,6 +187,17 @@ class BadValue(ProxyError):
     def __init__(self, parameter: str, value: object, expected: str) -> None:
         self.parameter, self.value = parameter, value
         super().__init__(f"`{parameter}` is {value!r}; expected {expected}.")
+
+
+class NotAnswered(ProxyError):
+    """An answer that belongs to no question of ours."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"This answer was not used: {reason}. Nothing was run or answered. Where the code still waits for input, "
+            "wait_execution with its id asks again; do not run it a second time."
+        )
 
 
 class NotRun(ProxyError):

@@ -196,8 +196,12 @@ async def connect(
     name: str | None = None,
     token: str | None = None,
     verify: Any = True,
+    elicitation: Any = None,
 ) -> AsyncIterator[Agent]:
-    """A real client of the server's endpoint, in one of the protocol's eras; without a name one that is new."""
+    """A real client of the server's endpoint, in one of the protocol's eras; without a name one that is new.
+
+    With `elicitation`, a callback, it can be asked for input.
+    """
     headers = {}
     credential = server.token if token is None else token
     if credential:
@@ -205,7 +209,7 @@ async def connect(
     async with httpx2.AsyncClient(headers=headers, timeout=600, verify=verify, trust_env=False) as http:
         transport = streamable_http_client(server.endpoint, http_client=http)
         client_info = Implementation(name=name or f"pytest {secrets.token_hex(4)}", version="1")
-        async with Client(transport, mode=era, client_info=client_info) as client:
+        async with Client(transport, mode=era, client_info=client_info, elicitation_callback=elicitation) as client:
             yield Agent(client)
 
 

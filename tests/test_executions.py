@@ -156,14 +156,6 @@ async def test_a_cell_that_is_deleted_while_it_runs_keeps_its_result(server: Jup
         assert "not there any more" in told
 
 
-async def test_input_is_refused_at_once_instead_of_waiting_for_ever(server: JupyterProcess, name: str) -> None:
-    server.write_notebook(name, "input('name? ')")
-    async with connect(server) as agent:
-        with anyio.fail_after(20):
-            told = await agent.ok("execute_cell", notebook=name, cell=0)
-        assert " · error · " in told
-
-
 async def test_a_file_changed_between_read_and_write_keeps_both_changes(file: JupyterProcess, name: str) -> None:
     """A person saved another cell after the agent looked: the agent's edit goes into what is there now."""
     path = file.write_notebook(name, "a = 1", "b = 1")

@@ -12,12 +12,13 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import websockets
 
 from ..errors import KernelFailed
-from .messages import SUBPROTOCOL, Message, decode, encode, new_message
+from .messages import SUBPROTOCOL, Json, Message, decode, encode, new_message
 from .numbering import Numbering
 from .quickack import acknowledge_at_once
 from .server import JupyterServer
@@ -120,6 +121,11 @@ class KernelChannel(ABC):
             both.cancel()
             for request in asked:
                 self.forget(str(request.header["msg_id"]))
+
+    async def answer(self, question: Json, value: str) -> None:
+        """Answer what the kernel asked in a message with the header `question`."""
+        reply = self.new_request("stdin", "input_reply", {"status": "ok", "value": value})
+        await self._send(replace(reply, parent=question))
 
     async def catches_up(self) -> None:
         """Return once the kernel has ended all that was sent to it before now, and what it said of it has come.

@@ -29,6 +29,11 @@ class Batch:
         return next((e for _, e in self.executions if not e.written.is_set()), self.executions[-1][1])
 
     @property
+    def unheard(self) -> bool:
+        """Whether it was stopped because there was nobody who could be asked for input."""
+        return any(execution.unheard for _, execution in self.executions)
+
+    @property
     def state(self) -> State:
         """The state of what failed first, else of the whole."""
         states = [e.state for _, e in self.executions]

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..jupyter.messages import Message, Piece
 from .outputs import OutputLog
+from .questions import Question
 
 
 class State(str, Enum):
@@ -70,6 +71,14 @@ class Execution:
         """Characters of the transcript that a caller has been given already."""
         self.notes: list[str] = []
         self.interrupt_wanted = False
+        self.question: Question | None = None
+        """What the code asks, while it waits for the answer."""
+        self.can_ask = True
+        """Whether whoever started it can be asked; where not, a question stops it at once."""
+        self.unheard = False
+        """Whether it was stopped because there was nobody who could be asked."""
+        self.recovered = False
+        """Whether an earlier process of the sidecar sent it."""
         self.returns = 0
         """How often its kernel could not be reached again."""
         self.finished = asyncio.Event()
@@ -117,12 +126,18 @@ class Execution:
                 self.log.display(message.type, content)
             case "update_display_data":
                 self.log.update_display(content)
+            case "input_request":
+                self._ask(Question(message))
+            case "input_reply":
+                self._settle(content.get("question"))
             case "error":
+                self._settle()
                 self._error = content
                 self.log.error(content)
             case "clear_output":
                 self.log.clear(bool(content.get("wait")))
             case "execute_reply":
+                self._settle()
                 self._reply = content
                 self.replied.set()
                 if content.get("execution_count") is not None:
@@ -179,6 +194,18 @@ class Execution:
     def _as_broadcast(self) -> dict[str, Any]:
         return {"status": "ok"} if self._error is None else {**self._error, "status": "error"}
 
+    def _ask(self, question: Question) -> None:
+        self._settle()
+        self.question = question
+        if question.prompt:
+            self.log.stream("stdout", question.prompt + "\n")
+
+    def _settle(self, id: object = None) -> None:
+        """The code does not wait for an answer any more; with an id, only if that is the question it waits for."""
+        if self.question is not None and id in (None, self.question.id):
+            self.question.settled.set()
+            self.question = None
+
     def _begin(self) -> None:
         if self.state is State.QUEUED:
             self.state = State.RUNNING
@@ -214,6 +241,7 @@ class Execution:
         """Reach a final state. `note` is told to the caller and, where output is missing, in the cell."""
         if self.finished.is_set():
             return
+        self._settle()
         self.state = state
         self.ended_at = time.time()
         if note:

@@ -24,6 +24,7 @@ class Entry:
     notebook: str
     kernel_id: str
     cell_id: str
+    """Empty for code without a cell, which is remembered only while it asks for input."""
     request_id: str
 
 

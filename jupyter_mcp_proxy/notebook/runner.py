@@ -22,6 +22,7 @@ from .executions import DIED, LOST, Execution, State
 from .journal import Entry, Journal
 from .kernels import Kernels
 from .outputs import STORED_LIMIT, Change, anew, portions
+from .questions import NOBODY, Questions
 
 if TYPE_CHECKING:
     from ..jupyter.server import JupyterServer
@@ -56,6 +57,7 @@ class Runner:
         self._server = server
         self._kernels = kernels
         self._journal = journal
+        self.questions = Questions(kernels, journal, self.interrupt)
         self._executions: dict[str, Execution] = {}
         self._batches: dict[str, Batch] = {}
         self._finished: deque[str] = deque()
@@ -105,10 +107,21 @@ class Runner:
     # -- running --------------------------------------------------------------------------------------
 
     def start(
-        self, notebook: str, kernel_id: str, code: str, document: Document | None, cell_id: str | None
+        self,
+        notebook: str,
+        kernel_id: str,
+        code: str,
+        document: Document | None,
+        cell_id: str | None,
+        *,
+        can_ask: bool = True,
     ) -> Execution:
-        """Queue code for a kernel. With a cell its outputs go into the document as they come."""
+        """Queue code for a kernel. With a cell its outputs go into the document as they come.
+
+        Where whoever starts it cannot be asked (`can_ask`), it is stopped as soon as it asks for input.
+        """
         execution = Execution(f"x{self._prefix}{next(self._numbers)}", notebook, kernel_id, code, cell_id)
+        execution.can_ask = can_ask
         queue = self._queues.setdefault(kernel_id, [])
         execution.ahead = len(queue)
         queue.append(execution)
@@ -117,11 +130,18 @@ class Runner:
         return execution
 
     def start_batch(
-        self, document: Document, kernel_id: str, cells: list[tuple[str, int, str]], *, stop_on_error: bool
+        self,
+        document: Document,
+        kernel_id: str,
+        cells: list[tuple[str, int, str]],
+        *,
+        stop_on_error: bool,
+        can_ask: bool = True,
     ) -> Batch:
         """Queue several cells, given as id, index and source, to run one after the other."""
         executions = [
-            (index, self.start(document.path, kernel_id, source, document, cell)) for cell, index, source in cells
+            (index, self.start(document.path, kernel_id, source, document, cell, can_ask=can_ask))
+            for cell, index, source in cells
         ]
         batch = Batch(f"b{self._prefix}{next(self._numbers)}", document.path, executions, stop_on_error)
         self._batches[batch.id] = batch
@@ -186,7 +206,7 @@ class Runner:
             "silent": False,
             "store_history": execution.cell_id is not None,
             "user_expressions": {},
-            "allow_stdin": False,
+            "allow_stdin": True,
             "stop_on_error": True,
         }
         metadata = {"cellId": execution.cell_id} if execution.cell_id else {}
@@ -205,12 +225,19 @@ class Runner:
     def _handler(self, execution: Execution, channel: KernelChannel) -> Callable[[Message], None]:
         def take(message: Message) -> None:
             from_server = channel.from_server(message)
+            asks = message.type == "input_request"
             try:
+                if asks and execution.cell_id is None:  # whoever comes after us must know that the kernel waits
+                    entry = Entry(execution.id, execution.notebook, execution.kernel_id, "", execution.request_id)
+                    self._journal.add(entry)
                 self._journal.record(execution.id, message, from_server=from_server)
             except OSError as error:
                 log.warning("execution %s is not recorded any more: %s", execution.id, error)
                 self._journal.remove(execution.id)
             execution.feed(message, from_server=from_server)
+            if asks and execution.question is not None and not execution.can_ask:
+                refusal = self.questions.refuse(execution, execution.question, NOBODY, nobody=True)
+                self._spawn(refusal, "stop of what nobody can answer")
             begins = message.type == "status" and channel.busy_with == execution.request_id
             if begins and execution.interrupt_wanted:
                 self._spawn(self._kernels.interrupt(execution.kernel_id), "interrupt of what has just begun")
@@ -221,6 +248,7 @@ class Runner:
         """Bring outputs into the document until the execution has ended and all of it is written."""
         if document is None or execution.cell_id is None:
             await self._ended(execution)
+            self._journal.remove(execution.id)
             return
         ended = asyncio.ensure_future(self._ended(execution))
         try:
@@ -348,7 +376,8 @@ class Runner:
     def recover(self, open_document: Callable[[str], Awaitable[Document]]) -> None:
         """Take over, in the background, what an earlier process of this run left running."""
         for entry in self._journal.recover():
-            execution = Execution(entry.id, entry.notebook, entry.kernel_id, "", entry.cell_id)
+            execution = Execution(entry.id, entry.notebook, entry.kernel_id, "", entry.cell_id or None)
+            execution.recovered = True
             execution.request_id = entry.request_id
             self._queues.setdefault(entry.kernel_id, []).append(execution)
             self._executions[execution.id] = execution
@@ -360,7 +389,8 @@ class Runner:
                 execution.feed(message, from_server=from_server)
             async with self._turns.setdefault(execution.kernel_id, asyncio.Lock()):
                 document = await open_document(execution.notebook)
-                if await document.read(lambda editor: editor.is_running(editor.find(execution.cell_id or ""))):
+                cell = execution.cell_id
+                if cell is None or await document.read(lambda editor: editor.is_running(editor.find(cell))):
                     if not execution.finished.is_set():
                         await self._come_back(execution)
                     await self._follow(execution, document)
@@ -381,8 +411,9 @@ class Runner:
         """A running cell is activity: tell the server so, or a culler ends it in the middle."""
         while True:
             await asyncio.sleep(HEARTBEAT)
+            await self.questions.stop_unanswered(list(self._executions.values()))
             for kernel_id, queue in list(self._queues.items()):
-                if queue:
+                if queue and queue[0].question is None:  # waiting for somebody's answer is no activity
                     try:
                         await self._server.kernel(kernel_id, track_activity=True)
                     except ServerError as error:

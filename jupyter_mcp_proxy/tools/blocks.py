@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from mcp_types import ContentBlock, ImageContent, TextContent
 
 from ..notebook.executions import State
+from ..notebook.outputs import strip_ansi
 from ..notebook.render import images, shrink, within_budget
 
 if TYPE_CHECKING:
     from ..notebook.batch import Batch
     from ..notebook.executions import Execution
     from ..notebook.outputs import Output
+    from ..notebook.questions import Question
 
 
 def text_block(text: str) -> TextContent:
@@ -62,7 +64,9 @@ def batch_blocks(batch: Batch, budget: int) -> list[ContentBlock]:
     ended = sum(execution.written.is_set() for _, execution in batch.executions)
     head = f"{batch.id} · {batch.state.value} · {ended} of {len(batch.executions)} cells · {batch.seconds:.2f} s"
     lines = [head]
-    if not batch.written.is_set():
+    if batch.current.question is not None:
+        lines.append(waits_for_input(batch.id, batch.current.question))
+    elif not batch.written.is_set():
         lines.append(f"It goes on; wait_execution(execution={batch.id!r}) tells how. Do not run it again.")
     for index, execution in batch.executions:
         last = execution.last_line(80)
@@ -88,8 +92,25 @@ def headline(execution: Execution) -> str:
         facts += [f"[{execution.count}]"] if execution.count is not None else []
     line = " · ".join(facts)
     if not execution.finished.is_set():
+        if execution.question is not None:
+            return f"{line}\n{waits_for_input(execution.id, execution.question)}"
         behind = f" behind {execution.ahead} other(s) in this kernel" if execution.ahead else ""
         line += (
             f"{behind}\nIt goes on; wait_execution(execution={execution.id!r}) tells what is new. Do not run it again."
         )
+        if execution.recovered:
+            line += (
+                " The sidecar was restarted while it ran; if it asked for input in that moment, nobody heard it, and "
+                "only interrupt_kernel ends it."
+            )
     return line
+
+
+def waits_for_input(id: str, question: Question) -> str:
+    """The line that says what code waits for, and what to call next."""
+    what = "a password" if question.password else "input"
+    prompt = strip_ansi(question.prompt).strip()[-200:]
+    return (
+        f"It waits for {what}{f': {prompt!r}' if prompt else ''}. wait_execution(execution={id!r}) asks for it, "
+        f"through your client; interrupt_kernel(execution={id!r}) stops it. Do not run it again."
+    )

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
-import anyio
 from mcp.server.mcpserver import Context
-from mcp_types import CallToolResult, ContentBlock
+from mcp_types import ContentBlock
 from pydantic import Field
 
 from ..errors import BadValue, NotRun, ProxyError
 from ..notebook.batch import Batch
 from ..notebook.cells import Cell
-from ..notebook.executions import Execution, State
 from ..notebook.render import output_text
-from .blocks import batch_blocks, execution_blocks, image_blocks, text_block
+from . import asking
+from .blocks import image_blocks, text_block
 from .call import Call
 from .cells import After, Position, compiled, insertion_place, unchanged
+from .following import Result, followed
 from .notebooks import start_kernel
 from .registry import CellRef, IfHash, Notebook, OptionalNotebook, Wait, tool
 
 if TYPE_CHECKING:
     from ..notebook.document import Document, Editor
 
-PROGRESS_EVERY = 5.0
-"""Seconds after which a waiting call reports, though nothing came: clients give up on a silent one."""
-PROGRESS_SPACING = 0.1
 MOST_LINES = 500
 GREP_SECONDS = 2.0
 
@@ -38,7 +34,7 @@ Code = Annotated[str, Field(description="In the kernel's language; %magics and !
 @tool("run", "Run a cell", destructive=True)
 async def execute_cell(
     ctx: Context[Any, Any], notebook: Notebook, cell: CellRef, wait: Wait = None, if_hash: IfHash = None
-) -> CallToolResult:
+) -> Result:
     """Run a code cell in the notebook's kernel; outputs go into the notebook as they come and into the result."""
     call = Call.of(ctx)
     document = await call.document(notebook)
@@ -57,7 +53,7 @@ async def insert_execute_code_cell(
     index: Position = -1,
     after: After = None,
     wait: Wait = None,
-) -> CallToolResult:
+) -> Result:
     """Insert a code cell and run it; the result has its id and its outputs."""
     call = Call.of(ctx)
     document = await call.document(notebook)
@@ -73,7 +69,7 @@ async def insert_execute_code_cell(
 
 
 @tool("run", "Run code without a cell", destructive=True)
-async def execute_ipython(ctx: Context[Any, Any], notebook: Notebook, code: Code, wait: Wait = None) -> CallToolResult:
+async def execute_ipython(ctx: Context[Any, Any], notebook: Notebook, code: Code, wait: Wait = None) -> Result:
     """Run code, magics or shell commands in the notebook's kernel without leaving a cell."""
     call = Call.of(ctx)
     return await run(call, await call.document(notebook), code, None, wait)
@@ -90,7 +86,7 @@ async def run_cells(
     stop_on_error: bool = True,
     restart_first: bool = False,
     wait: Wait = None,
-) -> CallToolResult:
+) -> Result:
     """Run several code cells one after the other; a line for each, and the traceback of what failed."""
     call = Call.of(ctx)
     if cells is not None and start is not None:
@@ -107,13 +103,17 @@ async def run_cells(
     chosen = await document.read(choose)
     if not chosen:
         raise BadValue("cells", cells, "at least one code cell with a source")
-    seconds = _wait(call, wait)
+    seconds = waiting(call, wait)
     kernel = await start_kernel(call, document)
     if restart_first and not kernel.started:
         await call.workspace.kernels.restart(kernel.id)
         call.workspace.restarted(call.client, document.path)
     batch = call.workspace.runner.start_batch(
-        document, kernel.id, [(cell.id, cell.index, cell.source) for cell in chosen], stop_on_error=stop_on_error
+        document,
+        kernel.id,
+        [(cell.id, cell.index, cell.source) for cell in chosen],
+        stop_on_error=stop_on_error,
+        can_ask=asking.can_be_asked(call),
     )
     return await followed(call, batch, seconds)
 
@@ -123,12 +123,11 @@ async def wait_execution(
     ctx: Context[Any, Any],
     execution: Annotated[str, Field(description="Id that a run returned")],
     wait: Wait = None,
-) -> CallToolResult:
+) -> Result:
     """Wait for an execution and return what is new since you last asked. Cancelling this call stops nothing."""
     call = Call.of(ctx)
     found = call.workspace.runner.get(execution)
-    await follow(call, found, _wait(call, wait))
-    return result(call, found, new_only=True)
+    return await followed(call, found, waiting(call, wait), started=False)
 
 
 @tool("read", "Read output")
@@ -214,90 +213,20 @@ def matching(lines: Iterable[str], pattern: str, budget: int) -> str:
 # -- running and waiting, the same for all ------------------------------------------------------------
 
 
-async def run(call: Call, document: Document, code: str, cell_id: str | None, wait: float | None) -> CallToolResult:
+async def run(call: Call, document: Document, code: str, cell_id: str | None, wait: float | None) -> Result:
     """Run code in a notebook's kernel and answer when it has ended, or after `wait` seconds.
 
     While the call waits, its cancellation stops the execution.
     """
-    seconds = _wait(call, wait)
+    seconds = waiting(call, wait)
     kernel = await start_kernel(call, document)
-    execution = call.workspace.runner.start(document.path, kernel.id, code, document, cell_id)
+    execution = call.workspace.runner.start(
+        document.path, kernel.id, code, document, cell_id, can_ask=asking.can_be_asked(call)
+    )
     started = f"Started kernel {kernel.name} ({kernel.id}) for this notebook." if kernel.started else ""
     return await followed(call, execution, seconds, before=started)
 
 
-async def followed(call: Call, running: Execution | Batch, seconds: float, before: str = "") -> CallToolResult:
-    """Wait for what this call has started; if the call is cancelled, or its client gone, stop it."""
-    try:
-        still_there = await follow(call, running, seconds)
-    except asyncio.CancelledError:
-        with anyio.CancelScope(shield=True):
-            await call.workspace.runner.interrupt(running)
-        raise
-    if not still_there:
-        await call.workspace.runner.interrupt(running)
-        await running.written.wait()
-    return result(call, running, before=before)
-
-
-async def follow(call: Call, execution: Execution | Batch, seconds: float) -> bool:
-    """Wait until an execution has ended and its outputs are in the notebook, or for `seconds`, reporting progress.
-
-    Returns False as soon as the client is gone.
-    """
-    started = reported_at = time.monotonic()
-    told = 0
-    written = asyncio.ensure_future(execution.written.wait())
-    gone = asyncio.ensure_future(call.gone.wait()) if call.gone is not None else None
-    changed = asyncio.ensure_future(execution.changed(execution.version))
-    try:
-        while True:
-            now = time.monotonic()
-            left = started + seconds - now
-            spacing = reported_at + PROGRESS_SPACING - now
-            waits = {written, *([gone] if gone else []), *([] if spacing > 0 else [changed])}
-            pause = spacing if spacing > 0 else reported_at + PROGRESS_EVERY - now
-            await asyncio.wait(waits, timeout=max(0.0, min(pause, left)), return_when=asyncio.FIRST_COMPLETED)
-            now = time.monotonic()
-            if written.done() or now - started >= seconds:
-                return True
-            if gone is not None and gone.done():
-                return False
-            news = False
-            if spacing <= 0 and changed.done():
-                changed = asyncio.ensure_future(execution.changed(changed.result()))
-                news = execution.printed != told
-            if news or now - reported_at >= PROGRESS_EVERY:
-                told = execution.printed
-                reported_at = now
-                await report(call, execution)
-    finally:
-        for task in (written, gone, changed):
-            if task is not None:
-                task.cancel()
-
-
-async def report(call: Call, execution: Execution | Batch) -> None:
-    """One event of progress: the seconds so far and the last line printed."""
-    if execution.state is State.QUEUED:
-        message = f"queued behind {execution.ahead}" if execution.ahead else "starting"
-    else:
-        message = execution.last_line() or f"running for {execution.seconds:.0f} s"
-    await call.ctx.report_progress(round(time.time() - execution.queued_at, 3), None, message)
-
-
-def result(call: Call, execution: Execution | Batch, *, new_only: bool = False, before: str = "") -> CallToolResult:
-    """The result of a run. It is an error where the kernel, not the code, failed."""
-    if isinstance(execution, Batch):
-        blocks = batch_blocks(execution, call.settings.output_budget)
-    else:
-        blocks = execution_blocks(execution, call.settings.output_budget, new_only=new_only)
-    if execution.state is State.KERNEL_DIED:
-        call.workspace.restarted(call.client, execution.notebook)  # this result says it
-    if before:
-        blocks.insert(0, text_block(before))
-    return CallToolResult(content=blocks, is_error=execution.state in (State.KERNEL_DIED, State.LOST))
-
-
-def _wait(call: Call, wait: float | None) -> float:
+def waiting(call: Call, wait: float | None) -> float:
+    """The seconds that a call waits."""
     return call.settings.wait if wait is None else wait

@@ -20,8 +20,10 @@ from .. import __version__
 from ..errors import ProxyError
 from ..sidecar.settings import Settings
 from . import cells, changes, files, inspect, kernels, notebooks, run  # noqa: F401 - they declare the tools
+from .asking import state_security
 from .call import TOUCHED, Call
 from .changes import notice
+from .following import resume
 from .prompts import register as register_prompts
 from .registry import TOOLS, build
 from .resources import register as register_resources
@@ -77,6 +79,8 @@ class NotebookServer(MCPServer[Any]):
         token = TOUCHED.set(touched)
         try:
             call.require(name, spec.tier)
+            if context.request_state is not None or context.input_responses is not None:
+                return with_notices(call, touched, await resume(call))
             return with_notices(call, touched, await super().call_tool(name, arguments, context))
         except ProxyError as error:
             return failure(str(error))
@@ -163,6 +167,7 @@ def create_server(settings: Settings) -> NotebookServer:
         lifespan=_lifespan(settings),
         log_level="WARNING",
         subscriptions=bus,
+        request_state_security=state_security(settings.secret),
     )
     register_resources(server, bus)
     register_prompts(server)

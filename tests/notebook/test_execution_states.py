@@ -6,6 +6,7 @@ import pytest
 
 from jupyter_mcp_proxy.jupyter.messages import Message, decode, encode, new_message
 from jupyter_mcp_proxy.notebook.executions import DROPPED, Execution, State
+from jupyter_mcp_proxy.notebook.questions import answered
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +67,42 @@ async def test_what_the_server_writes_in_the_kernels_name_is_told_as_dropped_out
     execution.feed(message("stream", name="stderr", text="IOPub data rate exceeded."), from_server=True)
     assert execution.notes == [DROPPED]
     assert DROPPED in execution.log.outputs[-1]["text"]
+
+
+def question(number: int) -> Message:
+    return Message("stdin", {"msg_type": "input_request", "msg_id": f"q{number}"}, {}, {}, {"prompt": f"{number}? "})
+
+
+async def test_a_question_is_open_until_it_is_answered_or_the_code_goes_on() -> None:
+    execution = run(BUSY, question(1))
+    first = execution.question
+    assert first is not None
+    assert first.is_open
+    assert execution.log.outputs[-1]["text"] == "1? \n"
+    execution.feed(answered(first))
+    assert execution.question is None
+    assert first.settled.is_set()
+    for end in (message("error", ename="KeyboardInterrupt"), message("execute_reply", status="ok")):
+        assert run(BUSY, question(1), end).question is None
+    died = run(BUSY, question(1))
+    died.finish(State.KERNEL_DIED)
+    assert died.question is None
+
+
+async def test_an_answer_settles_the_question_that_it_belongs_to() -> None:
+    """The next one may be there before the answer to the first is recorded."""
+    first = run(BUSY, question(1)).question
+    assert first is not None
+    execution = run(BUSY, question(1), question(2), answered(first))
+    assert execution.question is not None
+    assert execution.question.id == "q2"
+
+
+async def test_a_question_that_comes_again_is_asked_once() -> None:
+    """From the journal and from the server's buffer."""
+    first = run(BUSY, question(1)).question
+    assert first is not None
+    assert run(BUSY, question(1), answered(first), question(1)).question is None
 
 
 async def test_a_message_survives_the_wire() -> None:

@@ -1,0 +1,137 @@
+"""What code asks while it runs, by `input()` or `getpass()`: answered, or the code is stopped; it never waits unseen.
+
+An answer goes to the kernel and nowhere else: not into the journal, a log, the notebook or a result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING
+
+from ..errors import KernelFailed, ProxyError
+from ..jupyter.messages import Message
+
+if TYPE_CHECKING:
+    from ..jupyter.kernel import KernelChannel
+    from .executions import Execution
+    from .journal import Journal
+    from .kernels import Kernels
+
+log = logging.getLogger(__name__)
+
+ANSWER_LIMIT = 3600.0
+"""Seconds that somebody who has been asked may take; then the code is stopped, or its kernel would wait for ever."""
+REACHED_WITHIN = 15.0
+"""Seconds that an answer waits for a kernel whose connection is being opened again."""
+
+NOBODY = (
+    "The code asked for input, which this client cannot be asked for (no MCP elicitation over this connection), so it "
+    "was interrupted. Running the same again will not help: give the value in the code instead of calling input() or "
+    "getpass(), or use a client with elicitation."
+)
+DECLINED = "The code asked for input; it was declined, so the code was interrupted."
+CANCELLED = "The code asked for input; the question was dismissed without an answer, so the code was interrupted."
+UNANSWERED = f"The code asked for input and had no answer for {ANSWER_LIMIT / 60:.0f} minutes, so it was interrupted."
+
+
+class Question:
+    """One `input_request` of a kernel, open until it is settled."""
+
+    def __init__(self, message: Message) -> None:
+        self.id = str(message.header.get("msg_id", ""))
+        self.header = message.header
+        self.prompt = str(message.content.get("prompt", ""))
+        self.password = bool(message.content.get("password"))
+        self.held = False
+        """Whether a call holds it: it has asked its client and waits for the answer."""
+        self.handed_out: float | None = None
+        """When a client last took it along, to come back with the answer."""
+        self.answering = False
+        self.refused = False
+        self.settled = asyncio.Event()
+        """Set once it is answered, or the code does not wait for an answer any more."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be answered or refused."""
+        return not (self.answering or self.refused or self.settled.is_set())
+
+    @property
+    def is_out(self) -> bool:
+        """Whether somebody is being asked, as far as is known."""
+        return self.held or (self.handed_out is not None and not self.is_overdue)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether whoever took it along has not come back in time."""
+        return not self.held and self.handed_out is not None and time.monotonic() - self.handed_out > ANSWER_LIMIT
+
+
+def answered(question: Question) -> Message:
+    """What the journal keeps of an answer: that there was one."""
+    return Message("stdin", {"msg_type": "input_reply"}, {}, {}, {"question": question.id})
+
+
+class Questions:
+    """Answers what a runner's executions ask, and stops those that get no answer."""
+
+    def __init__(self, kernels: Kernels, journal: Journal, interrupt: Callable[[Execution], Awaitable[None]]) -> None:
+        self._kernels = kernels
+        self._journal = journal
+        self._interrupt = interrupt
+
+    async def answer(self, execution: Execution, question: Question, value: str) -> bool:
+        """Give the kernel an answer; False where the question is not open any more.
+
+        Raises KernelFailed where the kernel cannot be reached now; the question stays open then.
+        """
+        if execution.question is not question or not question.is_open:
+            return False
+        question.answering = True
+        try:
+            channel = await self._channel(execution)
+            if execution.question is not question:
+                return False
+            await channel.answer(question.header, value)
+        finally:
+            question.answering = False
+        execution.feed(answered(question))
+        if execution.cell_id is None and execution.question is None:
+            self._journal.remove(execution.id)
+        else:
+            self._journal.record(execution.id, answered(question), from_server=False)
+        return True
+
+    async def _channel(self, execution: Execution) -> KernelChannel:
+        """The channel to the kernel. Whoever drives the execution opens it again where it is lost, not we."""
+        deadline = time.monotonic() + REACHED_WITHIN
+        while (channel := self._kernels.open_channel(execution.kernel_id)) is None:
+            if time.monotonic() > deadline:
+                raise KernelFailed(
+                    "The answer was not given, because the kernel cannot be reached at the moment",
+                    f"wait_execution(execution={execution.id!r}) asks again",
+                )
+            await asyncio.sleep(0.1)
+        return channel
+
+    async def refuse(self, execution: Execution, question: Question, reason: str, *, nobody: bool = False) -> None:
+        """Stop an execution whose question is not answered; `nobody` where there was nobody who could be asked."""
+        if execution.question is not question or not question.is_open:
+            return
+        question.refused = True
+        execution.unheard = execution.unheard or nobody
+        execution.note(reason)
+        await self._interrupt(execution)
+
+    async def stop_unanswered(self, executions: Iterable[Execution]) -> None:
+        """Stop what was asked for and not answered in time."""
+        for execution in executions:
+            question = execution.question
+            if question is not None and question.is_overdue:
+                try:
+                    await self.refuse(execution, question, UNANSWERED)
+                except ProxyError as error:
+                    log.warning("execution %s could not be interrupted: %s", execution.id, error)
