@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,13 @@ from conftest import StartJupyter
 from harness import ERAS, Agent, JupyterProcess, connect, text
 from mcp_types import ElicitResult, InputRequiredResult
 from test_ports import listens, until
+
+from jupyter_mcp_proxy.jupyter.server import JupyterServer
+from jupyter_mcp_proxy.notebook.executions import State
+from jupyter_mcp_proxy.notebook.journal import Journal
+from jupyter_mcp_proxy.notebook.kernels import Kernels
+from jupyter_mcp_proxy.notebook.questions import ANSWER_LIMIT, UNANSWERED
+from jupyter_mcp_proxy.notebook.runner import Runner
 
 pytestmark = pytest.mark.anyio
 
@@ -209,6 +217,88 @@ async def test_cancelling_the_call_while_it_asks_interrupts_the_cell(live: Jupyt
         await asyncio.gather(call, return_exceptions=True)
         await kernel_is_idle(agent, name)
         assert "KeyboardInterrupt" in await agent.ok("read_cell", notebook=name, cell=0)
+
+
+async def test_a_client_that_goes_while_it_is_asked_interrupts_the_cell(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, ASKS)
+    person = Person("never")
+    person.may_answer = anyio.Event()
+    async with with_person(server, ERAS[0], None) as other:
+        await other.ok("execute_ipython", notebook=name, code="pass")
+        async with connect(server, "legacy", elicitation=person) as agent:
+            call = asyncio.create_task(agent.call("execute_cell", notebook=name, cell=0))
+            await person.is_asked.wait()
+        await asyncio.gather(call, return_exceptions=True)
+        await kernel_is_idle(other, name)
+        assert "KeyboardInterrupt" in await other.ok("read_cell", notebook=name, cell=0)
+
+
+async def test_cancelling_wait_execution_while_it_asks_leaves_the_question(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, ASKS)
+    person = Person("Ada", "Ada")
+    person.may_answer = anyio.Event()
+    async with with_person(server, "legacy", person) as agent:
+        execution = id_of(await agent.ok("execute_cell", notebook=name, cell=0, wait=0))
+        call = asyncio.create_task(agent.call("wait_execution", execution=execution))
+        await person.is_asked.wait()
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        assert "waits for input" in await agent.ok("wait_execution", execution=execution, wait=0)
+        person.may_answer.set()
+        assert "hello Ada" in await agent.ok("wait_execution", execution=execution)
+
+
+async def test_code_that_asks_on_after_an_interrupt_is_ended(server: JupyterProcess, name: str, era: str) -> None:
+    """It is told that there is no more input."""
+    loop = "while True:\n    try:\n        input('again? ')\n    except KeyboardInterrupt:\n        print('no')"
+    server.write_notebook(name, loop)
+    for person in (None, Person("1", None)):
+        async with with_person(server, era, person) as agent:
+            with anyio.fail_after(20):
+                result = await agent.call("execute_cell", notebook=name, cell=0)
+            told = text(result)
+            assert result.is_error == (person is None)
+            assert " · interrupted · " in told
+            assert ("declined" if person else "no MCP elicitation") in told
+            assert "EOFError" in told
+            await kernel_is_idle(agent, name)
+        assert person is None or len(person.asked) == 2
+
+
+async def test_a_debugger_is_answered_and_ended(server: JupyterProcess, name: str, era: str) -> None:
+    server.write_notebook(name, "import pdb\nx = 1\npdb.set_trace()\ny = 2")
+    person = Person("x + 41")
+    for asked in (None, person):
+        async with with_person(server, era, asked) as agent:
+            told = text(await agent.call("execute_cell", notebook=name, cell=0))
+            assert ("declined" if asked else "no MCP elicitation") in told
+            await kernel_is_idle(agent, name)
+    assert "\n42\n" in told
+    assert person.messages == ["ipdb> ", "ipdb> "]
+
+
+async def test_a_question_that_was_taken_along_and_not_answered_stops_the_code(
+    file: JupyterProcess, name: str, tmp_path: Path
+) -> None:
+    """A client of the new era that gives up tells nobody; its kernel is free again after an hour."""
+    file.write_notebook(name, "pass")
+    api = JupyterServer(file.url, file.token)
+    kernels = Kernels(api, "a-session", str(file.runtime))
+    async with api, kernels, Runner(api, kernels, Journal(str(tmp_path), "run")) as runner:
+        kernel = await kernels.start(name, "python3")
+        execution = runner.start(name, kernel.id, "input('x? ')", None, None)
+        with anyio.fail_after(30):
+            while execution.question is None:
+                await execution.changed(execution.version)
+            execution.question.handed_out = time.monotonic() - ANSWER_LIMIT + 60
+            await runner.questions.stop_unanswered([execution])
+            assert execution.question.is_open
+            execution.question.handed_out -= 61
+            await runner.questions.stop_unanswered([execution])
+            await execution.written.wait()
+        assert execution.state is State.INTERRUPTED
+        assert execution.notes == [UNANSWERED]
+    assert not list(tmp_path.iterdir())
 
 
 async def test_an_interrupt_ends_the_call_that_asks(server: JupyterProcess, name: str) -> None:

@@ -75,6 +75,8 @@ class Execution:
         """What the code asks, while it waits for the answer."""
         self.can_ask = True
         """Whether whoever started it can be asked; where not, a question stops it at once."""
+        self.refusals = 0
+        """How many of its questions were refused."""
         self.unheard = False
         """Whether it was stopped because there was nobody who could be asked."""
         self.recovered = False
@@ -241,6 +243,8 @@ class Execution:
         """Reach a final state. `note` is told to the caller and, where output is missing, in the cell."""
         if self.finished.is_set():
             return
+        if state is State.LOST and self.question is not None:
+            self.note("It waited for input, which nobody can give it any more; interrupt_kernel frees its kernel.")
         self._settle()
         self.state = state
         self.ended_at = time.time()

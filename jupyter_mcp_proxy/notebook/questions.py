@@ -9,10 +9,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 from ..errors import KernelFailed, ProxyError
 from ..jupyter.messages import Message
+from .outputs import strip_ansi
 
 if TYPE_CHECKING:
     from ..jupyter.kernel import KernelChannel
@@ -27,6 +29,10 @@ ANSWER_LIMIT = 3600.0
 REACHED_WITHIN = 15.0
 """Seconds that an answer waits for a kernel whose connection is being opened again."""
 
+MOST_REFUSALS = 5
+END_OF_INPUT: Final = "\x04"
+"""The answer at which `input()` raises EOFError in IPython's kernels."""
+
 NOBODY = (
     "The code asked for input, which this client cannot be asked for (no MCP elicitation over this connection), so it "
     "was interrupted. Running the same again will not help: give the value in the code instead of calling input() or "
@@ -34,6 +40,7 @@ NOBODY = (
 )
 DECLINED = "The code asked for input; it was declined, so the code was interrupted."
 CANCELLED = "The code asked for input; the question was dismissed without an answer, so the code was interrupted."
+STUBBORN = "It goes on asking for input, though it was interrupted; restart_notebook ends it."
 UNANSWERED = f"The code asked for input and had no answer for {ANSWER_LIMIT / 60:.0f} minutes, so it was interrupted."
 
 
@@ -43,7 +50,7 @@ class Question:
     def __init__(self, message: Message) -> None:
         self.id = str(message.header.get("msg_id", ""))
         self.header = message.header
-        self.prompt = str(message.content.get("prompt", ""))
+        self.prompt = strip_ansi(str(message.content.get("prompt", "")))
         self.password = bool(message.content.get("password"))
         self.held = False
         """Whether a call holds it: it has asked its client and waits for the answer."""
@@ -99,10 +106,11 @@ class Questions:
         finally:
             question.answering = False
         execution.feed(answered(question))
-        if execution.cell_id is None and execution.question is None:
-            self._journal.remove(execution.id)
-        else:
-            self._journal.record(execution.id, answered(question), from_server=False)
+        with suppress(OSError):  # at worst it is asked again after a crash
+            if execution.cell_id is None and execution.question is None:
+                self._journal.remove(execution.id)
+            else:
+                self._journal.record(execution.id, answered(question), from_server=False)
         return True
 
     async def _channel(self, execution: Execution) -> KernelChannel:
@@ -118,13 +126,34 @@ class Questions:
         return channel
 
     async def refuse(self, execution: Execution, question: Question, reason: str, *, nobody: bool = False) -> None:
-        """Stop an execution whose question is not answered; `nobody` where there was nobody who could be asked."""
+        """Stop an execution whose question is not answered; `nobody` where there was nobody who could be asked.
+
+        What asks on after the interrupt (a debugger does) is told that there is no more input.
+        """
         if execution.question is not question or not question.is_open:
             return
-        question.refused = True
+        execution.refusals += 1
         execution.unheard = execution.unheard or nobody
-        execution.note(reason)
-        await self._interrupt(execution)
+        if reason:
+            execution.note(reason)
+        if 1 < execution.refusals <= MOST_REFUSALS:
+            await self.answer(execution, question, END_OF_INPUT)
+            return
+        question.refused = True
+        if execution.refusals > MOST_REFUSALS:
+            execution.note(STUBBORN)
+        else:
+            await self._interrupt(execution)
+
+    async def refuse_unasked(self, execution: Execution, question: Question) -> None:
+        """Stop an execution that nobody can be asked for, or that asks on after it was refused once."""
+        try:
+            if execution.refusals:
+                await self.refuse(execution, question, "")
+            else:
+                await self.refuse(execution, question, NOBODY, nobody=True)
+        except ProxyError as error:
+            log.warning("execution %s could not be stopped: %s", execution.id, error)
 
     async def stop_unanswered(self, executions: Iterable[Execution]) -> None:
         """Stop what was asked for and not answered in time."""

@@ -22,7 +22,7 @@ from .executions import DIED, LOST, Execution, State
 from .journal import Entry, Journal
 from .kernels import Kernels
 from .outputs import STORED_LIMIT, Change, anew, portions
-from .questions import NOBODY, Questions
+from .questions import Questions
 
 if TYPE_CHECKING:
     from ..jupyter.server import JupyterServer
@@ -235,8 +235,8 @@ class Runner:
                 log.warning("execution %s is not recorded any more: %s", execution.id, error)
                 self._journal.remove(execution.id)
             execution.feed(message, from_server=from_server)
-            if asks and execution.question is not None and not execution.can_ask:
-                refusal = self.questions.refuse(execution, execution.question, NOBODY, nobody=True)
+            if asks and execution.question is not None and (execution.refusals or not execution.can_ask):
+                refusal = self.questions.refuse_unasked(execution, execution.question)
                 self._spawn(refusal, "stop of what nobody can answer")
             begins = message.type == "status" and channel.busy_with == execution.request_id
             if begins and execution.interrupt_wanted:

@@ -25,7 +25,6 @@ from pydantic import ValidationError
 
 from ..errors import KernelFailed, NotAnswered
 from ..notebook.batch import Batch
-from ..notebook.outputs import strip_ansi
 from ..notebook.questions import ANSWER_LIMIT, CANCELLED, DECLINED, NOBODY, UNANSWERED, Question
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def to_ask(call: Call, running: Execution | Batch) -> Question | None:
 
 def form(running: Execution | Batch, question: Question) -> ElicitRequestFormParams:
     """The question as a form with one text field. It may stay empty, as `input("Press Enter")` wants it."""
-    prompt = strip_ansi(question.prompt)[-LONGEST_PROMPT:]
+    prompt = question.prompt[-LONGEST_PROMPT:]
     if question.password:
         message = CONFIDENTIAL.format(prompt=prompt)
     else:

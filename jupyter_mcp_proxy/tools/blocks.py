@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from mcp_types import ContentBlock, ImageContent, TextContent
 
 from ..notebook.executions import State
-from ..notebook.outputs import strip_ansi
 from ..notebook.render import images, shrink, within_budget
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def headline(execution: Execution) -> str:
 def waits_for_input(id: str, question: Question) -> str:
     """The line that says what code waits for, and what to call next."""
     what = "a password" if question.password else "input"
-    prompt = strip_ansi(question.prompt).strip()[-200:]
+    prompt = question.prompt.strip()[-200:]
     return (
         f"It waits for {what}{f': {prompt!r}' if prompt else ''}. wait_execution(execution={id!r}) asks for it, "
         f"through your client; interrupt_kernel(execution={id!r}) stops it. Do not run it again."

@@ -47,7 +47,8 @@ beside you.
 4. insert_execute_code_cell adds and runs; execute_cell runs an existing cell; execute_ipython runs code, magics and \
 shell commands in the notebook's kernel without leaving a cell.
 5. A run that takes longer than `wait` goes on and returns an execution id: wait_execution tells what is new, \
-interrupt_kernel stops it. Never run a cell again only because it has not ended.
+interrupt_kernel stops it. Never run a cell again only because it has not ended. input() is asked of \
+the person through your client.
 6. Output is cut to a budget; read_output reads the rest by offset, or greps it.
 Outputs always end up in the notebook. States: queued, running, ok, error, interrupted, kernel_died (all variables \
 gone), lost. An error text says whether a retry makes sense and what to call next."""
