@@ -409,7 +409,9 @@ async def test_code_without_a_cell_that_asks_outlives_the_sidecar(server: Jupyte
         os.kill(server.sidecar_pid(), signal.SIGKILL)
         server.wait()
         person.may_answer.set()
-        assert "hello Eve" in await call
+        told = await call
+        assert "hello Eve" in told
+        assert "what it printed before it asked for input is lost" in told
         await kernel_is_idle(agent, name)
     assert not list(Path(server.runtime).glob("mcp-proxy-*.jsonl"))
 

@@ -40,6 +40,7 @@ NOBODY = (
 )
 DECLINED = "The code asked for input; it was declined, so the code was interrupted."
 CANCELLED = "The code asked for input; the question was dismissed without an answer, so the code was interrupted."
+UNHEARD_BEFORE = "The sidecar was restarted while this ran: what it printed before it asked for input is lost."
 STUBBORN = "It goes on asking for input, though it was interrupted; restart_notebook ends it."
 UNANSWERED = f"The code asked for input and had no answer for {ANSWER_LIMIT / 60:.0f} minutes, so it was interrupted."
 

@@ -22,7 +22,7 @@ from .executions import DIED, LOST, Execution, State
 from .journal import Entry, Journal
 from .kernels import Kernels
 from .outputs import STORED_LIMIT, Change, anew, portions
-from .questions import Questions
+from .questions import UNHEARD_BEFORE, Questions
 
 if TYPE_CHECKING:
     from ..jupyter.server import JupyterServer
@@ -378,6 +378,8 @@ class Runner:
         for entry in self._journal.recover():
             execution = Execution(entry.id, entry.notebook, entry.kernel_id, "", entry.cell_id or None)
             execution.recovered = True
+            if execution.cell_id is None:
+                execution.note(UNHEARD_BEFORE, in_cell=False)
             execution.request_id = entry.request_id
             self._queues.setdefault(entry.kernel_id, []).append(execution)
             self._executions[execution.id] = execution
