@@ -91,7 +91,7 @@ async def test_input_is_asked_of_the_client_and_the_cell_goes_on(server: Jupyter
         told = await agent.ok("execute_cell", notebook=name, cell=0)
         assert " · ok · " in told
         assert "hello Ada" in told
-        assert "name? " in told
+        assert "before\nname? \nhello Ada" in told
         assert person.messages == ["name? "]
         assert (await agent.ok("execute_cell", notebook=name, cell=1)).endswith("3")
         assert "hello Ada" in await agent.ok("read_cell", notebook=name, cell=0)
@@ -414,6 +414,23 @@ async def test_code_without_a_cell_that_asks_outlives_the_sidecar(server: Jupyte
         assert "what it printed before it asked for input is lost" in told
         await kernel_is_idle(agent, name)
     assert not list(Path(server.runtime).glob("mcp-proxy-*.jsonl"))
+
+
+async def test_a_question_that_nobody_heard_is_told_as_possible(server: JupyterProcess, name: str) -> None:
+    """The kernel asks while the sidecar is dead; it drops what nobody takes on its ports."""
+    server.write_notebook(name, "import time; time.sleep(0.5); input('lost? ')")
+    async with with_person(server, ERAS[0], Person()) as agent:
+        await agent.ok("execute_ipython", notebook=name, code="pass")
+        execution = id_of(await agent.ok("execute_cell", notebook=name, cell=0, wait=0.2))
+    os.kill(server.sidecar_pid(), signal.SIGKILL)
+    server.wait()
+    async with with_person(server, ERAS[0], Person()) as agent:
+        told = ""
+        while "only interrupt_kernel ends it" not in told:
+            assert " · running · " in told or not told
+            told = await agent.ok("wait_execution", execution=execution, wait=0.2)
+        await agent.ok("interrupt_kernel", execution=execution)
+        await kernel_is_idle(agent, name)
 
 
 async def test_a_kernel_that_has_only_the_websocket_asks_too(server: JupyterProcess, name: str, era: str) -> None:

@@ -79,8 +79,8 @@ class Execution:
         """How many of its questions were refused."""
         self.unheard = False
         """Whether it was stopped because there was nobody who could be asked."""
-        self.recovered = False
-        """Whether an earlier process of the sidecar sent it."""
+        self.perhaps_asked = False
+        """Whether messages were lost: a question may have been one of them."""
         self.returns = 0
         """How often its kernel could not be reached again."""
         self.finished = asyncio.Event()
@@ -177,6 +177,7 @@ class Execution:
         """
         if self.finished.is_set():
             return
+        self.perhaps_asked = missing != 0
         if missing is None:
             self.note(UNNUMBERED)
         elif missing:

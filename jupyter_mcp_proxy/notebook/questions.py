@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 ANSWER_LIMIT = 3600.0
 """Seconds that somebody who has been asked may take; then the code is stopped, or its kernel would wait for ever."""
+BEHIND_OUTPUT = 0.05
+"""Seconds that a question is held back: it comes on a line of its own, ahead of what was printed before it."""
 REACHED_WITHIN = 15.0
 """Seconds that an answer waits for a kernel whose connection is being opened again."""
 
@@ -146,8 +148,13 @@ class Questions:
         else:
             await self._interrupt(execution)
 
-    async def refuse_unasked(self, execution: Execution, question: Question) -> None:
-        """Stop an execution that nobody can be asked for, or that asks on after it was refused once."""
+    async def hear(self, execution: Execution, message: Message) -> None:
+        """Take a question. Where nobody can be asked, or it asks on after it was refused, the execution is stopped."""
+        await asyncio.sleep(BEHIND_OUTPUT)
+        execution.feed(message)
+        question = execution.question
+        if question is None or (execution.can_ask and not execution.refusals):
+            return
         try:
             if execution.refusals:
                 await self.refuse(execution, question, "")

@@ -234,10 +234,10 @@ class Runner:
             except OSError as error:
                 log.warning("execution %s is not recorded any more: %s", execution.id, error)
                 self._journal.remove(execution.id)
+            if asks:
+                self._spawn(self.questions.hear(execution, message), f"question of {execution.id}")
+                return
             execution.feed(message, from_server=from_server)
-            if asks and execution.question is not None and (execution.refusals or not execution.can_ask):
-                refusal = self.questions.refuse_unasked(execution, execution.question)
-                self._spawn(refusal, "stop of what nobody can answer")
             begins = message.type == "status" and channel.busy_with == execution.request_id
             if begins and execution.interrupt_wanted:
                 self._spawn(self._kernels.interrupt(execution.kernel_id), "interrupt of what has just begun")
@@ -377,7 +377,6 @@ class Runner:
         """Take over, in the background, what an earlier process of this run left running."""
         for entry in self._journal.recover():
             execution = Execution(entry.id, entry.notebook, entry.kernel_id, "", entry.cell_id or None)
-            execution.recovered = True
             if execution.cell_id is None:
                 execution.note(UNHEARD_BEFORE, in_cell=False)
             execution.request_id = entry.request_id

@@ -97,11 +97,8 @@ def headline(execution: Execution) -> str:
         line += (
             f"{behind}\nIt goes on; wait_execution(execution={execution.id!r}) tells what is new. Do not run it again."
         )
-        if execution.recovered:
-            line += (
-                " The sidecar was restarted while it ran; if it asked for input in that moment, nobody heard it, and "
-                "only interrupt_kernel ends it."
-            )
+        if execution.perhaps_asked:
+            line += " If it asked for input while the line was broken, nobody heard it: only interrupt_kernel ends it."
     return line
 
 
