@@ -22,6 +22,7 @@ class Numbering:
         self._busy: dict[str, int] = {}
         self._idle: dict[str, int] = {}
         """For each request the numbers of the kernel's word that it began, and that it ended."""
+        self._replied: set[str] = set()
 
     def expect(self, after: str) -> None:
         """Count from now on what comes after the message with this id; empty: after the first that comes."""
@@ -49,21 +50,25 @@ class Numbering:
         if message.type == "status":
             began_or_ended = self._idle if message.content.get("execution_state") == "idle" else self._busy
             began_or_ended[message.parent_id] = number
+        elif message.type.endswith("_reply"):
+            self._replied.add(message.parent_id)
 
     def missing(self) -> int | None:
         """How many messages did not arrive; None where the kernel does not number them. Ends the counting.
 
-        The reply to another client's request never comes to us: one number between its `busy` and `idle` is no loss.
+        A reply to another client, or to us before the line broke, never comes: for a request without one, a number
+        between its `busy` and its `idle` is no loss.
         """
         seen, self._seen = self._seen, None
         busy, self._busy = self._busy, {}
         idle, self._idle = self._idle, {}
+        replied, self._replied = self._replied, set()
         if seen is None or not self._session:
             return None
         unseen = {number for number in range(self._after + 1, self._until) if number not in seen}
         for parent, end in idle.items():
-            between = unseen.intersection(range(busy.get(parent, end - 2) + 1, end))
-            if between:
+            between = unseen.intersection(range(busy.get(parent, self._after) + 1, end))
+            if between and parent not in replied:
                 unseen.remove(max(between))
         return len(unseen)
 

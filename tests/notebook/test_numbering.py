@@ -40,6 +40,15 @@ def test_a_reply_to_another_client_is_not_missing() -> None:
     assert numbering.missing() == 0
 
 
+def test_the_reply_that_went_to_a_process_that_is_no_more_is_not_missing() -> None:
+    """Ours began before the line broke; another thread of the kernel spoke between its reply and its `idle`."""
+    numbering = Numbering()
+    numbering.expect("k_7_10")
+    for each in (message(11, "error"), message(13, "status", "asked", execution_state="busy"), idle(14, "ours")):
+        numbering.take(each)
+    assert numbering.missing() == 0
+
+
 def test_a_reply_that_came_explains_nothing_else() -> None:
     numbering = Numbering()
     numbering.expect("k_7_10")
