@@ -66,10 +66,11 @@ class Numbering:
         if seen is None or not self._session:
             return None
         unseen = {number for number in range(self._after + 1, self._until) if number not in seen}
-        for parent, end in idle.items():
+        # Earliest end first, each with its first number: so as many as possible find one (they may overlap).
+        for parent, end in sorted(idle.items(), key=lambda each: each[1]):
             between = unseen.intersection(range(busy.get(parent, self._after) + 1, end))
             if between and parent not in replied:
-                unseen.remove(max(between))
+                unseen.remove(min(between))
         return len(unseen)
 
 

@@ -49,6 +49,15 @@ def test_the_reply_that_went_to_a_process_that_is_no_more_is_not_missing() -> No
     assert numbering.missing() == 0
 
 
+def test_the_replies_to_two_requests_at_once_are_not_missing() -> None:
+    numbering = Numbering()
+    numbering.expect("k_7_10")
+    one, two = (message(n, "status", p, execution_state="busy") for n, p in ((11, "one"), (13, "two")))
+    for each in (one, two, idle(15, "one"), idle(16, "two")):
+        numbering.take(each)
+    assert numbering.missing() == 0, "12 and 14 are replies"
+
+
 def test_a_reply_that_came_explains_nothing_else() -> None:
     numbering = Numbering()
     numbering.expect("k_7_10")
