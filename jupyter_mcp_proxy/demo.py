@@ -33,7 +33,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, ImageContent, Implementation
 
 from . import __version__
-from .cli import ENABLE, claude_command
+from .cli.clients import claude_command
+from .cli.servers import ENABLE
 from .contract import NAME
 
 REQUIRED = ("jupyterlab", "ipykernel", "matplotlib")

@@ -24,7 +24,9 @@ from mcp_types import ImageContent
 from PIL import Image
 
 from jupyter_mcp_proxy import __version__, demo
-from jupyter_mcp_proxy.cli import Server, claude_command, main, usable
+from jupyter_mcp_proxy.cli import main
+from jupyter_mcp_proxy.cli.clients import claude_command
+from jupyter_mcp_proxy.cli.servers import Server, usable
 from jupyter_mcp_proxy.config import MCPProxy
 from jupyter_mcp_proxy.contract import ENV_PREFIX
 
