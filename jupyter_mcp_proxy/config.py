@@ -9,10 +9,7 @@ from typing import Any
 from traitlets import Bool, Enum, Float, Integer, TraitType, Unicode
 from traitlets.config import Configurable
 
-from .contract import ENV_PREFIX
-
-TIERS = ("read", "edit", "run")
-"""What a caller may do, each including those before it."""
+from .contract import ENV_PREFIX, TIERS
 
 
 class MCPProxy(Configurable):

@@ -16,8 +16,16 @@ SECRET_HEADER: Final = "X-MCP-Proxy-Secret"  # noqa: S105 - the name of a header
 USER_HEADER: Final = "X-MCP-Proxy-User"
 TIER_HEADER: Final = "X-MCP-Proxy-Tier"
 CALLER_HEADER: Final = "X-MCP-Proxy-Caller"
+TOKEN_HEADER: Final = "X-MCP-Proxy-Token"  # noqa: S105 - the name of a header
+"""The id of the scoped token that a request came with; empty where it came with Jupyter's own."""
+TOKEN_NAME_HEADER: Final = "X-MCP-Proxy-Token-Name"  # noqa: S105 - the name of a header
+IDENTITY_HEADERS: Final = (USER_HEADER, CALLER_HEADER, TOKEN_HEADER, TOKEN_NAME_HEADER)
+"""Who calls, as the relay tells it."""
 NONCE_HEADER: Final = "X-MCP-Proxy-Nonce"
 PROOF_PATH: Final = "/proof"
+
+TIERS: Final = ("read", "edit", "run")
+"""What a caller may do, each including those before it."""
 
 ENV_PREFIX: Final = "JUPYTER_MCP_PROXY_"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import anyio
 from mcp_types import CallToolResult, InputRequiredResult
 
-from ..config import TIERS
+from ..contract import TIERS
 from ..errors import ProxyError
 from ..notebook.batch import Batch
 from ..notebook.executions import Execution, State

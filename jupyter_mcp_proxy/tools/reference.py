@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..config import TIERS
+from ..contract import TIERS
 from .registry import TOOLS
 from .server import CATALOGUE
 

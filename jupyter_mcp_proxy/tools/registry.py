@@ -10,7 +10,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from ..config import TIERS
+from ..contract import TIERS
 from ..errors import NotAllowed
 from ..sidecar.settings import Tier
 
