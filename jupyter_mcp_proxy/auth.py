@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_server.utils import ensure_async
+from tornado.httputil import HTTPServerRequest
 
-from .config import TIERS
+from .contract import TIERS
+from .tokens import PREFIX
 
 REQUIRED = (("read", "read", "contents"), ("edit", "write", "contents"), ("run", "execute", "kernels"))
 """Each tier with the action and resource that Jupyter's authorizer must grant for it."""
 
 UNAUTHENTICATED = (
     "No Jupyter token came with this request. Send the header `Authorization: Bearer <token>`. "
-    "On your own machine `jupyter mcp-proxy connect` prints the complete line; on a JupyterHub make a "
-    "token on its Token page. Retrying without a token will not help."
+    "Where the server runs, `jupyter mcp-proxy token new` makes a token for one agent and `jupyter mcp-proxy connect` "
+    "prints the line with the server's own. Retrying without a token will not help."
 )
 REJECTED = (
     "The server did not accept this token: it is wrong, has expired, was revoked, or belongs to another server "
-    "or user (a stopped JupyterHub server answers like this too). Get a new one (`jupyter mcp-proxy connect` on your "
-    "own machine, the Token page on a JupyterHub) and put it in the client's configuration."
+    "or user (a stopped JupyterHub server answers like this too). Get a new one (`jupyter mcp-proxy token new` or "
+    "`jupyter mcp-proxy connect` where the server runs) and put it in the client's configuration."
 )
 COOKIE_ONLY = (
     "A login cookie alone is not enough here, so that no other web page can use it. Send the header "
@@ -31,6 +34,49 @@ FOREIGN_ORIGIN = (
     "Use a client that is not a web page, or one that is served by this server."
 )
 NOT_AUTHORIZED = "Jupyter's authorizer does not let {user} read contents on this server, which every tool needs."
+
+
+SIGN_IN = "Log in to this server, or send its own token: tokens made for agents cannot deal with tokens."
+NO_XSRF = "Send Jupyter's XSRF token (the cookie `_xsrf`) in the header `X-XSRFToken`, from a page of this server."
+
+_AUTHORIZATION = re.compile(r"(?:token|bearer)\s+(.+)", re.IGNORECASE)
+
+
+def scoped_token(request: HTTPServerRequest) -> str | None:
+    """The scoped token in a request, right or wrong: in its Authorization, else in `?token=`."""
+    match = _AUTHORIZATION.match(request.headers.get("Authorization", ""))
+    given = [match.group(1)] if match else []
+    given += [value.decode("utf-8", "replace") for value in request.query_arguments.get("token", [])]
+    return next((token.strip() for token in given if token.strip().startswith(PREFIX)), None)
+
+
+def media_type(request: HTTPServerRequest) -> str:
+    """What a request's body claims to be, without its parameters."""
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def username(user: Any) -> str:
+    """A user's name, as Jupyter knows them; it makes up one for who comes with a token only."""
+    return str(getattr(user, "username", None) or "anonymous")
+
+
+def stand_for_server(request: HTTPServerRequest, token: str) -> None:
+    """Put the server's own token in place of every credential that a request came with.
+
+    A scoped token acts as the server's own user, and who that is only Jupyter can tell: the owner on a JupyterHub,
+    whom its authorizer asks for scopes, somebody without a name on a laptop. Without a token the server has no login.
+    """
+    for name in ("Authorization", "Cookie"):
+        request.headers.pop(name, None)
+    for arguments in (request.arguments, request.query_arguments, request.body_arguments):
+        arguments.pop("token", None)
+    if token:
+        request.headers["Authorization"] = f"Bearer {token}"
+
+
+def lower_tier(one: str, other: str) -> str:
+    """The one that permits less."""
+    return min(one, other, key=TIERS.index)
 
 
 def highest_tier(granted: dict[str, bool], limit: str) -> str | None:

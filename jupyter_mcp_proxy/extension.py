@@ -18,6 +18,8 @@ from .contract import NAME
 from .launcher import Launch
 from .relay import RelayHandler
 from .supervisor import NotReadyError, Sidecar
+from .token_api import TokenApiHandler
+from .tokens import Place, TokenStore, store_file
 
 SIDECAR_SETTING = "jupyter_mcp_proxy_sidecar"
 """Where the web application keeps the server's `Sidecar`."""
@@ -29,8 +31,17 @@ def _load_jupyter_server_extension(server: Any) -> None:
     sidecar = Sidecar(Launch("streaming"), server.log)
     server.web_app.settings[SIDECAR_SETTING] = sidecar
     _stop_before_others(server, sidecar)
+    tokens = {"tokens": TokenStore(store_file()), "place": Place.of(server.root_dir, server.base_url)}
     root = url_path_join(server.base_url, NAME)
-    server.web_app.add_handlers(".*", [(root, AddSlashHandler), (root + r"/(.*)", RelayHandler, {"sidecar": sidecar})])
+    server.web_app.add_handlers(
+        ".*",
+        [
+            (root, AddSlashHandler),
+            # Tornado matches the path as it was sent. Another spelling of it goes to the relay, which has no such path.
+            (root + r"/api/tokens(?:/([^/]+))?", TokenApiHandler, {**tokens, "limit": sidecar.launch.config.tier}),
+            (root + r"/(.*)", RelayHandler, {"sidecar": sidecar, **tokens}),
+        ],
+    )
 
 
 async def _start_jupyter_server_extension(server: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from jupyter_server.serverapp import ServerApp
 
 from .config import MCPProxy
-from .contract import ENV_PREFIX, SECRET_HEADER, TIER_HEADER
+from .contract import ENV_PREFIX, IDENTITY_HEADERS, SECRET_HEADER, TIER_HEADER
 
 READY_TIMEOUT = 60.0
 """Seconds that a sidecar may take to answer; the default of 5 is too few for a loaded machine."""
@@ -61,7 +61,8 @@ class Launch:
             return {name: _literal(value) for name, value in self.environment().items()}
 
         def request_headers_override() -> dict[str, str]:
-            return self.request_headers()
+            # The stock handler forwards whatever a client sends: it must not say who it is.
+            return dict.fromkeys(IDENTITY_HEADERS, "") | self.request_headers()
 
         return {
             "command": command,

@@ -6,11 +6,12 @@ the sidecar that a client is gone, so this subclass of its handler does the forw
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
 from http.client import responses
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from jupyter_server.base.handlers import JupyterHandler, utcnow
@@ -19,8 +20,11 @@ from tornado import httputil, web
 from tornado.iostream import StreamClosedError
 
 from . import auth
-from .contract import CALLER_HEADER, NAME, TIER_HEADER, USER_HEADER
+from .contract import CALLER_HEADER, NAME, TIER_HEADER, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
+from .errors import TokenRefused, TokensUnreadable
+from .launcher import server_token
 from .supervisor import NotReadyError, Sidecar
+from .tokens import Place, ScopedToken, TokenStore
 from .upstream import Upstream, UpstreamError
 
 FORWARDED_HEADERS = ("Accept", "Accept-Language", "Content-Type", "Last-Event-Id", "User-Agent")
@@ -31,6 +35,9 @@ DROPPED_RESPONSE_HEADERS = frozenset({"connection", "keep-alive", "transfer-enco
 PATHS = frozenset({"", "mcp", "healthz"})
 """What the sidecar has to offer; nothing else is forwarded."""
 
+TOKEN_POLL = 0.5
+"""Seconds between two looks at whether the token of a request that is under way still holds."""
+
 SMALL_REPLY = 256 * 1024
 """Bytes up to which a reply of known length is sent in one piece."""
 
@@ -40,9 +47,12 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
 
     name = NAME
 
-    def initialize(self, sidecar: Sidecar) -> None:
+    def initialize(self, sidecar: Sidecar, tokens: TokenStore, place: Place) -> None:
         """Called by tornado with what the extension registered."""
         self._sidecar = sidecar
+        self._tokens = tokens
+        self._place = place
+        self._scoped: ScopedToken | None = None
         self._upstream: Upstream | None = None
         self._client_gone = False
         self._refusal: str | None = None
@@ -81,15 +91,23 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
             await self._prepare_json()
         else:
             await super().prepare()
-        tier = await auth.permitted_tier(self, self._sidecar.launch.config.tier)
+            self.xsrf_token  # noqa: B018 - sets the cookie that the page's own requests have to show
+        limit = self._sidecar.launch.config.tier
+        if self._scoped is not None:
+            limit = auth.lower_tier(limit, self._scoped.tier)
+        tier = await auth.permitted_tier(self, limit)
         if tier is None:
-            self._refuse(403, auth.NOT_AUTHORIZED.format(user=self._username))
+            self._refuse(403, auth.NOT_AUTHORIZED.format(user=auth.username(self.current_user)))
         self._tier = tier or self._tier
 
     async def _prepare_json(self) -> None:
         origin = self.request.headers.get("Origin")
         if not auth.origin_matches(origin, self.request.headers.get("Host")):
             self._refuse(403, auth.FOREIGN_ORIGIN.format(origin=origin))
+        presented = auth.scoped_token(self.request) if self._is_endpoint else None
+        if presented is not None:
+            self._scoped = self._admitted(presented)
+            auth.stand_for_server(self.request, server_token(self.serverapp))
         try:
             await JupyterHandler.prepare(self, _redirect_to_login=False)
         except web.HTTPError as error:
@@ -102,12 +120,21 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
             self._refuse(403, auth.REJECTED if credential else auth.UNAUTHENTICATED)
         if self._is_endpoint and self.identity_provider.auth_enabled and not self.token_authenticated:
             self._refuse(403, auth.REJECTED if credential else auth.COOKIE_ONLY)
-        if self._is_endpoint and self.request.method == "POST":
-            media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            if media_type != "application/json":
-                self._refuse(415, "Send JSON-RPC with the header `Content-Type: application/json`.")
+        is_json = auth.media_type(self.request) == "application/json"
+        if self._is_endpoint and self.request.method == "POST" and not is_json:
+            self._refuse(415, "Send JSON-RPC with the header `Content-Type: application/json`.")
 
-    def _refuse(self, status: int, message: str) -> None:
+    def _admitted(self, presented: str) -> ScopedToken:
+        """The scoped token that a request came with, before Jupyter is asked about anything."""
+        try:
+            return self._tokens.admit(presented, self._place)
+        except TokensUnreadable as error:
+            self.log.error("mcp-proxy: %s", error)
+            self._refuse(403, str(TokenRefused("unreadable")))
+        except TokenRefused as error:
+            self._refuse(403, str(error))
+
+    def _refuse(self, status: int, message: str) -> NoReturn:
         self._refusal = message
         raise web.HTTPError(status, message)
 
@@ -132,13 +159,10 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
             self.set_header("Retry-After", str(max(1, round(self._retry_after))))
         self.finish(json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": message}}))
 
-    @property
-    def _username(self) -> str:
-        user = self.current_user
-        return str(getattr(user, "username", None) or "anonymous")
-
     def _caller(self) -> str:
-        """A fingerprint of the token, so that the sidecar can tell two callers apart without it."""
+        """The scoped token's id, or a fingerprint of Jupyter's, so that the sidecar can tell two callers apart."""
+        if self._scoped is not None:
+            return self._scoped.id
         token = self.identity_provider.get_token(self) or "" if self.identity_provider.auth_enabled else ""
         return hmac.new(self._sidecar.launch.secret.encode(), token.encode(), hashlib.sha256).hexdigest()[:16]
 
@@ -161,6 +185,7 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
         if is_call:
             self._record_activity()
         pool = self._sidecar.pool
+        watch = asyncio.create_task(self._end_with(self._scoped)) if self._scoped else None
         try:
             upstream = self._upstream = await pool.take(self._sidecar.port, self._sidecar.unix_socket)
             if self._client_gone:
@@ -176,11 +201,22 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
         except StreamClosedError:
             self.on_connection_close()
         finally:
+            if watch is not None:
+                watch.cancel()
             if self._upstream is not None and not self._client_gone:
                 pool.give_back(self._upstream)
                 self._upstream = None
             if is_call:
                 self._record_activity()
+
+    async def _end_with(self, token: ScopedToken) -> None:
+        """Hang up once the token has ended: its agent gets no more, and what it waits for is interrupted."""
+        while True:  # another process ends it, by writing a file
+            await asyncio.sleep(TOKEN_POLL)
+            if self._tokens.has_ended(token):
+                break
+        self.log.warning("mcp-proxy: token %s (%r) has ended, and a request with it", token.id, token.name)
+        self.request.connection.stream.close()
 
     async def _reply(self, upstream: Upstream, response: Any) -> None:
         # Start from no headers: tornado's text/html would join the sidecar's Content-Type.
@@ -235,8 +271,10 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
         headers += self._sidecar.launch.request_headers().items()
         identity = {
             TIER_HEADER: self._tier,
-            USER_HEADER: quote(self._username),
+            USER_HEADER: quote(auth.username(self.current_user)),
             CALLER_HEADER: self._caller(),
+            TOKEN_HEADER: self._scoped.id if self._scoped else "",
+            TOKEN_NAME_HEADER: quote(self._scoped.name) if self._scoped else "",
             "X-Forwarded-Host": request.host,
             "X-Forwarded-Proto": request.protocol,
             "X-Forwarded-Prefix": self.base_url + NAME,

@@ -263,6 +263,70 @@ async def test_the_connect_page_of_another_user_is_closed(hub: Hub) -> None:
     assert response.status_code == 403
 
 
+async def new_token(hub: Hub, user: str, **asked: Any) -> dict[str, Any]:
+    """A scoped token that a person makes on their server, logged in at the Hub."""
+    async with browser_of(hub, user) as browser:
+        await browser.get(hub.url(user))
+        xsrf = next(c.value for c in browser.cookies.jar if c.name == "_xsrf" and c.path == f"/user/{user}/")
+        url = hub.url(user) + "api/tokens"
+        for headers in ({}, {"X-XSRFToken": "wrong"}, {"X-XSRFToken": str(xsrf), "Origin": "https://evil.example"}):
+            assert (await browser.post(url, json=asked, headers=headers)).status_code == 403
+        response = await browser.post(url, json=asked, headers={"X-XSRFToken": str(xsrf)})
+        assert response.status_code == 201, response.text
+        listed = (await browser.get(url, headers={"X-XSRFToken": str(xsrf)})).json()["tokens"]
+    made = dict(response.json())
+    assert made.pop("maker") == user
+    assert made["id"] in {token["id"] for token in listed}
+    assert made["token"] not in str(listed)
+    return made
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_scoped_token_needs_nothing_of_the_hubs_token_page(hub: Hub, era: str) -> None:
+    """Made on alice's server, by her: it opens her endpoint within its tier, and no more of her server or the Hub."""
+    notebook = f"{secrets.token_hex(4)}.ipynb"
+    made = await new_token(hub, "alice", name=notebook, tier="edit")
+    async with connect_to(hub.url("alice") + "mcp", made["token"], era) as agent:
+        await agent.ok("use_notebook", notebook=notebook, create=True)
+        assert "has 'edit'" in await agent.fails("execute_ipython", notebook=notebook, code="1+1")
+    assert (hub.home / "home-alice" / notebook).exists()
+    async with http_client(Authorization=f"Bearer {made['token']}", **MCP_HEADERS) as http:
+        for path in ("api/contents", "api/terminals", "lab", "mcp-proxy/api/tokens", "mcp-proxy/", "mcp-proxy/healthz"):
+            response = await http.get(f"{hub.origin}/user/alice/{path}")
+            assert response.status_code in (302, 403), path
+        for path in ("hub/api/user", "hub/api/users/alice"):
+            assert (await http.get(f"{hub.origin}/{path}")).status_code == 403
+        assert "does not know this token" in refusal(await http.post(hub.url("bob") + "mcp", json=CALL))
+    (store,) = (hub.home / "home-alice").glob(".local/share/jupyter/mcp-proxy/tokens.json")
+    assert store.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_scoped_token_on_a_hub_ends_with_its_revocation(hub: Hub) -> None:
+    """At once, where the Hub's own tokens go on for as long as the server remembers them."""
+    made = await new_token(hub, "alice", name=secrets.token_hex(4))
+    async with http_client(Authorization=f"Bearer {made['token']}", **MCP_HEADERS) as http:
+        assert (await http.post(hub.url("alice") + "mcp", json=CALL)).status_code != 403
+        own = {"Authorization": f"Bearer {hub.token('alice', 'access:servers!user=alice')}"}
+        other = {"Authorization": f"Bearer {hub.token('bob', 'access:servers!user=bob')}"}
+        url = f"{hub.url('alice')}api/tokens/{made['id']}"
+        assert (await http.delete(url, headers=other)).status_code == 403
+        assert (await http.delete(url, headers=own)).status_code == 200
+        assert "was revoked" in refusal(await http.post(hub.url("alice") + "mcp", json=CALL))
+
+
+async def test_bob_makes_no_token_on_alices_server(hub: Hub) -> None:
+    async with browser_of(hub, "bob") as browser:
+        await browser.get(hub.url("bob"))
+        for xsrf in {str(cookie.value) for cookie in browser.cookies.jar if cookie.name == "_xsrf"}:
+            headers = {"X-XSRFToken": xsrf}
+            for method in ("GET", "POST"):
+                response = await browser.request(
+                    method, hub.url("alice") + "api/tokens", json={"name": "x"}, headers=headers
+                )
+                assert response.status_code == 403, response.text
+                assert "token" not in response.json()
+
+
 async def test_a_server_with_a_token_of_its_own_in_a_hubs_environment(start_jupyter: Any, name: str) -> None:
     """On Binder a server has the environment that a Hub gives it, but is entered with a token of its own."""
     environment = {

@@ -11,12 +11,23 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
 from conftest import StartJupyter
-from harness import ERAS, TOKEN, JupyterProcess, connect, text
+from harness import (
+    ERAS,
+    INITIALIZE,
+    TOKEN,
+    JupyterProcess,
+    as_client,
+    connect,
+    login_cookie,
+    post,
+    refused,
+    sample_arguments,
+    text,
+)
 
 from jupyter_mcp_proxy.contract import SECRET_HEADER
 from jupyter_mcp_proxy.supervisor import restart_delay
@@ -25,32 +36,6 @@ from jupyter_mcp_proxy.upstream import ImpostorError, Upstream
 pytestmark = pytest.mark.anyio
 
 THREE_SECONDS = "import time\nfor i in range(3):\n    print('at', time.time(), flush=True)\n    time.sleep(1)"
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}},
-}
-
-
-def post(
-    server: JupyterProcess, body: Any = None, path: str = "mcp-proxy/mcp", method: str = "POST", **headers: str
-) -> tuple[int, dict[str, str], bytes]:
-    """One request as anybody on the network can make it; no header but those given."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    connection.request(method, server.base_url + path, data, sent)
-    response = connection.getresponse()
-    answer = response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
-    connection.close()
-    return answer
-
-
-def as_client(token: str | None = TOKEN, **headers: str) -> dict[str, str]:
-    sent = {"Content_Type": "application/json", "Accept": "application/json, text/event-stream", **headers}
-    return sent | ({"Authorization": f"Bearer {token}"} if token else {})
-
 
 # -- streaming ----------------------------------------------------------------------------------------
 
@@ -235,16 +220,6 @@ async def test_a_body_over_the_limit_gets_413(start_jupyter: StartJupyter) -> No
 # -- who may pass -------------------------------------------------------------------------------------
 
 
-def refused(answer: tuple[int, dict[str, str], bytes], *words: str, status: int = 403) -> None:
-    assert answer[0] == status, answer
-    assert answer[1]["content-type"].startswith("application/json")
-    message = json.loads(answer[2])
-    assert message["jsonrpc"] == "2.0"
-    assert message["id"] is None
-    for word in words:
-        assert word in message["error"]["message"]
-
-
 async def test_a_request_without_a_token_is_told_how_to_get_one(live: JupyterProcess) -> None:
     for method in ("POST", "GET", "DELETE"):
         refused(post(live, INITIALIZE, method=method, **as_client(None)), "Authorization: Bearer", "jupyter mcp-proxy")
@@ -253,18 +228,6 @@ async def test_a_request_without_a_token_is_told_how_to_get_one(live: JupyterPro
 async def test_a_wrong_token_is_told_so(live: JupyterProcess) -> None:
     refused(post(live, INITIALIZE, **as_client("wrong")), "did not accept this token")
     refused(post(live, INITIALIZE, path="mcp-proxy/mcp?token=wrong", **as_client(None)), "did not accept this token")
-
-
-def login_cookie(server: JupyterProcess) -> str:
-    """The cookie of a person who has logged in, with Jupyter's XSRF token beside it as a browser has it."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-    connection.request("GET", f"{server.base_url}tree?token={TOKEN}")
-    response = connection.getresponse()
-    response.read()
-    cookies = [value.split(";")[0] for name, value in response.getheaders() if name.lower() == "set-cookie"]
-    connection.close()
-    assert any(cookie.startswith("username-") for cookie in cookies), cookies
-    return "; ".join(cookies)
 
 
 async def test_a_login_cookie_alone_is_refused_and_junk_beside_it_too(live: JupyterProcess) -> None:
@@ -432,25 +395,18 @@ async def test_the_sidecar_listens_on_a_private_unix_socket_when_asked(start_jup
 
 async def test_a_caller_may_do_no_more_than_the_setting_allows(start_jupyter: StartJupyter) -> None:
     """The list of tools is the same for everyone; a call beyond the tier is a clear error and does nothing."""
-    from jupyter_mcp_proxy.tools.registry import TOOLS
-    from jupyter_mcp_proxy.tools.server import CATALOGUE
+    from jupyter_mcp_proxy.tools.server import TOOLS
 
     server = start_jupyter(rtc=False, arguments=("--MCPProxy.tier=read",))
     path = server.write_notebook("a.ipynb", "1 + 1")
     before = path.read_text()
-    examples = {"string": "a.ipynb", "integer": 0, "number": 0}
     async with connect(server) as agent:
         assert {tool.name for tool in (await agent.client.list_tools()).tools} == set(TOOLS)
         assert "1 + 1" in await agent.ok("list_cells", notebook="a.ipynb")
         for name, spec in TOOLS.items():
             if spec.tier == "read":
                 continue
-            schema = CATALOGUE[name].parameters
-            arguments = {
-                parameter: examples.get(str(schema["properties"][parameter].get("type")), 0)
-                for parameter in schema.get("required", [])
-            }
-            told = text(await agent.call(name, **arguments))
+            told = text(await agent.call(name, **sample_arguments(name)))
             assert f"needs the permission {spec.tier!r}; this connection has 'read'" in told
         told = await agent.fails("use_notebook", notebook="new.ipynb", create=True)
         assert "Creating a notebook needs the permission 'edit'" in told

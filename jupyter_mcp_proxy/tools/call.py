@@ -10,8 +10,7 @@ from urllib.parse import unquote
 import anyio
 from mcp.server.mcpserver import Context
 
-from ..config import TIERS
-from ..contract import CALLER_HEADER, TIER_HEADER, USER_HEADER
+from ..contract import CALLER_HEADER, TIER_HEADER, TIERS, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
 from ..sidecar.guard import GONE
 from ..sidecar.settings import Settings, Tier
 from .registry import require
@@ -38,6 +37,9 @@ class Call:
     client: str
     """The key under which this client's open notebooks are kept."""
     client_name: str
+    token: str
+    """The id of the scoped token that the call came with; empty where that was Jupyter's own."""
+    token_name: str
     gone: anyio.Event | None
 
     @classmethod
@@ -58,6 +60,8 @@ class Call:
             user=unquote(headers.get(USER_HEADER.lower(), "")),
             client=session_id or f"{caller}:{name}",
             client_name=name,
+            token=headers.get(TOKEN_HEADER.lower(), ""),
+            token_name=unquote(headers.get(TOKEN_NAME_HEADER.lower(), "")),
             gone=request.scope.get(GONE) if request is not None else None,
         )
 

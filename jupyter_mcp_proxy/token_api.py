@@ -1,0 +1,138 @@
+"""What the connect page asks of the server about scoped tokens: list, make, revoke.
+
+For a person who is logged in (cookie and XSRF token), or who has Jupyter's own token; never for a scoped one. The
+rules about origins, XSRF and JSON hold on a server without authentication too, where they are all there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from http.client import responses
+from typing import Any, NoReturn
+
+from jupyter_server.base.handlers import JupyterHandler
+from tornado import web
+
+from . import auth
+from .contract import TIERS
+from .errors import BadValue, NameTaken, ProxyError, TokensUnreadable, Unknown
+from .tokens import DEFAULT_DAYS, LONGEST_DAYS, Place, TokenStore, checked_tier
+
+LARGEST_BODY = 10_000
+"""Bytes; what is asked for is a name, a tier and a number."""
+STATUS: dict[type[ProxyError], int] = {BadValue: 400, Unknown: 404, NameTaken: 409, TokensUnreadable: 500}
+
+
+class TokenApiHandler(JupyterHandler):  # type: ignore[misc]
+    """One request to `mcp-proxy/api/tokens`, answered in JSON."""
+
+    SUPPORTED_METHODS = ("GET", "POST", "DELETE")
+
+    def initialize(self, tokens: TokenStore, place: Place, limit: str) -> None:
+        """Called by tornado with what the extension registered. `limit` is the setting `MCPProxy.tier`."""
+        self._tokens = tokens
+        self._place = place
+        self._limit = limit
+        self._refusal = ""
+        self._tier = "read"
+
+    async def prepare(self) -> None:
+        """Let in who is logged in and comes from a page of this server."""
+        origin = self.request.headers.get("Origin")
+        if not auth.origin_matches(origin, self.request.headers.get("Host")):
+            self._refuse(403, auth.FOREIGN_ORIGIN.format(origin=origin))
+        try:
+            await super().prepare(_redirect_to_login=False)
+            if not self.token_authenticated:
+                self.check_xsrf_cookie()  # Jupyter's own does not ask for it before a GET
+        except web.HTTPError as error:
+            if error.status_code not in (401, 403, 404):
+                raise
+            self._refuse(403, auth.NO_XSRF if getattr(self, "_jupyter_current_user", None) else auth.SIGN_IN)
+        if self.current_user is None:  # Jupyter leaves that to us, unless it was told to let nobody in
+            self._refuse(403, auth.SIGN_IN)
+        credential = auth.has_credential(self.request.headers, self.request.query_arguments)
+        if credential and self.identity_provider.auth_enabled and not self.token_authenticated:
+            self._refuse(403, auth.SIGN_IN)  # a wrong token beside a right cookie
+        if self.request.method == "POST" and auth.media_type(self.request) != "application/json":
+            self._refuse(415, "Send JSON with the header `Content-Type: application/json`.")
+        if len(self.request.body) > LARGEST_BODY:
+            self._refuse(413, f"At most {LARGEST_BODY} bytes are taken.")
+        tier = await auth.permitted_tier(self, self._limit)
+        if tier is None:
+            self._refuse(403, auth.NOT_AUTHORIZED.format(user=auth.username(self.current_user)))
+        self._tier = tier
+
+    async def get(self, token_id: str | None = None) -> None:
+        """The tokens of this server, without their secrets, and what a new one may be."""
+        if token_id is not None:
+            self._refuse(405, "A token's secret is shown once, when it is made. GET api/tokens lists them all.")
+        tokens = await self._do(self._tokens.shown, self._place)
+        now = self._tokens.now()
+        permitted = TIERS[: TIERS.index(self._tier) + 1]
+        limits = {"tiers": permitted, "default_days": DEFAULT_DAYS, "longest_days": LONGEST_DAYS}
+        self._answer(200, {"tokens": [token.described(now) for token in tokens], **limits})
+
+    async def post(self, token_id: str | None = None) -> None:
+        """Make a token from `{"name", "tier", "days"}`; the answer is the only place where its secret is."""
+        if token_id is not None:
+            self._refuse(405, "POST to api/tokens makes a token.")
+        asked = self._asked()
+        tier = asked.get("tier", self._tier)
+        self._require(await self._do(checked_tier, tier))
+        maker = auth.username(self.current_user)
+        secret, token = await self._do(
+            self._tokens.create, self._place, asked.get("name"), tier, asked.get("days", DEFAULT_DAYS), maker
+        )
+        self.log.info("mcp-proxy: token %s (%r, %s) was made by %s", token.id, token.name, token.tier, maker)
+        self._answer(201, {"token": secret, **token.described(self._tokens.now())})
+
+    async def delete(self, token_id: str | None = None) -> None:
+        """Revoke a token: the next request with it is refused."""
+        tokens = await self._do(self._tokens.shown, self._place)
+        token = next((token for token in tokens if token.id == token_id), None)
+        if token is None:
+            self._refuse(404, str(Unknown("token", token_id or "", hint="GET api/tokens lists them all.")))
+        self._require(token.tier)
+        token = await self._do(self._tokens.revoke, token.id, self._place)
+        maker = auth.username(self.current_user)
+        self.log.info("mcp-proxy: token %s (%r) was revoked by %s", token.id, token.name, maker)
+        self._answer(200, token.described(self._tokens.now()))
+
+    def _asked(self) -> dict[str, Any]:
+        try:
+            asked = json.loads(self.request.body)
+        except (ValueError, RecursionError):
+            asked = None
+        if not isinstance(asked, dict) or set(asked) - {"name", "tier", "days"}:
+            self._refuse(400, 'Send a JSON object such as {"name": "my agent", "tier": "run", "days": 30}.')
+        return asked
+
+    def _require(self, tier: str) -> None:
+        """Nobody makes a token that may do more than they may, or ends another's that may."""
+        if TIERS.index(tier) > TIERS.index(self._tier):
+            self._refuse(403, f"A token that may {tier!r} is beyond what you may do here, which is {self._tier!r}.")
+
+    async def _do(self, what: Any, *arguments: Any) -> Any:
+        """Deal with the store in a thread, since it may wait for another writer; its errors become answers."""
+        try:
+            return await asyncio.to_thread(what, *arguments)
+        except ProxyError as error:
+            if isinstance(error, TokensUnreadable):
+                self.log.error("mcp-proxy: %s", error)
+            self._refuse(STATUS[type(error)], str(error))
+
+    def _answer(self, status: int, content: dict[str, Any]) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(json.dumps(content))
+
+    def _refuse(self, status: int, message: str) -> NoReturn:
+        self._refusal = message
+        raise web.HTTPError(status)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """JSON, whatever went wrong."""
+        self._answer(status_code, {"message": self._refusal or responses.get(status_code, "The request failed")})
