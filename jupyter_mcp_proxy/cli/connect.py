@@ -6,6 +6,7 @@ import argparse
 import json
 
 from .clients import claude_command, client_entry
+from .output import PROGRAM, remark
 from .servers import running, usable
 
 DESCRIPTION = """\
@@ -14,13 +15,17 @@ print what connects an MCP client to it.
 
 What is printed holds the server's token: that is the purpose of this command. Whoever has the token
 can use the server as you can. --url-only prints no credential. What a client needs goes to stdout,
-remarks go to stderr. A server makes a new token at each start unless you give it one (JUPYTER_TOKEN)."""
+remarks go to stderr. A server makes a new token at each start unless you give it one (JUPYTER_TOKEN).
+
+An agent does not need that token: `jupyter mcp-proxy token new` makes one that opens the MCP endpoint
+and nothing else, has an end, can be narrowed to looking or editing, and is revoked by its name."""
 
 EXAMPLES = """\
 examples:
   jupyter mcp-proxy connect
   jupyter mcp-proxy connect --client json > .mcp.json
   jupyter mcp-proxy connect --url-only
+  jupyter mcp-proxy token new --name my-agent    a token for one agent, in place of the server's own
 
 exit codes: 0 at least one endpoint was printed, 1 no server runs or none has the endpoint."""
 
@@ -49,4 +54,9 @@ def run(options: argparse.Namespace) -> int:
         for name, server in zip(names, found, strict=True):
             print(f"{server.endpoint}  (notebooks in {server.root})")
             print(f"  {claude_command(name, server.endpoint, server.token)}")
+    if not options.url_only and any(server.token for server in found):
+        remark(
+            "The token in this opens all of the server. One that opens the MCP endpoint only, has an end and can be "
+            f"revoked:\n    {PROGRAM} token new --name my-agent"
+        )
     return 0

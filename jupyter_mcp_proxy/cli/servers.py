@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..contract import NAME
-from .output import remark
+from .output import PROGRAM, remark
 
 ENABLE = "jupyter server extension enable jupyter_mcp_proxy"
 HEALTH_TIMEOUT = 30.0
@@ -116,7 +116,7 @@ def remarks_on(server: Server) -> None:
     if os.environ.get("JUPYTERHUB_SERVICE_PREFIX"):
         remark(
             f"{server.url} is part of a JupyterHub and this is its address from inside. From elsewhere, use the URL on "
-            "the MCP tile's page and a token of your own, from the Hub's Token page."
+            f"the MCP tile's page, with a token made by `{PROGRAM} token new` or on the Hub's Token page."
         )
 
 
