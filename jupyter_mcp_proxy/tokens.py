@@ -148,6 +148,8 @@ class TokenStore:
     def __init__(self, file: Path, now: Callable[[], datetime] = utc_now) -> None:
         self.file = file
         self.now = now
+        self._parsed: tuple[str, tuple[ScopedToken, ...]] = ("", ())
+        """The text that was read last and what is in it: reading it anew is cheap, parsing it is not."""
 
     def admit(self, presented: str, place: Place) -> ScopedToken:
         """The token that was presented, if it is good at a server now. Raises TokenRefused."""
@@ -220,10 +222,15 @@ class TokenStore:
             raise TokensUnreadable(self.file, "it is not text", damaged=True) from error
         except OSError as error:
             raise TokensUnreadable(self.file, error.strerror or str(error)) from error
+        known, tokens = self._parsed
+        if text and text == known:
+            return list(tokens)
         try:
-            return parse(text)
+            parsed = parse(text)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise TokensUnreadable(self.file, f"it is damaged ({error})", damaged=True) from error
+        self._parsed = text, tuple(parsed)
+        return parsed
 
     @contextmanager
     def _changing(self) -> Iterator[list[ScopedToken]]:

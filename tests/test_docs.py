@@ -54,5 +54,10 @@ def test_every_command_and_option_is_documented() -> None:
     commands = create_parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
     for name, parser in commands.items():  # type: ignore[union-attr]
         assert f"\n## {name}\n" in text
-        for action in parser._actions:
-            assert all(option in text for option in action.option_strings if option not in ("-h", "--help"))
+        section = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        nested = parser._subparsers._group_actions[0].choices if parser._subparsers else {}
+        for action in nested:
+            assert f"jupyter mcp-proxy {name} {action}" in section
+        for options in (parser, *nested.values()):
+            for action in options._actions:
+                assert all(option in section for option in action.option_strings if option not in ("-h", "--help"))

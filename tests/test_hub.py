@@ -314,6 +314,24 @@ async def test_a_scoped_token_on_a_hub_ends_with_its_revocation(hub: Hub) -> Non
         assert "was revoked" in refusal(await http.post(hub.url("alice") + "mcp", json=CALL))
 
 
+async def test_the_command_makes_one_in_a_terminal_of_the_server(hub: Hub) -> None:
+    """It needs no browser and nothing from the Hub; another user's server knows nothing of it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
+    environment |= {"HOME": str(hub.home / "home-alice"), "JUPYTERHUB_SERVICE_PREFIX": "/user/alice/"}
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyter_mcp_proxy", "token", "new", "--name", "terminal", "--tier", "run"],
+        env=environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "part of a JupyterHub" in done.stderr
+    token, notebook = done.stdout.splitlines()[0], f"{secrets.token_hex(4)}.ipynb"
+    async with connect_to(hub.url("alice") + "mcp", token, ERAS[0]) as agent:
+        await agent.ok("use_notebook", notebook=notebook, create=True)
+        assert "2" in await agent.ok("execute_ipython", notebook=notebook, code="1+1")
+    async with http_client(Authorization=f"Bearer {token}", **MCP_HEADERS) as http:
+        refusal(await http.post(hub.url("bob") + "mcp", json=CALL))
+
+
 async def test_bob_makes_no_token_on_alices_server(hub: Hub) -> None:
     async with browser_of(hub, "bob") as browser:
         await browser.get(hub.url("bob"))

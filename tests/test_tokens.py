@@ -154,13 +154,17 @@ uvicorn.run(Guard(app, os.environ["JUPYTER_MCP_PROXY_SECRET"]), host="127.0.0.1"
 '''
 
 
+def echo_sidecar(folder: Path) -> Path:
+    program = folder / "echo-sidecar"
+    program.write_text(ECHO_SIDECAR.format(python=sys.executable))
+    program.chmod(0o755)
+    return program
+
+
 async def test_the_sidecar_is_told_which_token_and_gets_no_credential(
     start_jupyter: StartJupyter, tmp_path: Path
 ) -> None:
-    program = tmp_path / "echo-sidecar"
-    program.write_text(ECHO_SIDECAR.format(python=sys.executable))
-    program.chmod(0o755)
-    server = start_jupyter(rtc=False, arguments=(f"--MCPProxy.python={program}",))
+    server = start_jupyter(rtc=False, arguments=(f"--MCPProxy.python={echo_sidecar(tmp_path)}",))
     secret, token = store_of(server).create(place_of(server), "Näme & <b>", "edit")
     spoofed = {"X_MCP_Proxy_Token": "0", "X_MCP_Proxy_Token_Name": "other", "X_MCP_Proxy_Tier": "run"}
     answer = json.loads(post(server, INITIALIZE, path=f"mcp-proxy/mcp?token={secret}", **as_client(None, **spoofed))[2])
@@ -396,7 +400,7 @@ async def test_a_token_survives_a_restart_and_is_good_for_no_other_server(tmp_pa
     finally:
         first.stop()
     servers = [
-        JupyterProcess(home, rtc=False, arguments=(f"--ServerApp.root_dir={home}/x/../root/",)),
+        JupyterProcess(home, rtc=False),
         JupyterProcess(tmp_path / "other", rtc=False, environment=environment),
         JupyterProcess(home, rtc=False, base_url="/user/ada/"),
         JupyterProcess(tmp_path / "stranger", rtc=False),
@@ -630,6 +634,17 @@ async def test_with_the_extension_disabled_no_scoped_token_is_accepted(start_jup
     server = start_jupyter(rtc=False, arguments=("--ServerApp.jpserver_extensions=jupyter_mcp_proxy=False",))
     assert post(server, INITIALIZE, **as_client(make(server, "claude")))[0] == 403
     assert post(server, {"name": "x"}, API, **as_client())[0] == 404
+
+
+async def test_with_the_extension_disabled_nobody_can_say_that_they_came_with_a_token(
+    start_jupyter: StartJupyter, tmp_path: Path
+) -> None:
+    """The stock handler forwards what a client sends; who calls is not for the client to say."""
+    disabled = "--ServerApp.jpserver_extensions=jupyter_mcp_proxy=False"
+    server = start_jupyter(rtc=False, arguments=(f"--MCPProxy.python={echo_sidecar(tmp_path)}", disabled))
+    spoofed = {"X_MCP_Proxy_Token": "0", "X_MCP_Proxy_Token_Name": "other", "X_MCP_Proxy_User": "ada"}
+    answer = json.loads(post(server, INITIALIZE, **as_client(**spoofed))[2])
+    assert [answer[name.lower().replace("_", "-")] for name in spoofed] == ["", "", ""]
 
 
 async def test_the_server_and_other_processes_make_tokens_at_once(live: JupyterProcess, label: str) -> None:
