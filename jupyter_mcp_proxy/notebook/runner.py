@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import itertools
 import logging
 import secrets
@@ -12,17 +11,17 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Conflict, KernelFailed, ProxyError, ServerError, Unknown
+from ..errors import KernelFailed, ProxyError, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message
 from .batch import Batch
-from .cells import Cell
-from .document import Document, Editor
+from .document import Document
 from .executions import DIED, LOST, Execution, State
 from .journal import Entry, Journal
 from .kernels import Kernels
-from .outputs import STORED_LIMIT, Change, anew, portions
+from .memory import LONG_OUTPUT, give_memory_back, keep_large_buffers_apart
 from .questions import UNHEARD_BEFORE, Questions
+from .writer import OutputWriter, begin, restore, worth_writing
 
 if TYPE_CHECKING:
     from ..jupyter.server import JupyterServer
@@ -38,11 +37,6 @@ FIRST_WRITE = 0.03
 WRITE_RETRIES = 20
 IDLE_GRACE = 5.0
 """Seconds of silence after a kernel's reply, after which its missing `idle` is not waited for any more."""
-LONG_OUTPUT = 1_000_000
-"""Characters of output after which the memory that they took is given back to the system at once."""
-LARGE_BUFFER = 1024 * 1024
-WRITTEN_AT_ONCE = 1_000_000
-"""Characters of a stream that one write adds to a shared document: each takes several times its size meanwhile."""
 MOST_RETURNS = 8
 RETURN_PAUSE = 15.0
 """Seconds between two tries to reach a kernel whose server does not answer; eight of them take a minute and a half."""
@@ -68,7 +62,7 @@ class Runner:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Runner:
-        _keep_large_buffers_apart()
+        keep_large_buffers_apart()
         self._kernels.on_death.append(self._died)
         self._spawn(self._keep_alive(), "activity of running cells")
         return self
@@ -167,7 +161,7 @@ class Runner:
 
     def _retire(self, execution: Execution) -> None:
         if len(execution.log.transcript) > LONG_OUTPUT:
-            _give_memory_back()
+            give_memory_back()
         execution.written.set()
         queue = self._queues.get(execution.kernel_id, [])
         if execution in queue:
@@ -184,14 +178,14 @@ class Runner:
         if document is None or cell is None:
             await self._send(execution, channel)
         else:
-            before = await document.edit(lambda editor: _begin(editor, cell))
+            before = await document.edit(lambda editor: begin(editor, cell))
             try:
                 await self._send(execution, channel)
             except BaseException:
-                await document.edit(lambda editor: _restore(editor, cell, before))
+                await document.edit(lambda editor: restore(editor, cell, before))
                 raise
             if not execution.request_id:  # stopped while it was being prepared
-                await document.edit(lambda editor: _restore(editor, cell, before))
+                await document.edit(lambda editor: restore(editor, cell, before))
                 return
         try:
             await self._follow(execution, document)
@@ -272,7 +266,7 @@ class Runner:
         failures = 0
         seen = -1
         while True:
-            seen = await _worth_writing(ended, writer.execution, seen, pause if seen >= 0 else FIRST_WRITE)
+            seen = await worth_writing(ended, writer.execution, seen, pause if seen >= 0 else FIRST_WRITE)
             last = writer.execution.finished.is_set()
             try:
                 await writer.write()
@@ -427,96 +421,3 @@ async def _end_when_overtaken(execution: Execution, channel: KernelChannel) -> N
         await channel.catches_up()
         if not channel.closed.is_set():
             execution.end_incomplete()
-
-
-async def _worth_writing(ended: asyncio.Future[None], execution: Execution, seen: int, pause: float) -> int:
-    """Wait for a change since version `seen`, then up to `pause` seconds for more to write with it."""
-    changed = asyncio.ensure_future(execution.changed(seen))
-    either: set[asyncio.Future[Any]] = {ended, changed}
-    try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not ended.done() and pause:
-            await asyncio.wait({ended}, timeout=pause)
-    finally:
-        changed.cancel()
-    return execution.version
-
-
-class OutputWriter:
-    """Keeps a cell of a document in step with an execution's outputs."""
-
-    def __init__(self, document: Document, execution: Execution) -> None:
-        self.execution = execution
-        self._document = document
-        self._there: int | None = None
-        """How many outputs the cell has if nobody else touched them; None where that is not known."""
-
-    async def write(self) -> None:
-        """Write what has changed; all of it where the cell is not as we left it, as in another replica."""
-        execution = self.execution
-        changes = execution.log.take_changes()
-        running = not execution.finished.is_set()
-        there, self._there = self._there, None
-        if there is None:
-            changes = anew(execution.log.outputs)
-        # A file is written whole each time; a shared document takes a multiple of what is added to it.
-        size = WRITTEN_AT_ONCE if self._document.guarantee == "live" else STORED_LIMIT
-        rest = deque(portions(changes, size)) or deque([changes])
-        del changes
-        while rest:
-            there = await self._write(rest.popleft(), running or bool(rest), there)
-        self._there = there
-
-    def _count(self, editor: Editor) -> int:
-        """The outputs that the cell has; Unknown where it is not there, or holds no code any more."""
-        count = editor.output_count(editor.find(self.execution.cell_id or ""))
-        if count is None:
-            raise Unknown("code cell", self.execution.cell_id or "")
-        return count
-
-    async def _write(self, changes: list[Change], running: bool, there: int | None) -> int:
-        execution = self.execution
-
-        def change(editor: Editor) -> int:
-            if (
-                there is not None and self._count(editor) != there
-            ):  # a person has cleared them: all of it, with the next try
-                raise Conflict(self._document.path)
-            index = editor.find(execution.cell_id or "")
-            editor.change_outputs(index, changes)
-            editor.set_execution(index, execution.count, running)
-            return self._count(editor)
-
-        return await self._document.edit(change, outputs_only=True)
-
-
-def _begin(editor: Editor, cell_id: str) -> Cell:
-    """Clear a cell that is about to run; what it was, for `_restore`."""
-    before = editor.cell_at(editor.find(cell_id))
-    editor.set_outputs(before.index, [])
-    editor.set_execution(before.index, None, True)
-    return before
-
-
-def _restore(editor: Editor, cell_id: str, before: Cell) -> None:
-    """Give a cell that was not run after all what it had."""
-    index = editor.find(cell_id)
-    editor.set_outputs(index, before.outputs)
-    editor.set_execution(index, before.execution_count, False)
-
-
-def _malloc(function: str, *arguments: int) -> None:
-    """Call one of glibc's own functions; elsewhere nothing happens."""
-    with suppress(OSError, AttributeError, TypeError):
-        getattr(ctypes.CDLL(None), function)(*arguments)
-
-
-def _keep_large_buffers_apart() -> None:
-    """Large buffers go back to the system when they are freed, whatever was freed before them."""
-    mmap_threshold = -3
-    _malloc("mallopt", mmap_threshold, LARGE_BUFFER)
-
-
-def _give_memory_back() -> None:
-    """Small buffers that are free go back to the system too."""
-    _malloc("malloc_trim", 0)

@@ -1,0 +1,92 @@
+"""Brings an execution's outputs into its cell, and keeps the two in step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from ..errors import Conflict, Unknown
+from .cells import Cell
+from .document import Document, Editor
+from .executions import Execution
+from .outputs import STORED_LIMIT, Change, anew, portions
+
+WRITTEN_AT_ONCE = 1_000_000
+"""Characters of a stream that one write adds to a shared document: each takes several times its size meanwhile."""
+
+
+async def worth_writing(ended: asyncio.Future[None], execution: Execution, seen: int, pause: float) -> int:
+    """Wait for a change since version `seen`, then up to `pause` seconds for more to write with it."""
+    changed = asyncio.ensure_future(execution.changed(seen))
+    either: set[asyncio.Future[Any]] = {ended, changed}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done() and pause:
+            await asyncio.wait({ended}, timeout=pause)
+    finally:
+        changed.cancel()
+    return execution.version
+
+
+class OutputWriter:
+    """Keeps a cell of a document in step with an execution's outputs."""
+
+    def __init__(self, document: Document, execution: Execution) -> None:
+        self.execution = execution
+        self._document = document
+        self._there: int | None = None
+        """How many outputs the cell has if nobody else touched them; None where that is not known."""
+
+    async def write(self) -> None:
+        """Write what has changed; all of it where the cell is not as we left it, as in another replica."""
+        execution = self.execution
+        changes = execution.log.take_changes()
+        running = not execution.finished.is_set()
+        there, self._there = self._there, None
+        if there is None:
+            changes = anew(execution.log.outputs)
+        # A file is written whole each time; a shared document takes a multiple of what is added to it.
+        size = WRITTEN_AT_ONCE if self._document.guarantee == "live" else STORED_LIMIT
+        rest = deque(portions(changes, size)) or deque([changes])
+        del changes
+        while rest:
+            there = await self._write(rest.popleft(), running or bool(rest), there)
+        self._there = there
+
+    def _count(self, editor: Editor) -> int:
+        """The outputs that the cell has; Unknown where it is not there, or holds no code any more."""
+        count = editor.output_count(editor.find(self.execution.cell_id or ""))
+        if count is None:
+            raise Unknown("code cell", self.execution.cell_id or "")
+        return count
+
+    async def _write(self, changes: list[Change], running: bool, there: int | None) -> int:
+        execution = self.execution
+
+        def change(editor: Editor) -> int:
+            if (
+                there is not None and self._count(editor) != there
+            ):  # a person has cleared them: all of it, with the next try
+                raise Conflict(self._document.path)
+            index = editor.find(execution.cell_id or "")
+            editor.change_outputs(index, changes)
+            editor.set_execution(index, execution.count, running)
+            return self._count(editor)
+
+        return await self._document.edit(change, outputs_only=True)
+
+
+def begin(editor: Editor, cell_id: str) -> Cell:
+    """Clear a cell that is about to run; what it was, for `restore`."""
+    before = editor.cell_at(editor.find(cell_id))
+    editor.set_outputs(before.index, [])
+    editor.set_execution(before.index, None, True)
+    return before
+
+
+def restore(editor: Editor, cell_id: str, before: Cell) -> None:
+    """Give a cell that was not run after all what it had."""
+    index = editor.find(cell_id)
+    editor.set_outputs(index, before.outputs)
+    editor.set_execution(index, before.execution_count, False)
