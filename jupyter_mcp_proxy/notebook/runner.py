@@ -336,11 +336,10 @@ class Runner:
             if answer.status == 404:
                 execution.finish(State.KERNEL_DIED, f"The kernel is gone, with all its variables. {error}")
                 return
-        execution.returns += 1
-        if execution.returns > MOST_RETURNS:
+        if execution.returns >= MOST_RETURNS:
             execution.finish(State.LOST, f"The kernel could not be reached; it may still run this. {error}")
             return
-        await asyncio.sleep(min(RETURN_PAUSE, 0.5 * 2**execution.returns))
+        await _pause(execution)
 
     def _died(self, kernel_id: str) -> None:
         for execution in self.running(kernel_id):
@@ -383,7 +382,7 @@ class Runner:
             for message, from_server in self._journal.recorded(execution.id):
                 execution.feed(message, from_server=from_server)
             async with self._turns.setdefault(execution.kernel_id, asyncio.Lock()):
-                document = await open_document(execution.notebook)
+                document = await self._reopened(execution, open_document)
                 cell = execution.cell_id
                 if cell is None or await document.read(lambda editor: editor.is_running(editor.find(cell))):
                     if not execution.finished.is_set():
@@ -402,6 +401,16 @@ class Runner:
         finally:
             self._retire(execution)
 
+    async def _reopened(self, execution: Execution, open_document: Callable[[str], Awaitable[Document]]) -> Document:
+        """The document of what is taken over; a server that does not answer yet is asked again."""
+        while True:
+            try:
+                return await open_document(execution.notebook)
+            except ServerError as error:
+                if 400 <= error.status < 500 or execution.returns >= MOST_RETURNS:
+                    raise
+                await _pause(execution)
+
     async def _keep_alive(self) -> None:
         """A running cell is activity: tell the server so, or a culler ends it in the middle."""
         while True:
@@ -413,6 +422,12 @@ class Runner:
                         await self._server.kernel(kernel_id, track_activity=True)
                     except ServerError as error:
                         log.info("no sign of life for kernel %s: %s", kernel_id, error)
+
+
+async def _pause(execution: Execution) -> None:
+    """Wait before the next try to reach what does not answer, longer each time."""
+    execution.returns += 1
+    await asyncio.sleep(min(RETURN_PAUSE, 0.5 * 2**execution.returns))
 
 
 async def _end_when_overtaken(execution: Execution, channel: KernelChannel) -> None:
