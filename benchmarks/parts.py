@@ -24,9 +24,9 @@ STOCK = ("--ServerApp.jpserver_extensions=jupyter_mcp_proxy=False",)
 
 
 @contextmanager
-def jupyter(home: Path, *arguments: str) -> Iterator[JupyterProcess]:
-    """A Jupyter server that answers, with its sidecar."""
-    server = JupyterProcess(home, arguments=arguments)
+def jupyter(home: Path, *arguments: str, rtc: bool = True) -> Iterator[JupyterProcess]:
+    """A Jupyter server that answers, with its sidecar; `rtc` says whether its notebooks are shared documents."""
+    server = JupyterProcess(home, arguments=arguments, rtc=rtc)
     try:
         yield server.wait()
     finally:

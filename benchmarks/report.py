@@ -11,6 +11,7 @@ from .timing import Series
 EXECUTION_TARGET = 2.0
 RELAY_TARGETS = {"new": 1.5, "old": 2.5}
 START_TARGET = 1.3
+HEAD = f"{'':66} {'n':>5} {'p50 ms':>9} {'p95 ms':>9} {'ratio':>7}"
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,15 @@ class Verdict:
 
 def table(series: dict[str, Series]) -> str:
     """p50 and p95 of all variants, each with its ratio to what it is compared with."""
-    lines = [f"{'':66} {'n':>5} {'p50 ms':>9} {'p95 ms':>9} {'ratio':>7}"]
+    lines = [HEAD]
     for title, reference, names in _groups():
         lines += ["", title]
-        lines += [_row(series[name], series[reference]) for name in names]
+        lines += [row(series[name], series[reference]) for name in names]
     return "\n".join(lines)
 
 
-def _row(one: Series, reference: Series) -> str:
+def row(one: Series, reference: Series) -> str:
+    """The line of one variant."""
     ratio = one.p50 / reference.p50
     return f"  {one.name:64} {len(one.samples):5} {one.p50:9.2f} {one.p95:9.2f} {ratio:7.2f}"
 
