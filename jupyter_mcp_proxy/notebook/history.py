@@ -37,7 +37,6 @@ class Entry:
 
 @dataclass(frozen=True)
 class _Known:
-    index: int
     content: str
     count: int | None
 
@@ -50,7 +49,7 @@ class History:
         self.last = 0
         """The number of the last change."""
         self._known: dict[str, _Known] = {}
-        self._begun = False
+        self._order: list[str] | None = None
 
     def since(self, number: int) -> list[Entry]:
         """The changes after `number`, oldest first."""
@@ -62,7 +61,10 @@ class History:
         `cells` are the only ones whose content may differ; None means any. The first call only looks.
         """
         ids = editor.ids()
-        wanted = set(ids if cells is None or not self._begun else cells)
+        order, self._order = self._order, ids
+        if order is None:
+            self._known = {cell: _known(editor, index) for index, cell in enumerate(ids)}
+            return []
         found: list[Entry] = []
         now = time.time()
 
@@ -70,39 +72,50 @@ class History:
             self.last += 1
             found.append(Entry(self.last, who, action, cell, index, now))
 
-        known: dict[str, _Known] = {}
-        present = set(ids)
-        if self._begun:
-            for cell, old in self._known.items():
-                if cell not in present:
-                    note("deleted", cell, old.index)
-            moved = _moved([self._known[cell].index for cell in ids if cell in self._known])
-            common = [cell for cell in ids if cell in self._known]
-            moved_cells = {common[place] for place in moved}
-        else:
-            moved_cells = set()
+        # A large notebook changes in few places: what comes before and behind them is where it was.
+        head, old_end, end = _between(order, ids)
+        places = {cell: place for place, cell in enumerate(order[head:old_end])}
+        there = set(ids[head:end])
+        for cell, place in places.items():
+            if cell not in there:
+                note("deleted", cell, head + place)
+                self._known.pop(cell, None)
+        common = [cell for cell in ids[head:end] if cell in places]
+        moved = {common[place] for place in _moved([places[cell] for cell in common])}
+        wanted = None if cells is None else set(cells)
         for index, cell in enumerate(ids):
-            before = self._known.get(cell)
-            if before is not None and cell not in wanted:
-                known[cell] = before if before.index == index else _Known(index, before.content, before.count)
-            else:
-                current = editor.cell_at(index, outputs=False)
-                known[cell] = _Known(index, f"{current.type}:{current.hash}", current.execution_count)
-            if not self._begun:
+            look = wanted is None or cell in wanted
+            if not look and not head <= index < end:
                 continue
+            before = self._known.get(cell)
+            if look or before is None:
+                self._known[cell] = _known(editor, index)
             if before is None:
                 note("added", cell, index)
                 continue
-            if cell in moved_cells:
+            if cell in moved:
                 note("moved", cell, index)
-            if known[cell].content != before.content:
+            if self._known[cell].content != before.content:
                 note("edited", cell, index)
-            if known[cell].count != before.count and known[cell].count is not None:
+            if self._known[cell].count != before.count and self._known[cell].count is not None:
                 note("ran", cell, index)
-        self._known = known
-        self._begun = True
         self.entries.extend(found)
         return found
+
+
+def _known(editor: Editor, index: int) -> _Known:
+    current = editor.cell_at(index, outputs=False)
+    return _Known(f"{current.type}:{current.hash}", current.execution_count)
+
+
+def _between(old: list[str], new: list[str]) -> tuple[int, int, int]:
+    """Where two orders begin to differ, and where each ends to: before and behind that they are the same."""
+    if old == new:
+        return len(new), len(old), len(new)
+    shorter = min(len(old), len(new))
+    head = next((place for place in range(shorter) if old[place] != new[place]), shorter)
+    tail = next((back for back in range(shorter - head) if old[-1 - back] != new[-1 - back]), shorter - head)
+    return head, len(old) - tail, len(new) - tail
 
 
 def _moved(places: list[int]) -> list[int]:

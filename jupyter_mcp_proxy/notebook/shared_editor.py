@@ -18,6 +18,8 @@ class CellIndex:
 
     def __init__(self, cells: Array[Any]) -> None:
         self._cells = cells
+        self._committed: list[str] | None = None
+        """The ids as the last transaction left them; None where they must be read."""
         self._ids: list[str] | None = None
         self._changed: set[str] = set()
         self._anything = False
@@ -27,9 +29,14 @@ class CellIndex:
 
     @property
     def ids(self) -> list[str]:
-        """The ids of all cells, in order; whoever changes the cells keeps it in step."""
+        """The ids of all cells, in order; whoever changes the cells within a transaction keeps it in step.
+
+        To be asked for before the cells are changed: what is read here counts as committed.
+        """
+        if self._committed is None:
+            self._committed = [str(cell["id"]) for cell in self._cells]
         if self._ids is None:
-            self._ids = [str(cell["id"]) for cell in self._cells]
+            self._ids = list(self._committed)
         return self._ids
 
     def take_changed(self) -> set[str] | None:
@@ -43,13 +50,31 @@ class CellIndex:
         for event in events:
             path = event.path
             if not path:
-                self._ids = None
-                self._anything = True
-                self.version += 1
+                self._follow(event.delta)
             elif len(path) < 2 or path[1] != "outputs":
                 self._changed.add(str(self._cells[path[0]]["id"]))
-                self._anything = True
-                self.version += 1
+                if len(path) == 1 and "id" in event.keys:
+                    self._committed = self._ids = None
+            else:
+                continue
+            self._anything = True
+            self.version += 1
+
+    def _follow(self, delta: list[dict[str, Any]]) -> None:
+        """Do to the ids what was done to the cells: to read all of them takes ten times as long as an edit."""
+        ids, self._ids = self._committed, None
+        place = 0
+        for step in delta:
+            place += step.get("retain", 0)
+            if "delete" in step and ids is not None:
+                del ids[place : place + step["delete"]]
+            made = [str(cell["id"]) for cell in step.get("insert", ())]
+            self._changed.update(made)
+            if ids is not None:
+                ids[place:place] = made
+            place += len(made)
+        if ids is not None and len(ids) != len(self._cells):
+            self._committed = None
 
 
 class SharedEditor(Editor):
@@ -109,8 +134,9 @@ class SharedEditor(Editor):
         return str(cell["id"])
 
     def delete(self, index: int) -> None:
+        ids = self._index.ids
         del self._cells[index]
-        del self._index.ids[index]
+        del ids[index]
 
     def move(self, index: int, to: int) -> None:
         # Yjs 13, which JupyterLab has, knows no move: the cell is made again with all that it holds.
