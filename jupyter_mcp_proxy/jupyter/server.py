@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -16,6 +16,9 @@ import websockets
 from ..errors import OutsideRoot, ServerError, ServerUnreachable
 
 Json = dict[str, Any]
+
+PIECE = 256 * 1024
+"""Bytes of a large body that are sent at a time: until they have left, others have their turn."""
 
 
 def api_path(path: str) -> str:
@@ -76,11 +79,13 @@ class JupyterServer:
         what: str,
         body: Any = None,
         *,
+        stream: Iterator[bytes] | None = None,
         track_activity: bool = False,
         timeout: float | None = None,
         query: dict[str, str | int] | None = None,
     ) -> Any:
         """One REST call. `path` is below the base URL and already quoted; `what` names the deed in an error.
+        `body` is sent as JSON; of a large one `stream` makes the bytes, piece by piece.
 
         Returns the decoded JSON, or None for an empty answer. Raises ServerError with Jupyter's own reason.
         """
@@ -93,6 +98,8 @@ class JupyterServer:
                 path,
                 params=parameters,
                 json=body,
+                content=None if stream is None else _sent(stream),
+                headers=None if stream is None else {"Content-Type": "application/json"},
                 timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
             )
         except httpx.HTTPError as error:
@@ -148,6 +155,13 @@ class JupyterServer:
     async def save_contents(self, path: str, model: Json) -> Json:
         """Write a file, folder or notebook; its new model without content."""
         saved: Json = await self.request("PUT", f"api/contents/{api_path(path)}", f"Writing {path!r}", model)
+        return saved
+
+    async def save_notebook(self, path: str, content: Json) -> Json:
+        """Write a notebook; its new model without content. Nobody waits for a large one to be encoded as a whole."""
+        saved: Json = await self.request(
+            "PUT", f"api/contents/{api_path(path)}", f"Writing {path!r}", stream=_notebook_model(content)
+        )
         return saved
 
     # -- kernels and sessions -------------------------------------------------------------------------
@@ -228,6 +242,30 @@ class JupyterServer:
             {"format": "json", "type": "notebook"},
         )
         return session
+
+
+async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Bytes that are few at a time, as many at a time."""
+    gathered = bytearray()
+    for piece in pieces:
+        gathered += piece
+        if len(gathered) >= PIECE:
+            yield bytes(gathered)
+            gathered.clear()
+    yield bytes(gathered)
+
+
+def _notebook_model(content: Json) -> Iterator[bytes]:
+    """The model with which a notebook is written, as JSON, cell by cell."""
+    around = _encoded({name: value for name, value in content.items() if name != "cells"} | {"cells": []})
+    yield b'{"type":"notebook","format":"json","content":' + around.removesuffix(b"]}")
+    for number, cell in enumerate(content["cells"]):
+        yield (b"," if number else b"") + _encoded(cell)
+    yield b"]}}"
+
+
+def _encoded(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _without_token() -> dict[str, str]:

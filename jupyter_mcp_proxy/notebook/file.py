@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import hashlib
+import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
-from uuid import uuid4
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar, cast
 
 from ..errors import (
     CannotUndo,
@@ -27,10 +27,9 @@ from ..errors import (
     Unknown,
 )
 from ..jupyter.server import JupyterServer
-from .cells import Cell, CellType
-from .document import Author, Document, Editor, apply_changes
+from .document import Author, Document, Editor
+from .file_editor import FileEditor, with_ids, working_copy
 from .history import OTHERS, OURSELVES, Entry, History
-from .outputs import Change, Output
 from .render import joined
 from .snapshots import Snapshots
 
@@ -39,94 +38,35 @@ T = TypeVar("T")
 TRIES = 5
 UNDO_KEPT = 100
 """Changes of one client that can be taken back."""
+LARGE = 1_000_000
+"""Bytes from which on a file is not hashed with each reading: at 50 MB that takes Jupyter 70 ms."""
+FINE_TICK, COARSE_TICK = 0.1, 2.5
+"""Seconds that two writes must be apart to show in a file's time: where it has fractions of a second, and where not."""
 
 
-class FileEditor(Editor):
-    """The editor of a notebook in nbformat 4's form."""
+@dataclass(frozen=True)
+class Version:
+    """What tells one content of a file from another."""
 
-    def __init__(self, content: dict[str, Any]) -> None:
-        self.content = content
-        self._cells: list[dict[str, Any]] = content["cells"]
+    hash: str | None
+    stat: tuple[str | None, int | None]
+    """When it was written, and how long it is."""
+    tells: bool = field(compare=False)
+    """Whether `stat` alone would show a later write: the file is large, and was written long before it was hashed."""
 
-    def ids(self) -> list[str]:
-        return [cell["id"] for cell in self._cells]
-
-    def cell_at(self, index: int, *, outputs: bool = True) -> Cell:
-        cell = self._cells[index]
-        stored = [_with_joined_text(output) for output in cell.get("outputs", [])] if outputs else []
-        return Cell(cell["id"], index, cell["cell_type"], joined(cell["source"]), cell.get("execution_count"), stored)
-
-    def has_outputs(self, index: int) -> Literal["none", "output", "error"]:
-        outputs = self._cells[index].get("outputs")
-        if not outputs:
-            return "none"
-        return "error" if any(output["output_type"] == "error" for output in outputs) else "output"
-
-    def output_count(self, index: int) -> int | None:
-        outputs = self._cells[index].get("outputs")
-        return None if outputs is None else len(outputs)
-
-    def is_running(self, index: int) -> bool:
-        return self._cells[index]["cell_type"] == "code" and self._cells[index].get("execution_count") is None
-
-    def metadata(self) -> dict[str, Any]:
-        return dict(self.content.get("metadata", {}))
-
-    def set_kernelspec(self, name: str, display_name: str, language: str) -> None:
-        spec = {"name": name, "display_name": display_name, "language": language}
-        self.content.setdefault("metadata", {})["kernelspec"] = spec
-
-    def insert(self, index: int, cell_type: CellType, source: str) -> str:
-        cell: dict[str, Any] = {"id": str(uuid4()), "cell_type": cell_type, "metadata": {}, "source": source}
-        if cell_type == "code":
-            cell |= {"execution_count": None, "outputs": []}
-        self._cells.insert(index, cell)
-        return str(cell["id"])
-
-    def delete(self, index: int) -> None:
-        del self._cells[index]
-
-    def set_source(self, index: int, source: str) -> None:
-        self._cells[index]["source"] = source
-
-    def move(self, index: int, to: int) -> None:
-        self._cells.insert(to, self._cells.pop(index))
-
-    def set_type(self, index: int, cell_type: CellType) -> None:
-        old = self._cells[index]
-        cell = {"id": old["id"], "cell_type": cell_type, "metadata": old.get("metadata", {}), "source": old["source"]}
-        if cell_type == "code":
-            cell |= {"execution_count": None, "outputs": []}
-        self._cells[index] = cell
-
-    def set_execution(self, index: int, count: int | None, running: bool) -> None:
-        # A file has no mark for what runs: it has no count until it has ended.
-        self._cells[index]["execution_count"] = None if running else count
-
-    def set_outputs(self, index: int, outputs: list[Output]) -> None:
-        self._cells[index]["outputs"] = copy.deepcopy(outputs)
-
-    def change_outputs(self, index: int, changes: list[Change]) -> None:
-        outputs = [_with_joined_text(output) for output in self._cells[index].get("outputs", [])]
-        apply_changes(outputs, changes)
-        self._cells[index]["outputs"] = outputs
+    @classmethod
+    def of(cls, model: dict[str, Any], asked_at: float) -> Version:
+        """The version in a model of Jupyter's that was asked for at that time."""
+        stat = (model.get("last_modified"), model.get("size"))
+        return cls(model.get("hash"), stat, (stat[1] or 0) >= LARGE and _is_past(stat[0], asked_at))
 
 
-def _with_joined_text(output: Output) -> Output:
-    return output | {"text": joined(output["text"])} if "text" in output else output
-
-
-def with_ids(content: dict[str, Any]) -> dict[str, Any]:
-    """Give every cell an id (nbformat 4.5); a cell without one gets the same at every reading, until it is written."""
-    seen: set[str] = set()
-    for index, cell in enumerate(content.get("cells", [])):
-        if not cell.get("id") or cell["id"] in seen:
-            basis = f"{index}\0{joined(cell.get('source', ''))}"
-            cell["id"] = hashlib.sha256(basis.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-        seen.add(cell["id"])
-    if (content.get("nbformat", 4), content.get("nbformat_minor", 0)) < (4, 5):
-        content["nbformat"], content["nbformat_minor"] = 4, 5
-    return content
+def _is_past(modified: str | None, now: float) -> bool:
+    try:
+        at = datetime.fromisoformat((modified or "").replace("Z", "+00:00"))
+    except ValueError:
+        return False
+    return now - at.timestamp() > (FINE_TICK if at.microsecond else COARSE_TICK)
 
 
 @dataclass(frozen=True)
@@ -187,10 +127,16 @@ def _difference(old: dict[str, Any], new: dict[str, Any]) -> list[Touched]:
     found = []
     for id in [*before, *(id for id in after if id not in before)]:
         one, two = before.get(id), after.get(id)
-        same = one is not None and two is not None and _content(one[1]) == _content(two[1])
+        same = one is not None and two is not None and (one[1] is two[1] or _content(one[1]) == _content(two[1]))
         if not same or (moved and one is not None and two is not None and one[0] != two[0]):
             found.append(Touched(id, one, two))
     return found
+
+
+def _made_anew(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
+    """The ids of the cells that are not the same objects in both contents."""
+    before = {cell["id"]: cell for cell in old["cells"]}
+    return {cell["id"] for cell in new["cells"] if before.get(cell["id"]) is not cell}
 
 
 class FileDocument(Document):
@@ -201,7 +147,7 @@ class FileDocument(Document):
     def __init__(self, server: JupyterServer, path: str, snapshots: Snapshots) -> None:
         super().__init__(server, path, snapshots)
         self._content: dict[str, Any] | None = None
-        self._version: tuple[Any, ...] = ()
+        self._version: Version | None = None
         self._steps: dict[str, deque[Step]] = {}
         self._lock = asyncio.Lock()
 
@@ -235,7 +181,7 @@ class FileDocument(Document):
             for _ in range(TRIES):
                 # Made to what we last saw, and kept only if that is still there right before the write.
                 content = self._content or await self._load()
-                changed, result, failure = copy.deepcopy(content), None, None
+                changed, result, failure = working_copy(content), None, None
                 try:
                     result = change(FileEditor(changed))
                 except ProxyError as error:
@@ -249,7 +195,8 @@ class FileDocument(Document):
                 if failure is not None:
                     raise failure
                 await self._save(changed)
-                return cast(T, result), content, changed, self.history.absorb(FileEditor(changed), who)
+                entries = self.history.absorb(FileEditor(changed), who, _made_anew(content, changed))
+                return cast(T, result), content, changed, entries
             raise Conflict(self.path)
 
     async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
@@ -264,8 +211,8 @@ class FileDocument(Document):
         return taken_back
 
     async def _load(self) -> dict[str, Any]:
-        version = await self._current_version()
-        if self._content is None or version != self._version:
+        if self._content is None or not await self._is_unchanged():
+            asked_at = time.time()
             model = await self._get(content=True)
             content = model["content"]
             if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
@@ -274,16 +221,28 @@ class FileDocument(Document):
                 if not isinstance(cell, dict) or "source" not in cell or "cell_type" not in cell:
                     raise InvalidNotebook(self.path, f"cell {number} has no source or no type")
             self._content = with_ids(content)
-            self._version = _version(model)
+            self._version = Version.of(model, asked_at)
             self.history.absorb(FileEditor(self._content), OTHERS)
         return self._content
 
-    async def _current_version(self) -> tuple[Any, ...]:
-        return _version(await self._get(content=False))
+    async def _is_unchanged(self) -> bool:
+        """Whether the file is what we last saw, as far as a reader must know; who writes asks for its hash."""
+        assert self._version is not None
+        if self._version.tells:
+            return Version.of(await self._get(content=False, hash=False), 0).stat == self._version.stat
+        now = await self._current_version()
+        if now != self._version:
+            return False
+        self._version = now  # it may tell by now
+        return True
 
-    async def _get(self, *, content: bool) -> dict[str, Any]:
+    async def _current_version(self) -> Version:
+        asked_at = time.time()
+        return Version.of(await self._get(content=False), asked_at)
+
+    async def _get(self, *, content: bool, hash: bool = True) -> dict[str, Any]:
         try:
-            return await self._server.contents(self.path, content=content, type="notebook", hash=1)
+            return await self._server.contents(self.path, content=content, type="notebook", hash=int(hash))
         except ServerError as error:
             if error.status == 404:
                 raise Unknown("notebook", self.path) from error
@@ -293,21 +252,15 @@ class FileDocument(Document):
 
     async def _save(self, content: dict[str, Any]) -> None:
         try:
-            model = await self._server.save_contents(
-                self.path, {"type": "notebook", "format": "json", "content": content}
-            )
+            model = await self._server.save_notebook(self.path, content)
         except ServerUnreachable:
             self._content = None
             raise MaybeSaved(self.path) from None
         except ServerError as error:
             self._content = None
             raise NotSaved(self.path, error.message, kept=False) from error
-        written = await self._get(content=False)
-        if (written.get("last_modified"), written.get("size")) == (model.get("last_modified"), model.get("size")):
-            self._content, self._version = content, _version(written)
+        written = await self._current_version()
+        if written.stat == Version.of(model, 0).stat:
+            self._content, self._version = content, written
         else:  # somebody has saved since: what is there now must be read first
             self._content = None
-
-
-def _version(model: dict[str, Any]) -> tuple[Any, ...]:
-    return (model.get("hash"), model.get("last_modified"), model.get("size"))

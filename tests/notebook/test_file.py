@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,8 @@ from harness import JupyterProcess
 from jupyter_mcp_proxy.errors import Conflict, Unknown
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
 from jupyter_mcp_proxy.notebook.document import Editor
-from jupyter_mcp_proxy.notebook.file import FileDocument, with_ids
+from jupyter_mcp_proxy.notebook.file import LARGE, FileDocument
+from jupyter_mcp_proxy.notebook.file_editor import with_ids
 from jupyter_mcp_proxy.notebook.snapshots import Snapshots
 
 pytestmark = pytest.mark.anyio
@@ -92,3 +96,86 @@ def test_cells_without_ids_get_the_same_ones_at_every_reading() -> None:
     assert ids == [cell["id"] for cell in second["cells"]]
     assert len(set(ids)) == 2
     assert (first["nbformat"], first["nbformat_minor"]) == (4, 5)
+
+
+class Watched(JupyterServer):
+    """A server of which is noted what hashes it was asked for."""
+
+    def __init__(self, server: JupyterProcess) -> None:
+        super().__init__(server.url, server.token)
+        self.hashed: list[bool] = []
+
+    async def contents(self, path: str, *, content: bool = True, **query: str | int) -> dict[str, Any]:
+        self.hashed.append(bool(query.get("hash")))
+        return await super().contents(path, content=content, **query)
+
+
+def write_large(file: JupyterProcess, name: str) -> Path:
+    """A notebook with an output of `LARGE` characters, written long ago."""
+    path = file.write_notebook(name, "a = 1", "b = 1")
+    content = json.loads(path.read_text())
+    content["cells"][0]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["x" * LARGE]}]
+    path.write_text(json.dumps(content))
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    return path
+
+
+def save_in_secret(path: Path, cell: int, source: str) -> None:
+    """Save a source as long as the old one, in the same tick of the file system's clock."""
+    before = path.stat()
+    save(path, cell, source)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size)
+
+
+async def test_a_large_file_is_not_hashed_to_be_read_again(file: JupyterProcess, name: str, tmp_path: Path) -> None:
+    path = write_large(file, name)
+    async with Watched(file) as api, FileDocument(api, name, Snapshots(tmp_path, "test")) as document:
+        await document.read(lambda editor: editor.ids())
+        api.hashed.clear()
+        assert await document.read(lambda editor: editor.cell(1).source) == "b = 1"
+        assert api.hashed == [False]
+        save(path, 1, "b = 2")
+        assert await document.read(lambda editor: editor.cell(1).source) == "b = 2"
+
+
+async def test_a_save_in_the_same_tick_as_the_last_is_seen(file: JupyterProcess, name: str, tmp_path: Path) -> None:
+    """What the file's time cannot tell yet, its hash does."""
+    path = write_large(file, name)
+    just_now = time.time() + 60  # however slow this machine is
+    os.utime(path, (just_now, just_now))
+    async with Watched(file) as api, FileDocument(api, name, Snapshots(tmp_path, "test")) as document:
+        await document.read(lambda editor: None)
+        save_in_secret(path, 1, "b = 3")
+        assert await document.read(lambda editor: editor.cell(1).source) == "b = 3"
+
+
+async def test_what_is_written_is_written_to_what_the_hash_says(
+    file: JupyterProcess, name: str, tmp_path: Path
+) -> None:
+    """Time and size of a large file are enough to read, never to write over what somebody else has saved."""
+    path = write_large(file, name)
+    async with Watched(file) as api, FileDocument(api, name, Snapshots(tmp_path, "test")) as document:
+        await document.read(lambda editor: None)
+        save_in_secret(path, 1, "b = 3")
+        await document.edit(lambda editor: editor.set_source(0, "a = 2"))
+    assert sources(path) == ["a = 2", "b = 3"]
+
+
+async def test_numbers_that_json_does_not_have_stay_in_an_output(
+    file: JupyterProcess, name: str, tmp_path: Path
+) -> None:
+    """Python writes NaN into notebooks, as figures hold it; an edit of another cell must not fail on it."""
+    path = file.write_notebook(name, "a = 1", "b = 1")
+    content = json.loads(path.read_text())
+    data = {"application/vnd.plotly.v1+json": {"data": [{"y": [1.5, math.nan, math.inf]}], "layout": {}}}
+    content["cells"][1]["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": data}]
+    path.write_text(json.dumps(content))
+    api = JupyterServer(file.url, file.token)
+    async with api, FileDocument(api, name, Snapshots(tmp_path, "test")) as document:
+        await document.edit(lambda editor: editor.set_source(0, "a = 2"))
+    after = json.loads(path.read_text())
+    assert sources(path) == ["a = 2", "b = 1"]
+    shown = after["cells"][1]["outputs"][0]["data"]["application/vnd.plotly.v1+json"]["data"][0]["y"]
+    assert shown[0] == 1.5 and math.isnan(shown[1]) and math.isinf(shown[2])

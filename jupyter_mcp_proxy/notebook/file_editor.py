@@ -1,0 +1,113 @@
+"""Changing a notebook cell by cell in nbformat's form, as it is in a file."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from typing import Any, Literal
+from uuid import uuid4
+
+from .cells import Cell, CellType
+from .document import Editor, apply_changes
+from .outputs import Change, Output
+from .render import joined
+
+
+def working_copy(content: dict[str, Any]) -> dict[str, Any]:
+    """A content for an editor to change; whoever has the first sees nothing of it."""
+    return content | {"cells": list(content["cells"])}
+
+
+class FileEditor(Editor):
+    """The editor of a notebook in nbformat 4's form.
+
+    A cell that is changed becomes another object: all others are shared with the content that this is a
+    `working_copy` of, so that a large notebook is neither copied nor compared.
+    """
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.content = content
+        self._cells: list[dict[str, Any]] = content["cells"]
+
+    def ids(self) -> list[str]:
+        return [cell["id"] for cell in self._cells]
+
+    def cell_at(self, index: int, *, outputs: bool = True) -> Cell:
+        cell = self._cells[index]
+        stored = [_with_joined_text(output) for output in cell.get("outputs", [])] if outputs else []
+        return Cell(cell["id"], index, cell["cell_type"], joined(cell["source"]), cell.get("execution_count"), stored)
+
+    def has_outputs(self, index: int) -> Literal["none", "output", "error"]:
+        outputs = self._cells[index].get("outputs")
+        if not outputs:
+            return "none"
+        return "error" if any(output["output_type"] == "error" for output in outputs) else "output"
+
+    def output_count(self, index: int) -> int | None:
+        outputs = self._cells[index].get("outputs")
+        return None if outputs is None else len(outputs)
+
+    def is_running(self, index: int) -> bool:
+        return self._cells[index]["cell_type"] == "code" and self._cells[index].get("execution_count") is None
+
+    def metadata(self) -> dict[str, Any]:
+        return dict(self.content.get("metadata", {}))
+
+    def set_kernelspec(self, name: str, display_name: str, language: str) -> None:
+        spec = {"name": name, "display_name": display_name, "language": language}
+        self.content["metadata"] = self.metadata() | {"kernelspec": spec}
+
+    def insert(self, index: int, cell_type: CellType, source: str) -> str:
+        cell: dict[str, Any] = {"id": str(uuid4()), "cell_type": cell_type, "metadata": {}, "source": source}
+        if cell_type == "code":
+            cell |= {"execution_count": None, "outputs": []}
+        self._cells.insert(index, cell)
+        return str(cell["id"])
+
+    def delete(self, index: int) -> None:
+        del self._cells[index]
+
+    def set_source(self, index: int, source: str) -> None:
+        self._change(index, source=source)
+
+    def move(self, index: int, to: int) -> None:
+        self._cells.insert(to, self._cells.pop(index))
+
+    def set_type(self, index: int, cell_type: CellType) -> None:
+        old = self._cells[index]
+        cell = {"id": old["id"], "cell_type": cell_type, "metadata": old.get("metadata", {}), "source": old["source"]}
+        if cell_type == "code":
+            cell |= {"execution_count": None, "outputs": []}
+        self._cells[index] = cell
+
+    def set_execution(self, index: int, count: int | None, running: bool) -> None:
+        # A file has no mark for what runs: it has no count until it has ended.
+        self._change(index, execution_count=None if running else count)
+
+    def set_outputs(self, index: int, outputs: list[Output]) -> None:
+        self._change(index, outputs=copy.deepcopy(outputs))
+
+    def change_outputs(self, index: int, changes: list[Change]) -> None:
+        outputs = [_with_joined_text(output) for output in self._cells[index].get("outputs", [])]
+        apply_changes(outputs, changes)
+        self._change(index, outputs=outputs)
+
+    def _change(self, index: int, **values: Any) -> None:
+        self._cells[index] = self._cells[index] | values
+
+
+def _with_joined_text(output: Output) -> Output:
+    return output | {"text": joined(output["text"])} if "text" in output else output
+
+
+def with_ids(content: dict[str, Any]) -> dict[str, Any]:
+    """Give every cell an id (nbformat 4.5); a cell without one gets the same at every reading, until it is written."""
+    seen: set[str] = set()
+    for index, cell in enumerate(content.get("cells", [])):
+        if not cell.get("id") or cell["id"] in seen:
+            basis = f"{index}\0{joined(cell.get('source', ''))}"
+            cell["id"] = hashlib.sha256(basis.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        seen.add(cell["id"])
+    if (content.get("nbformat", 4), content.get("nbformat_minor", 0)) < (4, 5):
+        content["nbformat"], content["nbformat_minor"] = 4, 5
+    return content
