@@ -169,7 +169,7 @@ def only_greek(text: str) -> str:
     return "".join(character for character in text if character in GREEK)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300 + EXAMPLES)
 async def test_what_a_person_types_in_the_same_cell_survives(live: JupyterProcess, name: str) -> None:
     """However typing and the agent's rewriting interleave, every character stays, in order, and both sides agree.
 
@@ -336,6 +336,25 @@ async def test_undoing_keeps_what_a_person_typed_into_the_agents_text(live: Jupy
         assert other.source() == "startαβγ"
 
 
+@pytest.mark.parametrize("typed_in", [0, 1])
+async def test_undoing_a_move_takes_nothing_along_that_a_person_typed(
+    live: JupyterProcess, name: str, tmp_path: Any, typed_in: int
+) -> None:
+    """Of two cells that have changed places, the one that the agent moved is a copy, which undoing removes."""
+    live.write_notebook(name, "a", "b")
+    me = Author("me", "me")
+    api = JupyterServer(live.url, live.token)
+    document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
+    async with api, person(live, name) as other, document:
+        await document.edit(lambda editor: editor.move(0, 1), author=me)
+        await other.sees(lambda: other.source(0) == "b")
+        await other.types(typed_in, "α")
+        await other.room.flush()
+        with contextlib.suppress(CannotUndo):
+            await document.undo(me)
+        assert "α" in "".join(await document.read(lambda editor: [cell.source for cell in editor.cells()]))
+
+
 async def test_what_a_person_looks_at_is_told_with_the_cell(live: JupyterProcess, name: str) -> None:
     """JupyterLab says its document in the room of everybody, and its cursor in the document's."""
     from pycrdt import Awareness, Doc, YMessageType
@@ -378,7 +397,7 @@ moves = st.lists(
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300 + EXAMPLES)
 async def test_undo_in_between_keeps_every_character_of_the_persons(
     live: JupyterProcess, name: str, tmp_path: Any
 ) -> None:

@@ -166,6 +166,8 @@ class SharedDocument(Document):
         self._note(OTHERS)
         if author is not None:
             self._track(author)
+        assert self._index is not None
+        self._index.take_made()
         with room.doc.transaction(origin=None if author is None else author.key):
             result = change(self._editor)
             self._notebook.dirty = True
@@ -191,7 +193,8 @@ class SharedDocument(Document):
         if author is None or len(self._undo[author.key].undo_stack) == len(self._steps[author.key]):
             return
         editor = self._editor
-        made = {entry.cell for entry in entries if entry.action in ("added", "moved")}
+        assert self._index is not None
+        made = self._index.take_made()  # the history only guesses which of two cells has moved past the other
         hashes = {cell: editor.cell_at(editor.find(cell), outputs=False).hash for cell in made}
         number = entries[0].number if entries else self.history.last
         self._steps[author.key].append(Step(number, hashes))

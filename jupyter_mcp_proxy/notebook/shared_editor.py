@@ -22,6 +22,7 @@ class CellIndex:
         """The ids as the last transaction left them; None where they must be read."""
         self._ids: list[str] | None = None
         self._changed: set[str] = set()
+        self._made: set[str] = set()
         self._anything = False
         self.version = 0
         """Grows with every change of the cells or their sources, whoever made it."""
@@ -45,6 +46,11 @@ class CellIndex:
             return None
         changed, self._changed, self._anything = self._changed, set(), False
         return changed
+
+    def take_made(self) -> set[str]:
+        """The cells that were put in since the last call; one that was moved was taken out and put in anew."""
+        made, self._made = self._made, set()
+        return made
 
     def _on_change(self, events: list[Any]) -> None:
         for event in events:
@@ -70,6 +76,7 @@ class CellIndex:
                 del ids[place : place + step["delete"]]
             made = [str(cell["id"]) for cell in step.get("insert", ())]
             self._changed.update(made)
+            self._made.update(made)
             if ids is not None:
                 ids[place:place] = made
             place += len(made)
