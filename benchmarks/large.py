@@ -33,8 +33,10 @@ LINES = 10
 TARGET = 1.5
 NOTEBOOK = "benchmark.ipynb"
 TOOLS = ("execute_cell", "insert_cell", "list_cells")
-GET = "GET its hash, as an edit does at least once"
-PUT = "PUT its content, as each write does"
+GET = "bare GET of its hash"
+PUT = "bare PUT of its content"
+WRITES = {"execute_cell": 2, "insert_cell": 1}
+"""How often a tool writes the file; each time it is hashed before and after."""
 
 
 def main() -> None:
@@ -45,15 +47,15 @@ def main() -> None:
     arguments.add_argument("--kind", choices=list(ROUNDS), help="only shared documents, or only files")
     options = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
-    verdicts: list[Verdict] = []
+    told: list[str] = []
     print(HEAD)
     for kind in [options.kind] if options.kind else list(ROUNDS):
         rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)[kind]
         with TemporaryDirectory(prefix="mcp-proxy-benchmarks-", ignore_cleanup_errors=True) as folder:
-            verdicts += report(kind, asyncio.run(measure(Path(folder), kind, rounds)))
-    print()
-    for verdict in verdicts:
-        print(verdict)
+            series = asyncio.run(measure(Path(folder), kind, rounds))
+        told += map(str, report(kind, series))
+        told += beside_jupyter(series) if kind == "file" else []
+    print("", *told, sep="\n")
 
 
 async def measure(home: Path, kind: str, rounds: int) -> dict[str, Series]:
@@ -74,6 +76,17 @@ def report(kind: str, series: dict[str, Series]) -> list[Verdict]:
             text = f"{kind} · {tool}, 1,000 cells and 50 MB of outputs"
             verdicts.append(Verdict(text, large.p50 / small.p50, TARGET, "× 10 cells"))
     return verdicts
+
+
+def beside_jupyter(series: dict[str, Series]) -> list[str]:
+    """What a tool took of the large file, in terms of the bare requests that it cannot do without."""
+    get, put = (series[_name("file", "large", what)].p50 for what in (GET, PUT))
+    lines = []
+    for tool, writes in WRITES.items():
+        bare = writes * (put + 2 * get)
+        ratio = series[_name("file", "large", tool)].p50 / bare
+        lines.append(f"         file · {tool}: {ratio:.2f} × its bare requests to Jupyter ({bare:.0f} ms)")
+    return lines
 
 
 def _name(kind: str, size: str, what: str) -> str:
