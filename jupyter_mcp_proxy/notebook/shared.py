@@ -23,8 +23,9 @@ from ..errors import (
 )
 from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
-from .cells import Cell
+from .cells import Cell, source_hash
 from .document import Author, Document, Editor
+from .edits import splices
 from .history import OTHERS, OURSELVES, Entry, History
 from .shared_editor import CellIndex, SharedEditor
 from .snapshots import Snapshots
@@ -64,6 +65,17 @@ class Step:
     """The change's first number in the history."""
     made: dict[str, str]
     """The cells that it made, with the hash of their source: undoing it removes them."""
+    rewrote: dict[str, tuple[str, str]]
+    """The cells whose source it changed, with what that was before and after."""
+
+    @property
+    def removed_from(self) -> set[str]:
+        """The cells from whose source it took something out: undoing it puts that in again."""
+        return {
+            cell
+            for cell, (before, after) in self.rewrote.items()
+            if any(change.end > change.start for change in splices(before, after))
+        }
 
 
 class SharedDocument(Document):
@@ -78,6 +90,9 @@ class SharedDocument(Document):
         self._index: CellIndex | None = None
         self._undo: dict[str, UndoManager] = {}
         self._steps: dict[str, list[Step]] = {}
+        self._restored: set[str] = set()
+        """Cells in which undoing has put something in again. Yjs may take the text of two authors there for one piece,
+        and remove both where it should remove the one: there it is told what must come out."""
         self._lock = asyncio.Lock()
         self._file_cells = 0
         self._writable = True
@@ -113,6 +128,7 @@ class SharedDocument(Document):
             self.history.absorb(self._editor, OTHERS)
             self._undo.clear()  # what was done in an older replica cannot be taken back in this one
             self._steps.clear()
+            self._restored.clear()
             self._room = room
             self._proven_savable = False
             for key in self._shown:
@@ -169,9 +185,10 @@ class SharedDocument(Document):
         assert self._index is not None
         self._index.take_made()
         with room.doc.transaction(origin=None if author is None else author.key):
-            result = change(self._editor)
+            editor = self._editor
+            result = change(editor)
             self._notebook.dirty = True
-        self._record(author)
+        self._record(author, editor.rewritten)
         self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
         try:
             await room.flush()
@@ -187,7 +204,7 @@ class SharedDocument(Document):
             self._undo[author.key] = manager
             self._steps[author.key] = []
 
-    def _record(self, author: Author | None) -> None:
+    def _record(self, author: Author | None, rewritten: dict[str, str]) -> None:
         """Note our own change in the history, and what its undoing must not take along."""
         entries = self._note(author.name if author is not None else OURSELVES)
         if author is None or len(self._undo[author.key].undo_stack) == len(self._steps[author.key]):
@@ -195,9 +212,11 @@ class SharedDocument(Document):
         editor = self._editor
         assert self._index is not None
         made = self._index.take_made()  # the history only guesses which of two cells has moved past the other
-        hashes = {cell: editor.cell_at(editor.find(cell), outputs=False).hash for cell in made}
+        now = {cell: editor.source(cell) for cell in made | rewritten.keys()}
+        hashes = {cell: source_hash(now[cell] or "") for cell in made}
+        rewrote = {cell: (before, now[cell] or "") for cell, before in rewritten.items()}
         number = entries[0].number if entries else self.history.last
-        self._steps[author.key].append(Step(number, hashes))
+        self._steps[author.key].append(Step(number, hashes, rewrote))
 
     async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
         room = await self._joined()
@@ -208,10 +227,7 @@ class SharedDocument(Document):
         taken_back: list[Entry] = []
         while steps and (steps[-1].number >= since if since is not None else not taken_back):
             self._refuse_if_touched(steps[-1])
-            steps.pop()
-            self._undo[author.key].undo()
-            with room.doc.transaction():
-                self._notebook.dirty = True
+            self._take_back(room, author, steps.pop())
             entries = self._note(author.name)
             taken_back += entries
             if since is None and not entries:
@@ -219,11 +235,27 @@ class SharedDocument(Document):
         await room.flush()
         return taken_back
 
+    def _take_back(self, room: Room, author: Author, step: Step) -> None:
+        assert self._index is not None
+        self._index.take_made()
+        self._undo[author.key].undo()
+        editor = self._editor
+        with room.doc.transaction():
+            for cell in self._restored & step.rewrote.keys():
+                before, _ = step.rewrote[cell]
+                if editor.source(cell) not in (None, before):
+                    editor.set_source(editor.find(cell), before)
+            self._notebook.dirty = True
+        self._restored |= self._index.take_made() | step.removed_from
+
     def _refuse_if_touched(self, step: Step) -> None:
         editor = self._editor
-        ids = editor.ids()
         for cell, digest in step.made.items():
-            if cell in ids and editor.cell_at(ids.index(cell), outputs=False).hash != digest:
+            source = editor.source(cell)
+            if source is not None and source_hash(source) != digest:
+                raise CannotUndo(cell, "its source is not what you left there")
+        for cell in self._restored & step.rewrote.keys():
+            if editor.source(cell) not in (None, step.rewrote[cell][1]):
                 raise CannotUndo(cell, "its source is not what you left there")
 
     async def _refuse_if_collapsed(self) -> None:

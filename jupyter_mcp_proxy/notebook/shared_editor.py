@@ -91,6 +91,8 @@ class SharedEditor(Editor):
         self._notebook = notebook
         self._cells: Array[Any] = notebook.ycells
         self._index = index
+        self.rewritten: dict[str, str] = {}
+        """The cells whose source this editor has changed, with what it was before."""
 
     def ids(self) -> list[str]:
         return list(self._index.ids)
@@ -107,6 +109,11 @@ class SharedEditor(Editor):
             execution_count=None if count is None else int(count),
             outputs=[_plain(output) for output in stored] if stored is not None else [],
         )
+
+    def source(self, cell: str) -> str | None:
+        """The source of the cell with an id; None where it is not there any more."""
+        ids = self._index.ids
+        return str(self._cells[ids.index(cell)]["source"]) if cell in ids else None
 
     def has_outputs(self, index: int) -> Literal["none", "output", "error"]:
         outputs = self._cells[index].get("outputs")
@@ -168,6 +175,7 @@ class SharedEditor(Editor):
     def set_source(self, index: int, source: str) -> None:
         text: Text = self._cells[index]["source"]
         old = str(text)
+        self.rewritten.setdefault(str(self._cells[index]["id"]), old)
         for change in reversed(in_bytes(old, splices(old, source))):
             if change.end > change.start:
                 del text[change.start : change.end]
