@@ -164,12 +164,13 @@ class MaybeSaved(ProxyError):
 
 
 class CannotUndo(ProxyError):
-    """A change that is tied up with what somebody else did since."""
+    """A change that is tied up with what somebody else did since. `later` ones may have been taken back before."""
 
-    def __init__(self, cell: str, reason: str) -> None:
+    def __init__(self, cell: str, reason: str, *, later: bool = False) -> None:
         self.cell, self.reason = cell, reason
+        done = "Your later changes were taken back, this one was not." if later else "Nothing was taken back."
         super().__init__(
-            f"Taking this back would remove what somebody else did in cell {cell}: {reason}. Nothing was taken back. "
+            f"Taking this back would remove what somebody else did in cell {cell}: {reason}. {done} "
             "Read the cell and edit it instead."
         )
 

@@ -181,6 +181,20 @@ async def test_a_cell_that_somebody_else_has_worked_in_is_not_taken_back(server:
         assert await now(one, name) == ["a = 1", "b = 'two'"]
 
 
+async def test_a_refused_undo_says_what_of_it_was_done(server: JupyterProcess, name: str) -> None:
+    """Changes are taken back one by one, the last first: what came before the obstacle is done."""
+    server.write_notebook(name, "a")
+    async with connect(server, name="one") as one, connect(server, name="two") as two:
+        await one.ok("insert_cell", notebook=name, source="mine")
+        await two.ok("overwrite_cell_source", notebook=name, cell=1, source="theirs")
+        await one.ok("overwrite_cell_source", notebook=name, cell=0, source="b")
+        first = (await one.ok("notebook_changes", notebook=name)).splitlines()[1].split()[0]
+        told = await one.fails("undo_changes", notebook=name, since=int(first))
+        assert "Your later changes were taken back, this one was not." in told
+        assert await now(one, name) == ["a", "theirs"]
+        assert "Nothing was taken back." in await one.fails("undo_changes", notebook=name)
+
+
 async def test_a_restarted_kernel_is_told_with_the_next_result(server: JupyterProcess, name: str) -> None:
     server.write_notebook(name, "pass")
     async with connect(server, name="one") as one, connect(server, name="two") as two:

@@ -203,7 +203,10 @@ class FileDocument(Document):
         steps = self._steps.get(author.key, deque())
         taken_back: list[Entry] = []
         while steps and (steps[-1].number >= since if since is not None else not taken_back):
-            _, _, _, entries = await self._edit(steps[-1].take_back, author.name, outputs_only=True)
+            try:
+                _, _, _, entries = await self._edit(steps[-1].take_back, author.name, outputs_only=True)
+            except CannotUndo as error:
+                raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
             steps.pop()
             taken_back += entries
             if since is None:

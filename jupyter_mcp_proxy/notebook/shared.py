@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jupyter_ydoc import YNotebook
@@ -25,9 +24,9 @@ from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
 from .cells import Cell, source_hash
 from .document import Author, Document, Editor
-from .edits import splices
 from .history import OTHERS, OURSELVES, Entry, History
 from .shared_editor import CellIndex, SharedEditor
+from .shared_undo import Step
 from .snapshots import Snapshots
 
 T = TypeVar("T")
@@ -55,27 +54,6 @@ def _same_place(index: StickyIndex, position: dict[str, Any]) -> bool:
     own = index.to_json()
     keys = ("item", "type")
     return any(own.get(key) is not None and own.get(key) == position.get(key) for key in keys)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One change of an author that can be taken back."""
-
-    number: int
-    """The change's first number in the history."""
-    made: dict[str, str]
-    """The cells that it made, with the hash of their source: undoing it removes them."""
-    rewrote: dict[str, tuple[str, str]]
-    """The cells whose source it changed, with what that was before and after."""
-
-    @property
-    def removed_from(self) -> set[str]:
-        """The cells from whose source it took something out: undoing it puts that in again."""
-        return {
-            cell
-            for cell, (before, after) in self.rewrote.items()
-            if any(change.end > change.start for change in splices(before, after))
-        }
 
 
 class SharedDocument(Document):
@@ -226,7 +204,11 @@ class SharedDocument(Document):
         steps = self._steps.get(author.key, [])
         taken_back: list[Entry] = []
         while steps and (steps[-1].number >= since if since is not None else not taken_back):
-            self._refuse_if_touched(steps[-1])
+            try:
+                steps[-1].refuse_if_touched(self._editor, self._restored)
+            except CannotUndo as error:
+                await room.flush()
+                raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
             self._take_back(room, author, steps.pop())
             entries = self._note(author.name)
             taken_back += entries
@@ -239,24 +221,10 @@ class SharedDocument(Document):
         assert self._index is not None
         self._index.take_made()
         self._undo[author.key].undo()
-        editor = self._editor
         with room.doc.transaction():
-            for cell in self._restored & step.rewrote.keys():
-                before, _ = step.rewrote[cell]
-                if editor.source(cell) not in (None, before):
-                    editor.set_source(editor.find(cell), before)
+            step.put_right(self._editor, self._restored)
             self._notebook.dirty = True
         self._restored |= self._index.take_made() | step.removed_from
-
-    def _refuse_if_touched(self, step: Step) -> None:
-        editor = self._editor
-        for cell, digest in step.made.items():
-            source = editor.source(cell)
-            if source is not None and source_hash(source) != digest:
-                raise CannotUndo(cell, "its source is not what you left there")
-        for cell in self._restored & step.rewrote.keys():
-            if editor.source(cell) not in (None, step.rewrote[cell][1]):
-                raise CannotUndo(cell, "its source is not what you left there")
 
     async def _refuse_if_collapsed(self) -> None:
         cells = len(self._notebook.ycells)
