@@ -160,7 +160,7 @@ class JupyterServer:
     async def save_notebook(self, path: str, content: Json) -> Json:
         """Write a notebook; its new model without content. Nobody waits for a large one to be encoded as a whole."""
         saved: Json = await self.request(
-            "PUT", f"api/contents/{api_path(path)}", f"Writing {path!r}", stream=_notebook_model(content)
+            "PUT", f"api/contents/{api_path(path)}", f"Writing {path!r}", stream=notebook_model(content)
         )
         return saved
 
@@ -251,17 +251,46 @@ async def _sent(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         gathered += piece
         if len(gathered) >= PIECE:
             yield bytes(gathered)
-            gathered.clear()
+            gathered = bytearray()  # `clear` would keep the largest that it ever was
     yield bytes(gathered)
 
 
-def _notebook_model(content: Json) -> Iterator[bytes]:
-    """The model with which a notebook is written, as JSON, cell by cell."""
+def notebook_model(content: Json) -> Iterator[bytes]:
+    """The model with which a notebook is written, as JSON, cell by cell and of a long output a piece at a time."""
     around = _encoded({name: value for name, value in content.items() if name != "cells"} | {"cells": []})
     yield b'{"type":"notebook","format":"json","content":' + around.removesuffix(b"]}")
     for number, cell in enumerate(content["cells"]):
-        yield (b"," if number else b"") + _encoded(cell)
+        yield b"," if number else b""
+        if any(_is_long(output.get("text")) for output in cell.get("outputs", ())):
+            yield from _opened(cell, "outputs", b"[")
+            for place, output in enumerate(cell["outputs"]):
+                yield b"," if place else b""
+                yield from _output(output)
+            yield b"]}"
+        else:
+            yield _encoded(cell)
     yield b"]}}"
+
+
+def _output(output: Json) -> Iterator[bytes]:
+    text = output.get("text")
+    if not isinstance(text, str) or not _is_long(text):
+        yield _encoded(output)
+        return
+    yield from _opened(output, "text", b'"')
+    for start in range(0, len(text), PIECE):
+        yield _encoded(text[start : start + PIECE])[1:-1]
+    yield b'"}'
+
+
+def _opened(value: Json, last: str, begins: bytes) -> Iterator[bytes]:
+    """An object's JSON up to its member `last`, which comes at the end and begins like this."""
+    rest = _encoded({name: each for name, each in value.items() if name != last}).removesuffix(b"}")
+    yield rest + (b"," if len(rest) > 1 else b"") + _encoded(last) + b":" + begins
+
+
+def _is_long(text: Any) -> bool:
+    return isinstance(text, str) and len(text) > PIECE
 
 
 def _encoded(value: Any) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 from harness import JupyterProcess
 
 from jupyter_mcp_proxy.errors import Conflict, Unknown
-from jupyter_mcp_proxy.jupyter.server import JupyterServer
+from jupyter_mcp_proxy.jupyter.server import PIECE, JupyterServer, notebook_model
 from jupyter_mcp_proxy.notebook.document import Editor
 from jupyter_mcp_proxy.notebook.file import LARGE, FileDocument
 from jupyter_mcp_proxy.notebook.file_editor import with_ids
@@ -179,3 +179,16 @@ async def test_numbers_that_json_does_not_have_stay_in_an_output(
     assert sources(path) == ["a = 2", "b = 1"]
     shown = after["cells"][1]["outputs"][0]["data"]["application/vnd.plotly.v1+json"]["data"][0]["y"]
     assert shown[0] == 1.5 and math.isnan(shown[1]) and math.isinf(shown[2])
+
+
+def test_a_notebook_is_sent_in_small_pieces_and_whole() -> None:
+    """A long output is encoded piece by piece: neither its JSON nor its bytes are ever there as a whole."""
+    text = 'é"\\\n😀\x00' * PIECE
+    stream = {"output_type": "stream", "name": "stdout", "text": text}
+    error = {"output_type": "error", "ename": "E", "evalue": "", "traceback": []}
+    for outputs in ([], [error], [stream], [error, stream, error]):
+        cell = {"id": "a", "cell_type": "code", "source": "", "metadata": {}, "execution_count": None}
+        content = {"cells": [cell | {"outputs": outputs}, cell], "metadata": {"a": []}, "nbformat": 4}
+        pieces = list(notebook_model(content))
+        assert json.loads(b"".join(pieces)) == {"type": "notebook", "format": "json", "content": content}
+        assert max(map(len, pieces)) < 5 * PIECE
