@@ -6,7 +6,9 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
+from tornado import web
 from tornado.httputil import HTTPServerRequest
 
 from .contract import TIERS
@@ -36,7 +38,7 @@ FOREIGN_ORIGIN = (
 NOT_AUTHORIZED = "Jupyter's authorizer does not let {user} read contents on this server, which every tool needs."
 
 
-SIGN_IN = "Log in to this server, or send its own token: tokens made for agents cannot deal with tokens."
+SIGN_IN = "Log in to this server, or send its own token. This is for people: tokens made for agents do not open it."
 NO_XSRF = "Send Jupyter's XSRF token (the cookie `_xsrf`) in the header `X-XSRFToken`, from a page of this server."
 
 _AUTHORIZATION = re.compile(r"(?:token|bearer)\s+(.+)", re.IGNORECASE)
@@ -72,6 +74,46 @@ def stand_for_server(request: HTTPServerRequest, token: str) -> None:
         arguments.pop("token", None)
     if token:
         request.headers["Authorization"] = f"Bearer {token}"
+
+
+class NotAdmitted(Exception):
+    """A request that is not answered, with the status and the reason for whoever sent it."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+async def admit_person(handler: JupyterHandler, largest_body: int) -> None:
+    """Let in who is logged in and comes from a page of this server, or who has Jupyter's own token; no scoped one.
+
+    The rules about origins, XSRF and JSON hold on a server without authentication too, where they are all there is.
+    Raises NotAdmitted.
+    """
+    request = handler.request
+    origin = request.headers.get("Origin")
+    if not origin_matches(origin, request.headers.get("Host")):
+        raise NotAdmitted(403, FOREIGN_ORIGIN.format(origin=origin))
+    if scoped_token(request) is not None:
+        raise NotAdmitted(403, SIGN_IN)
+    try:
+        await JupyterHandler.prepare(handler, _redirect_to_login=False)
+        if not handler.token_authenticated:
+            handler.check_xsrf_cookie()  # Jupyter's own does not ask for it before a GET
+    except web.HTTPError as error:
+        if error.status_code not in (401, 403, 404):
+            raise
+        known = getattr(handler, "_jupyter_current_user", None)
+        raise NotAdmitted(403, NO_XSRF if known else SIGN_IN) from error
+    if handler.current_user is None:  # Jupyter leaves that to us, unless it was told to let nobody in
+        raise NotAdmitted(403, SIGN_IN)
+    credential = has_credential(request.headers, request.query_arguments)
+    if credential and handler.identity_provider.auth_enabled and not handler.token_authenticated:
+        raise NotAdmitted(403, SIGN_IN)  # a wrong token beside a right cookie
+    if request.method == "POST" and media_type(request) != "application/json":
+        raise NotAdmitted(415, "Send JSON with the header `Content-Type: application/json`.")
+    if len(request.body) > largest_body:
+        raise NotAdmitted(413, f"At most {largest_body} bytes are taken.")
 
 
 def lower_tier(one: str, other: str) -> str:

@@ -61,6 +61,17 @@ class MCPProxy(Configurable):
         help="Bytes that a request to the endpoint may have; a larger one gets 413.",
     ).tag(config=True)
 
+    audit = Bool(
+        True,
+        help="Append a line for every tool call to mcp-proxy/audit.jsonl below Jupyter's data directory: who, what, "
+        "where, when and how it ended. `jupyter mcp-proxy log` shows it.",
+    ).tag(config=True)
+
+    audit_contents = Bool(
+        False,
+        help="Let the audit's lines hold the contents of arguments too: source code, file content, search texts.",
+    ).tag(config=True)
+
     def __init__(self, **kwargs: Any) -> None:
         for name, trait in self.class_traits(config=True).items():
             value = os.environ.get(ENV_PREFIX + name.upper())

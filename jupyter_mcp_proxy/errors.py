@@ -14,6 +14,7 @@ ProxyError
 ├── MaybeSaved         the server did not answer a write: it may have been made
 ├── CannotUndo         taking a change back would take somebody else's work along
 ├── NotAllowed         beyond the caller's tier
+├── Paused             an edit or a run while a person has paused agents
 ├── TokenRefused       a scoped token that does not open this endpoint
 ├── TokensUnreadable   the file of scoped tokens is damaged or cannot be read or written
 ├── NameTaken          a new scoped token with the name of one that still works
@@ -183,6 +184,16 @@ class NotAllowed(ProxyError):
         super().__init__(
             f"{what} needs the permission {needed!r}; this connection has {tier!r}. Nothing was done and a retry "
             "will not help: the person who runs the server decides this (MCPProxy.tier, or Jupyter's authorizer)."
+        )
+
+
+class Paused(ProxyError):
+    """An edit or a run while a person has paused agents."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A person has paused agents in JupyterLab; nothing was changed. Reading goes on. A retry helps only after "
+            "they release it: tell them what you wait for, and do not try in a loop."
         )
 
 

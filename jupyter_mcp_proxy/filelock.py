@@ -28,11 +28,11 @@ else:
 
 
 @contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Hold the lock. Blocks, so that it belongs in a thread; raises OSError where the lock cannot be had."""
+def locked(file: Path, wait: float = WAIT) -> Iterator[None]:
+    """Hold the lock. Blocks, so that it belongs in a thread; raises OSError where it is not had in `wait` seconds."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        deadline = time.monotonic() + WAIT
+        deadline = time.monotonic() + wait
         while True:
             try:
                 _try(descriptor)
@@ -41,7 +41,7 @@ def locked(file: Path) -> Iterator[None]:
                 if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
                     raise
                 if time.monotonic() > deadline:
-                    raise OSError(errno.EAGAIN, f"another process has been writing for {WAIT:.0f} s") from error
+                    raise OSError(errno.EAGAIN, f"another process has been writing for {wait:.0f} s") from error
             time.sleep(POLL)
         yield
     finally:

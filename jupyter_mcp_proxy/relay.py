@@ -10,8 +10,9 @@ import asyncio
 import hashlib
 import hmac
 import json
+from dataclasses import dataclass
 from http.client import responses
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 from urllib.parse import quote
 
 from jupyter_server.base.handlers import JupyterHandler, utcnow
@@ -20,7 +21,7 @@ from tornado import httputil, web
 from tornado.iostream import StreamClosedError
 
 from . import auth
-from .contract import CALLER_HEADER, NAME, TIER_HEADER, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
+from .contract import CALLER_HEADER, NAME, TIER_HEADER, TIERS, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
 from .errors import TokenRefused, TokensUnreadable
 from .launcher import server_token
 from .supervisor import NotReadyError, Sidecar
@@ -32,8 +33,34 @@ FORWARDED_HEADERS = ("Accept", "Accept-Language", "Content-Type", "Last-Event-Id
 
 DROPPED_RESPONSE_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "date", "server"})
 
-PATHS = frozenset({"", "mcp", "healthz"})
+Kind = Literal["page", "endpoint", "health", "api"]
+"""The page is for a browser, the endpoint for clients with a token, the API for people with cookie and XSRF token."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """One of the sidecar's paths, and what is asked of whoever calls it."""
+
+    kind: Kind
+    methods: tuple[str, ...] = ()
+    """All that may be used; empty where the sidecar decides."""
+    tier: str = "read"
+    """What Jupyter's authorizer must grant a person who asks the API this."""
+
+
+PATHS = {
+    "": Path("page"),
+    "mcp": Path("endpoint"),
+    "healthz": Path("health"),
+    "api/activity": Path("api", ("GET",)),
+    "api/status": Path("api", ("GET",)),
+    "api/pause": Path("api", ("POST",), "edit"),
+    "api/stop": Path("api", ("POST",), "run"),
+}
 """What the sidecar has to offer; nothing else is forwarded."""
+
+LARGEST_API_BODY = 10_000
+"""Bytes of a request to the API."""
 
 TOKEN_POLL = 0.5
 """Seconds between two looks at whether the token of a request that is under way still holds."""
@@ -72,12 +99,16 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
         return path if path in PATHS else None
 
     @property
+    def _kind(self) -> Kind | None:
+        return None if self._page is None else PATHS[self._page].kind
+
+    @property
     def _is_endpoint(self) -> bool:
-        return self._page == "mcp"
+        return self._kind == "endpoint"
 
     @property
     def _wants_json(self) -> bool:
-        return self._page in ("mcp", "healthz", None)
+        return self._kind != "page"
 
     async def prepare(self) -> None:
         """Authenticate by Jupyter; the endpoint takes a token and nothing else."""
@@ -87,7 +118,9 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
             )
         if self.request.headers.get("Upgrade", "").lower() == "websocket":
             self._refuse(405, "There is no websocket here.")
-        if self._wants_json:
+        if self._kind == "api":
+            await self._prepare_api(PATHS[self._page])
+        elif self._wants_json:
             await self._prepare_json()
         else:
             await super().prepare()
@@ -99,6 +132,18 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
         if tier is None:
             self._refuse(403, auth.NOT_AUTHORIZED.format(user=auth.username(self.current_user)))
         self._tier = tier or self._tier
+
+    async def _prepare_api(self, asked: Path) -> None:
+        try:
+            await auth.admit_person(self, LARGEST_API_BODY)
+        except auth.NotAdmitted as error:
+            self._refuse(error.status, str(error))
+        if self.request.method not in asked.methods:
+            self._refuse(405, f"Use {' or '.join(asked.methods)} here.")
+        # Not narrowed by MCPProxy.tier, which is for agents: a person may still stop what they may run themselves.
+        tier = await auth.permitted_tier(self, "run")
+        if tier is None or TIERS.index(tier) < TIERS.index(asked.tier):
+            self._refuse(403, f"That needs the permission {asked.tier!r} on this server, which you do not have.")
 
     async def _prepare_json(self) -> None:
         origin = self.request.headers.get("Origin")
@@ -157,6 +202,10 @@ class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
         self.set_header("Content-Type", "application/json")
         if self._retry_after:
             self.set_header("Retry-After", str(max(1, round(self._retry_after))))
+        if self._kind == "api":
+            self.set_header("Cache-Control", "no-store")
+            self.finish(json.dumps({"message": message}))
+            return
         self.finish(json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": message}}))
 
     def _caller(self) -> str:

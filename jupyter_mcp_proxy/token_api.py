@@ -1,7 +1,6 @@
 """What the connect page asks of the server about scoped tokens: list, make, revoke.
 
-For a person who is logged in (cookie and XSRF token), or who has Jupyter's own token; never for a scoped one. The
-rules about origins, XSRF and JSON hold on a server without authentication too, where they are all there is.
+For a person who is logged in (cookie and XSRF token), or who has Jupyter's own token; never for a scoped one.
 """
 
 from __future__ import annotations
@@ -39,26 +38,10 @@ class TokenApiHandler(JupyterHandler):  # type: ignore[misc]
 
     async def prepare(self) -> None:
         """Let in who is logged in and comes from a page of this server."""
-        origin = self.request.headers.get("Origin")
-        if not auth.origin_matches(origin, self.request.headers.get("Host")):
-            self._refuse(403, auth.FOREIGN_ORIGIN.format(origin=origin))
         try:
-            await super().prepare(_redirect_to_login=False)
-            if not self.token_authenticated:
-                self.check_xsrf_cookie()  # Jupyter's own does not ask for it before a GET
-        except web.HTTPError as error:
-            if error.status_code not in (401, 403, 404):
-                raise
-            self._refuse(403, auth.NO_XSRF if getattr(self, "_jupyter_current_user", None) else auth.SIGN_IN)
-        if self.current_user is None:  # Jupyter leaves that to us, unless it was told to let nobody in
-            self._refuse(403, auth.SIGN_IN)
-        credential = auth.has_credential(self.request.headers, self.request.query_arguments)
-        if credential and self.identity_provider.auth_enabled and not self.token_authenticated:
-            self._refuse(403, auth.SIGN_IN)  # a wrong token beside a right cookie
-        if self.request.method == "POST" and auth.media_type(self.request) != "application/json":
-            self._refuse(415, "Send JSON with the header `Content-Type: application/json`.")
-        if len(self.request.body) > LARGEST_BODY:
-            self._refuse(413, f"At most {LARGEST_BODY} bytes are taken.")
+            await auth.admit_person(self, LARGEST_BODY)
+        except auth.NotAdmitted as error:
+            self._refuse(error.status, str(error))
         tier = await auth.permitted_tier(self, self._limit)
         if tier is None:
             self._refuse(403, auth.NOT_AUTHORIZED.format(user=auth.username(self.current_user)))

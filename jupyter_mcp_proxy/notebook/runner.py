@@ -20,6 +20,7 @@ from .executions import DIED, LOST, Execution, State
 from .journal import Entry, Journal
 from .kernels import Kernels
 from .memory import LONG_OUTPUT, give_memory_back, keep_large_buffers_apart
+from .pause import Pause
 from .questions import UNHEARD_BEFORE, Questions
 from .writer import OutputWriter, begin, restore, worth_writing
 
@@ -47,10 +48,11 @@ HEARTBEAT = 60.0
 class Runner:
     """All executions of this sidecar. An async context manager; leaving it leaves kernels running."""
 
-    def __init__(self, server: JupyterServer, kernels: Kernels, journal: Journal) -> None:
+    def __init__(self, server: JupyterServer, kernels: Kernels, journal: Journal, pause: Pause) -> None:
         self._server = server
         self._kernels = kernels
         self._journal = journal
+        self._pause = pause
         self.questions = Questions(kernels, journal, self.interrupt)
         self._executions: dict[str, Execution] = {}
         self._batches: dict[str, Batch] = {}
@@ -148,6 +150,7 @@ class Runner:
         try:
             async with self._turns.setdefault(execution.kernel_id, asyncio.Lock()):
                 execution.ahead = 0
+                await self._until_released(execution)
                 if not execution.finished.is_set():
                     await self._run(execution, document)
         except asyncio.CancelledError:
@@ -158,6 +161,17 @@ class Runner:
             execution.finish(State.LOST, f"It could not be run: {error}")
         finally:
             self._retire(execution)
+
+    async def _until_released(self, execution: Execution) -> None:
+        """Hold what has not begun while a person has paused agents; stopping it ends the wait."""
+        if not self._pause.holds:
+            return
+        either = {asyncio.ensure_future(self._pause.released()), asyncio.ensure_future(execution.finished.wait())}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in either:
+                wait.cancel()
 
     def _retire(self, execution: Execution) -> None:
         if len(execution.log.transcript) > LONG_OUTPUT:
@@ -363,6 +377,22 @@ class Runner:
         if execution.state is State.RUNNING:
             await self._kernels.interrupt(execution.kernel_id)
         # Otherwise it waits behind another's work, and is interrupted in the moment it begins.
+
+    async def interrupt_all(self) -> int:
+        """Stop everything that agents run or have queued, and nothing of people's; how many executions that were."""
+        waiting_first = sorted(
+            (e for e in self._executions.values() if not e.finished.is_set()), key=lambda e: e.state is State.RUNNING
+        )
+        for execution in waiting_first:
+            execution.interrupt_wanted = True
+        results = await asyncio.gather(*map(self.interrupt, waiting_first), return_exceptions=True)
+        stopped = 0
+        for execution, result in zip(waiting_first, results, strict=True):
+            if isinstance(result, BaseException):
+                log.warning("execution %s could not be interrupted: %s", execution.id, result)
+            else:
+                stopped += 1
+        return stopped
 
     # -- after a crash --------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from .document import Document, Guarantee, open_document
 from .history import Entry
 from .journal import Journal
 from .kernels import Kernels
+from .pause import Pause
 from .runner import Runner
 from .snapshots import Snapshots, folder_of_all
 
@@ -36,10 +37,20 @@ MOST_CLIENTS = 1000
 class Workspace:
     """The live state behind the tools. An async context manager, open while the sidecar serves."""
 
-    def __init__(self, server: JupyterServer, *, run_id: str, runtime_dir: str, data_dir: Path, root_dir: str) -> None:
+    def __init__(
+        self,
+        server: JupyterServer,
+        *,
+        run_id: str,
+        runtime_dir: str,
+        data_dir: Path,
+        root_dir: str,
+        pause: Pause,
+    ) -> None:
         self.server = server
+        self.pause = pause
         self.kernels = Kernels(server, f"mcp-proxy-{run_id}", runtime_dir)
-        self.runner = Runner(server, self.kernels, Journal(runtime_dir, run_id))
+        self.runner = Runner(server, self.kernels, Journal(runtime_dir, run_id), pause)
         self._snapshots = Snapshots(folder_of_all(data_dir), root_dir)
         self._documents: dict[str, Document] = {}
         self._last_use: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The ASGI application: MCP at /mcp, health at /healthz, the connect page at /."""
+"""The ASGI application: MCP at /mcp, health at /healthz, the connect page at /, and what the panel asks below /api/."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from starlette.routing import Route
 
 from .. import __version__
 from ..tools.server import create_server
+from ..tools.state import State
+from .api import Api
 from .guard import Guard
 from .page import connect_page
 from .settings import Settings
@@ -24,7 +26,8 @@ SESSION_IDLE = 24 * 3600.0
 
 def create_app(settings: Settings) -> Guard:
     """The whole sidecar behind its guard."""
-    server = create_server(settings)
+    state = State(settings)
+    server = create_server(state)
     # The SDK's guard against DNS rebinding knows neither our public host nor the secret; ours stands in front.
     server.streamable_http_app(
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
@@ -49,6 +52,7 @@ def create_app(settings: Settings) -> Guard:
             Route("/", page),
             Route("/healthz", healthz),
             Route("/mcp", endpoint=StreamableHTTPASGIApp(manager)),
+            *Api(state).routes(),
         ],
         lifespan=lifespan,
     )

@@ -25,6 +25,8 @@ class Settings:
     wait: float = 45.0
     output_budget: int = 8000
     max_body_size: int = 16 * 1024 * 1024
+    audit: bool = True
+    audit_contents: bool = False
     server_socket: str = ""
     server_certificate: str = ""
     server_open: bool = False
@@ -64,6 +66,8 @@ class Settings:
             wait=float(value("WAIT", "45")),
             output_budget=int(value("OUTPUT_BUDGET", "8000")),
             max_body_size=int(value("MAX_BODY_SIZE", str(16 * 1024 * 1024))),
+            audit=value("AUDIT", "True") == "True",
+            audit_contents=value("AUDIT_CONTENTS", "False") == "True",
             server_socket=value("SERVER_SOCKET", ""),
             server_certificate=value("SERVER_CERTIFICATE", ""),
             server_open=bool(value("SERVER_OPEN", "")),

@@ -13,11 +13,14 @@ from mcp.server.mcpserver import Context
 from ..contract import CALLER_HEADER, TIER_HEADER, TIERS, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
 from ..sidecar.guard import GONE
 from ..sidecar.settings import Settings, Tier
+from .recording import RECORDING
 from .registry import require
 from .state import State
 
 if TYPE_CHECKING:
+    from ..notebook.batch import Batch
     from ..notebook.document import Author, Document
+    from ..notebook.executions import Execution
     from ..notebook.workspace import Workspace
 
 
@@ -76,13 +79,41 @@ class Call:
         """The open document of a notebook, with this client shown in it."""
         document = await self.workspace.document(notebook)
         document.show(self.author)
+        self.concerns(document.path)
         TOUCHED.get().append(document)
         self.workspace.hold(document)
         return document
 
-    def require(self, what: str, needed: Tier) -> None:
-        """Raise NotAllowed where the caller's tier does not include `needed`."""
+    def execution(self, id: str) -> Execution | Batch:
+        """An execution or a batch by its id. Raises Unknown with those that there are."""
+        from ..notebook.batch import Batch
+
+        found = self.workspace.runner.get(id)
+        self.concerns(found.notebook, None if isinstance(found, Batch) else found.cell_id)
+        return found
+
+    def at(self, document: Document, cell_id: str) -> None:
+        """Show this client in the cell that it works on."""
+        document.show(self.author, cell_id)
+        self.concerns(document.path, cell_id)
+
+    def concerns(self, notebook: str | None = None, cell: str | None = None) -> None:
+        """Have people told which notebook and cell the call turns out to mean."""
+        recording = RECORDING.get()
+        if recording is not None:
+            recording.concerns(notebook, cell)
+
+    def runs(self, execution: Execution | Batch) -> None:
+        """Have people told that the call has started this, until that has ended."""
+        recording = RECORDING.get()
+        if recording is not None:
+            recording.runs(execution)
+
+    def require(self, what: str, needed: Tier, *, begins: bool = True) -> None:
+        """Raise NotAllowed where the caller's tier does not include `needed`, and Paused while none may begin that."""
         require(what, needed, self.tier)
+        if begins and needed != "read":
+            self.workspace.pause.check()
 
 
 def _client_name(ctx: Context[Any, Any]) -> str:

@@ -104,6 +104,7 @@ async def read_cell(
     path = call.workspace.named(call.client, notebook)
     document = await call.document(path)
     found = await document.read(lambda editor: editor.cell(cell))
+    call.concerns(cell=found.id)
     handle = f"read_output(notebook={path!r}, cell={found.id!r})"
     budget = call.settings.output_budget
     blocks: list[ContentBlock] = [text_block(describe(found, handle, budget if outputs else 0))]
@@ -124,6 +125,8 @@ async def read_cells(
     wanted = await document.read(
         lambda editor: editor.cells() if cells is None else [editor.cell(cell) for cell in cells]
     )
+    if cells is not None and len(wanted) == 1:
+        call.concerns(cell=wanted[0].id)
     each = {"off": 0, "brief": BRIEF, "full": call.settings.output_budget}[outputs]
     left = call.settings.output_budget * (4 if outputs == "full" else 2)
     parts: list[str] = []
@@ -182,7 +185,7 @@ async def insert_cell(
 
     inserted = await document.edit(insert, author=call.author)
     if inserted:
-        document.show(call.author, inserted[-1][0])
+        call.at(document, inserted[-1][0])
     told = ", ".join(
         f"{kind} cell {cell} at index {place}" for kind, (cell, place) in zip(kinds, inserted, strict=True)
     )
@@ -215,6 +218,8 @@ async def delete_cell(
         return sorted(found.values(), key=lambda each: each.index)
 
     gone = await document.edit(delete, author=call.author)
+    if len(gone) == 1:
+        call.concerns(cell=gone[0].id)
     budget = 1000 // max(1, len(gone))
     told = [f"── {each.index} {each.id} {each.type}\n{cut(each.source, budget, 'undo_changes')}" for each in gone]
     return f"Deleted {len(gone)} cell(s); those behind moved up. They held:\n" + "\n".join(told)
@@ -242,7 +247,7 @@ async def overwrite_cell_source(
         return editor.cell_at(found.index, outputs=False)
 
     written = await document.edit(overwrite, author=call.author)
-    document.show(call.author, written.id)
+    call.at(document, written.id)
     return f"Wrote {written.type} cell {written.id} (index {written.index}), now hash {written.hash}."
 
 
@@ -272,7 +277,7 @@ async def edit_cell(
         return found, editor.cell_at(found.index, outputs=False)
 
     before, after = await document.edit(edit, author=call.author)
-    document.show(call.author, after.id)
+    call.at(document, after.id)
     diff = cut(unified(before.source, after.source), 2000, "read_cell") or "(nothing changed)"
     return f"Edited cell {after.id} (index {after.index}), now hash {after.hash}.\n{diff}"
 
@@ -302,6 +307,7 @@ async def move_cell(
         return ids[source], source, to
 
     moved, source, to = await document.edit(move, author=call.author)
+    call.at(document, moved)
     return f"Moved cell {moved} from index {source} to {to}."
 
 

@@ -39,6 +39,8 @@ async def followed(
 
     What this call has `started` is stopped if the call is cancelled, or its client gone.
     """
+    if started:
+        call.runs(running)
     whole = seconds
     asks = seconds > 0 and TIERS.index(call.tier) >= TIERS.index("run")  # an answer decides what the code does
     questions = call.workspace.runner.questions
@@ -84,7 +86,7 @@ async def resume(call: Call) -> Result:
     Nothing is run anew, whatever the call's arguments are.
     """
     asked = asking.Asked.of(call)
-    running = call.workspace.runner.get(asked.running)
+    running = call.execution(asked.running)
     execution = asking.current(running)
     question = execution.question
     response = (call.ctx.input_responses or {}).get(asking.KEY)
@@ -154,6 +156,8 @@ async def report(call: Call, execution: Execution | Batch) -> None:
     question = asking.current(execution).question
     if question is not None:
         message = f"waits for input: {question.prompt[-200:].strip()}".rstrip(": ")
+    elif execution.state is State.QUEUED and call.workspace.pause.holds:
+        message = "waits: a person has paused agents"
     elif execution.state is State.QUEUED:
         message = f"queued behind {execution.ahead}" if execution.ahead else "starting"
     else:

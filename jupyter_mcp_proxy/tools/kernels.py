@@ -52,7 +52,7 @@ async def interrupt_kernel(
     call = Call.of(ctx)
     workspace = call.workspace
     if execution is not None:
-        found = workspace.runner.get(execution)
+        found = call.execution(execution)
         if found.finished.is_set():
             return f"{found.id} had already ended: {found.state.value}."
         await workspace.runner.interrupt(found)

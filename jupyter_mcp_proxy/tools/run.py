@@ -41,7 +41,7 @@ async def execute_cell(
     found = await document.read(lambda editor: unchanged(editor, cell, if_hash))
     if found.type != "code":
         raise BadValue("cell", cell, f"a code cell; {found.id} is {found.type}")
-    document.show(call.author, found.id)
+    call.at(document, found.id)
     return await run(call, document, found.source, found.id, wait)
 
 
@@ -61,7 +61,7 @@ async def insert_execute_code_cell(
     inserted = await document.edit(
         lambda editor: editor.insert(insertion_place(editor, index, after), "code", source), author=call.author
     )
-    document.show(call.author, inserted)
+    call.at(document, inserted)
     try:
         return await run(call, document, source, inserted, wait)
     except ProxyError as error:
@@ -103,6 +103,8 @@ async def run_cells(
     chosen = await document.read(choose)
     if not chosen:
         raise BadValue("cells", cells, "at least one code cell with a source")
+    if len(chosen) == 1:
+        call.concerns(cell=chosen[0].id)
     seconds = waiting(call, wait)
     kernel = await start_kernel(call, document)
     if restart_first and not kernel.started:
@@ -126,7 +128,7 @@ async def wait_execution(
 ) -> Result:
     """Wait for an execution and return what is new since you last asked. Cancelling this call stops nothing."""
     call = Call.of(ctx)
-    found = call.workspace.runner.get(execution)
+    found = call.execution(execution)
     return await followed(call, found, waiting(call, wait), started=False)
 
 
@@ -147,7 +149,7 @@ async def read_output(
     call = Call.of(ctx)
     most = limit or call.settings.output_budget
     if execution is not None:
-        source = call.workspace.runner.get(execution)
+        source = call.execution(execution)
         if isinstance(source, Batch):
             raise BadValue("execution", execution, "the id of one cell's execution, as run_cells lists them")
         transcript, outputs, handle = (
@@ -160,6 +162,7 @@ async def read_output(
 
         path = call.workspace.named(call.client, notebook)
         found = await (await call.document(path)).read(lambda editor: editor.cell(cell))
+        call.concerns(cell=found.id)
         transcript, outputs, handle = (
             Transcript(),
             found.outputs,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +16,13 @@ from pydantic import ValidationError
 
 from .. import __version__
 from ..errors import ProxyError
-from ..sidecar.settings import Settings
 from . import cells, changes, files, inspect, kernels, notebooks, run  # noqa: F401 - they declare the tools
 from .asking import state_security
 from .call import TOUCHED, Call
 from .changes import notice
 from .following import resume
 from .prompts import register as register_prompts
+from .recording import Recording
 from .registry import TOOLS, build
 from .resources import register as register_resources
 from .state import State
@@ -54,14 +52,26 @@ Outputs always end up in the notebook. States: queued, running, ok, error, inter
 gone), lost. An error text says whether a retry makes sense and what to call next."""
 
 
+PAUSED = "[Note: a person has paused agents: edits and runs are refused until they release it, what is queued waits.]"
+
+
 class NotebookServer(MCPServer[Any]):
     """An MCPServer whose tool errors carry our texts and nothing else."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
-        """Call a tool for a client, within the client's tier; the result is signed in brief."""
-        return signed(await self._call(name, arguments, context), context)
+        """Call a tool for a client, within the client's tier; recorded, and the result is signed in brief."""
+        assert context is not None
+        state: State = context.request_context.lifespan_context
+        await state.ready()
+        call = Call.of(context)
+        token = call.token_name or None
+        with state.recorder.call(name, arguments, user=call.user, client=call.client_name, token=token) as recording:
+            result = await self._call(name, arguments, call, recording)
+            if isinstance(result, CallToolResult) and result.is_error and recording.outcome == "ok":
+                recording.failed()
+        return signed(result, context)
 
-    async def _call(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None) -> Any:
+    async def _call(self, name: str, arguments: dict[str, Any], call: Call, recording: Recording) -> Any:
         spec = TOOLS.get(name)
         if spec is None:
             near = get_close_matches(name, list(TOOLS), n=3) or list(TOOLS)
@@ -72,21 +82,21 @@ class NotebookServer(MCPServer[Any]):
                 f"{name} has no parameter {', '.join(map(repr, sorted(unknown)))}; nothing was done. "
                 f"Its parameters are {', '.join(parameters(name)) or 'none'}."
             )
-        assert context is not None
-        state: State = context.request_context.lifespan_context
-        await state.ready()
-        call = Call.of(context)
         touched: list[Document] = []
         token = TOUCHED.set(touched)
         try:
-            call.require(name, spec.tier)
-            if context.request_state is not None or context.input_responses is not None:
+            # A call that brings an answer goes on with what it has begun, also while a person has paused agents.
+            resumes = call.ctx.request_state is not None or call.ctx.input_responses is not None
+            call.require(name, spec.tier, begins=not resumes)
+            if resumes:
                 return with_notices(call, touched, await resume(call))
-            return with_notices(call, touched, await super().call_tool(name, arguments, context))
+            return with_notices(call, touched, await super().call_tool(name, arguments, call.ctx))
         except ProxyError as error:
+            recording.failed(error)
             return failure(str(error))
         except ToolError as error:
             cause = error.__cause__
+            recording.failed(cause)
             if isinstance(cause, ProxyError):
                 return failure(str(cause))
             if isinstance(cause, ValidationError):
@@ -113,6 +123,8 @@ def with_notices(call: Call, touched: list[Document], result: Any) -> Any:
     """The result, with a line for what others did meanwhile to the documents that the call has touched."""
     if not isinstance(result, CallToolResult):
         return result
+    if call.workspace.pause.holds:
+        result.content += [TextContent(type="text", text=PAUSED)]
     for document in {document.path: document for document in touched}.values():
         lines = [notice(*call.workspace.news(call.client, document))]
         if call.workspace.restarted(call.client, document.path):
@@ -154,8 +166,8 @@ def _place(loc: tuple[int | str, ...]) -> str:
     return place or "?"
 
 
-def create_server(settings: Settings) -> NotebookServer:
-    """The MCP server of one sidecar. Its lifespan holds the workspace."""
+def create_server(state: State) -> NotebookServer:
+    """The MCP server of one sidecar. Its lifespan holds the state, and with it the workspace."""
     bus = InMemorySubscriptionBus()
     server = NotebookServer(
         NAME,
@@ -165,10 +177,10 @@ def create_server(settings: Settings) -> NotebookServer:
         icons=[icon()],
         instructions=INSTRUCTIONS,
         tools=list(CATALOGUE.values()),
-        lifespan=_lifespan(settings),
+        lifespan=lambda _: state,
         log_level="WARNING",
         subscriptions=bus,
-        request_state_security=state_security(settings.secret),
+        request_state_security=state_security(state.settings.secret),
     )
     register_resources(server, bus)
     register_prompts(server)
@@ -181,10 +193,3 @@ def icon() -> Icon:
     return Icon(
         src=f"data:image/svg+xml;base64,{b64encode(drawing).decode()}", mime_type="image/svg+xml", sizes=["any"]
     )
-
-
-def _lifespan(settings: Settings) -> Callable[[MCPServer[Any]], AbstractAsyncContextManager[State]]:
-    def lifespan(server: MCPServer[Any]) -> AbstractAsyncContextManager[State]:
-        return State(settings)
-
-    return lifespan

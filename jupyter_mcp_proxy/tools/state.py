@@ -1,4 +1,5 @@
-"""What the MCP server keeps between calls: the settings and the workspace, opened behind the first request."""
+"""What the MCP server keeps between calls: the settings, what agents do, and the workspace, opened behind the first
+request."""
 
 from __future__ import annotations
 
@@ -10,7 +11,11 @@ from typing import TYPE_CHECKING
 
 from jupyter_core.paths import jupyter_data_dir
 
+from ..audit import Audit, audit_file
+from ..notebook.pause import Pause
 from ..sidecar.settings import Settings
+from .activity import Activity
+from .recording import Recorder
 
 if TYPE_CHECKING:
     from ..notebook.workspace import Workspace
@@ -22,6 +27,14 @@ class State:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.pause = Pause(settings.runtime_dir, settings.run_id, settings.parent_pid)
+        self.activity = Activity()
+        self.recorder = Recorder(
+            self.activity,
+            Audit(audit_file(Path(jupyter_data_dir()))) if settings.audit else None,
+            contents=settings.audit_contents,
+            root=settings.root_dir,
+        )
         self._opening: asyncio.Task[Workspace] | None = None
 
     async def __aenter__(self) -> State:
@@ -29,6 +42,7 @@ class State:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.recorder.__aexit__(None, None, None)
         if self._opening is None:
             return
         if not self._opening.done():
@@ -70,5 +84,6 @@ class State:
             runtime_dir=settings.runtime_dir,
             data_dir=Path(jupyter_data_dir()),
             root_dir=settings.root_dir,
+            pause=self.pause,
         )
         return await workspace.__aenter__()

@@ -1,0 +1,141 @@
+"""What the panel in JupyterLab asks: what agents do, as a stream and once, and to pause and to stop them.
+
+The relay has let in a logged-in person by the time a request is here, and no agent (`auth.admit_person`). Where the
+plain entry point serves nobody has asked for an XSRF token: then only the state can be had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from .. import __version__
+from ..errors import ProxyError
+from ..tools.activity import Watch
+from ..tools.state import State
+
+SHOWN = 500
+"""Calls in the first event of a stream, and in the state."""
+HEARTBEAT = 30.0
+"""Seconds of silence after which the stream carries a comment."""
+SPACING = 0.4
+"""Seconds between two events of state."""
+RETRY = 2000
+"""Milliseconds after which a browser comes back."""
+MOST_STREAMS = 50
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
+
+DEGRADED = (
+    "The server extension is disabled, so that nobody checks who asks. On the server's machine: "
+    "jupyter server extension enable jupyter_mcp_proxy, then restart the server."
+)
+
+
+class Api:
+    """The routes below `/api/`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def routes(self) -> list[Route]:
+        """The routes, for the application."""
+        return [
+            Route("/api/activity", self.activity, methods=["GET"]),
+            Route("/api/status", self.status, methods=["GET"]),
+            Route("/api/pause", self.pause, methods=["POST"]),
+            Route("/api/stop", self.stop, methods=["POST"]),
+        ]
+
+    @property
+    def _degraded(self) -> bool:
+        return self._state.settings.relay != "streaming"
+
+    def _summary(self) -> dict[str, Any]:
+        return {
+            "paused": self._state.pause.holds,
+            "tier": self._state.settings.tier,
+            "clients": [client.shown() for client in self._state.activity.clients()],
+        }
+
+    def _all(self) -> dict[str, Any]:
+        return {**self._summary(), "calls": [entry.shown() for entry in self._state.activity.calls(SHOWN)]}
+
+    async def status(self, request: Request) -> Response:
+        """The state, once."""
+        try:
+            guarantee = await (await self._state.ready()).guarantee()
+        except ProxyError:  # the server does not answer us now
+            guarantee = None
+        more = {"version": __version__, "guarantee": guarantee, "degraded": self._degraded}
+        return JSONResponse({**self._all(), **more}, headers=HEADERS)
+
+    async def activity(self, request: Request) -> Response:
+        """The state, then what changes, until the page is closed."""
+        if self._degraded:
+            return failed(403, DEGRADED)
+        if self._state.activity.watchers >= MOST_STREAMS:
+            return failed(503, f"{MOST_STREAMS} pages watch already; close some of them.")
+        return StreamingResponse(self._events(), media_type="text/event-stream", headers=HEADERS)
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        with self._state.activity.watched() as watch:
+            yield f"retry: {RETRY}\n".encode() + event("state", self._all())
+            told = time.monotonic()
+            while True:
+                if not await self._news(watch, told):
+                    yield b": still here\n\n"
+                    continue
+                for entry in watch.take():
+                    yield event("call", entry.shown())
+                if watch.state_changed and time.monotonic() - told >= SPACING:
+                    watch.state_changed = False
+                    told = time.monotonic()
+                    yield event("state", self._summary())
+
+    async def _news(self, watch: Watch, told: float) -> bool:
+        """Wait for something to tell; False where there has been nothing for as long as a stream may be silent."""
+        due = told + SPACING - time.monotonic() if watch.state_changed else HEARTBEAT
+        try:
+            await asyncio.wait_for(watch.news.wait(), max(0.0, due))
+        except asyncio.TimeoutError:
+            return watch.state_changed
+        return True
+
+    async def pause(self, request: Request) -> Response:
+        """Pause all agents, or release them."""
+        if self._degraded:
+            return failed(403, DEGRADED)
+        try:
+            asked = json.loads(await request.body())
+        except (ValueError, RecursionError):
+            asked = None
+        paused = asked.get("paused") if isinstance(asked, dict) and set(asked) == {"paused"} else None
+        if not isinstance(paused, bool):
+            return failed(400, 'Send {"paused": true} or {"paused": false}.')
+        self._state.pause.set(paused)
+        self._state.activity.announce()
+        return JSONResponse({"paused": self._state.pause.holds}, headers=HEADERS)
+
+    async def stop(self, request: Request) -> Response:
+        """Interrupt everything that agents run or have queued."""
+        if self._degraded:
+            return failed(403, DEGRADED)
+        workspace = await self._state.ready()
+        return JSONResponse({"stopped": await workspace.runner.interrupt_all()}, headers=HEADERS)
+
+
+def event(name: str, data: dict[str, Any]) -> bytes:
+    """An event of the stream; JSON in ASCII has no line ends that could end it early."""
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode("ascii")
+
+
+def failed(status: int, message: str) -> Response:
+    """An error as the panel shows it."""
+    return JSONResponse({"message": message}, status, headers=HEADERS)

@@ -1,0 +1,72 @@
+"""What the audit says of a call's arguments: their structure, without what a person or a model wrote.
+
+Pure. A parameter that is not known to be structure is content: a new tool must say which of its texts may be kept
+(a test asks), and what a client makes up is not kept either.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+PATHS = frozenset({"notebook", "path"})
+"""Parameters that are paths."""
+NAMES = frozenset(
+    {
+        "cell", "cells", "start", "after", "cell_type", "if_hash", "execution", "kernel", "kernelspec", "outputs",
+    }
+)  # fmt: skip
+"""Parameters that name something: a cell, a kernel, one of a few words."""
+CONTENTS = frozenset({"source", "code", "content", "search", "grep", "pattern", "old", "new"})
+"""Parameters that hold what was written: only their length is kept."""
+
+LONGEST_PATH = 1000
+LONGEST_CONTENT = 10_000
+"""Characters of a text that are kept where contents are wanted."""
+MOST_ITEMS = 100
+DEEPEST = 6
+
+_NAME = re.compile(r"[\w.-]{1,100}\Z", re.ASCII)
+
+
+def described(arguments: dict[str, Any], *, contents: bool = False) -> dict[str, Any]:
+    """The arguments for the audit: texts that are content become `{"chars": n}`, numbers and names stay."""
+    told: Any = _kept(arguments, 0) if contents else _structure(arguments, "", 0)
+    return told if isinstance(told, dict) else {}
+
+
+def _structure(value: Any, parameter: str, depth: int) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, str):
+        path = parameter in PATHS and len(value) <= LONGEST_PATH
+        name = parameter in NAMES and _NAME.match(value)
+        return value if path or name else {"chars": len(value)}
+    if depth >= DEEPEST:
+        return {"left_out": True}
+    if isinstance(value, dict):
+        known = {str(key): each for key, each in list(value.items())[:MOST_ITEMS]}
+        return {_parameter(key): _structure(each, key, depth + 1) for key, each in known.items()}
+    if isinstance(value, list):
+        if len(value) > MOST_ITEMS:
+            return {"items": len(value)}
+        return [_structure(each, parameter, depth + 1) for each in value]
+    return {"type": type(value).__name__}
+
+
+def _parameter(key: str) -> str:
+    """A parameter's name; one that a client made up may be anything."""
+    return key if len(key) <= 40 and key.isidentifier() and key.isascii() else f"({len(key)} chars)"
+
+
+def _kept(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        rest = len(value) - LONGEST_CONTENT
+        return value if rest <= 0 else f"{value[:LONGEST_CONTENT]}… {rest} more characters"
+    if depth >= DEEPEST and isinstance(value, (dict, list)):
+        return {"left_out": True}
+    if isinstance(value, dict):
+        return {str(key)[:100]: _kept(each, depth + 1) for key, each in list(value.items())[:MOST_ITEMS]}
+    if isinstance(value, list):
+        return [_kept(each, depth + 1) for each in value[:MOST_ITEMS]]
+    return value
