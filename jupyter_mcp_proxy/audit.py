@@ -103,8 +103,7 @@ class Audit:
         except OSError as error:
             log.warning("the audit %s is large and cannot be moved aside: %s", self._file, error)
             self._change_due = time.monotonic() + CHANGE_AGAIN
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
-        self._descriptor = os.open(self._file, flags, 0o600)
+        self._descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         return self._descriptor
 
     def _change_files(self) -> None:
@@ -117,12 +116,17 @@ class Audit:
             self._file.replace(older(self._file, 1))
 
 
-def lines(file: Path) -> Iterator[dict[str, Any]]:
-    """Every line of the audit, the oldest first; what is no line of ours is left out."""
+def lines(file: Path, end: int | None = None) -> Iterator[dict[str, Any]]:
+    """Every line of the audit, the oldest first, of the current file those before `end`; no line that is not ours."""
     for each in [older(file, number) for number in range(KEPT, 0, -1)] + [file]:
+        left = end if each is file else None
         try:
             with each.open("rb") as found:
                 for raw in found:
+                    if left is not None:
+                        left -= len(raw)
+                        if left < 0:
+                            break
                     line = parsed(raw)
                     if line is not None:
                         yield line

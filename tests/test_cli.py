@@ -30,7 +30,7 @@ from jupyter_mcp_proxy.cli.servers import Server, usable
 from jupyter_mcp_proxy.config import MCPProxy
 from jupyter_mcp_proxy.contract import ENV_PREFIX
 
-COMMANDS = ("demo", "connect", "token", "config", "snapshots")
+COMMANDS = ("demo", "connect", "token", "log", "config", "snapshots")
 MODULE = (sys.executable, "-m", "jupyter_mcp_proxy")
 SCRIPTS = Path(sys.executable).parent
 

@@ -7,7 +7,7 @@ import sys
 from io import TextIOWrapper
 
 from .. import __version__
-from . import config, connect, demo, snapshots, token
+from . import config, connect, demo, log, snapshots, token
 from .output import PROGRAM
 
 DESCRIPTION = """\
@@ -22,6 +22,7 @@ examples:
   jupyter mcp-proxy connect                 the line that connects Claude Code to your server
   jupyter mcp-proxy connect --client json   the same for clients that are configured with JSON
   jupyter mcp-proxy token new --name my-agent   a token for one agent, good for the endpoint only
+  jupyter mcp-proxy log --follow            what agents do on your servers, call by call
   jupyter mcp-proxy config                  every setting, its value and its environment variable
   jupyter mcp-proxy snapshots               notebooks as they were before an agent first wrote to them
 
@@ -32,6 +33,7 @@ COMMANDS = {
     "demo": (demo, "see it work, in a temporary JupyterLab"),
     "connect": (connect, "print what connects a client to your running server"),
     "token": (token, "make, list and revoke tokens for one agent each"),
+    "log": (log, "what agents did on your servers"),
     "config": (config, "list every setting"),
     "snapshots": (snapshots, "notebooks as they were before an agent wrote to them"),
 }
