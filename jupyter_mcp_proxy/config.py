@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import Any
 
-from traitlets import Bool, Enum, Float, Integer, TraitType, Unicode
+from traitlets import Bool, Enum, Float, Integer, List, TraitError, TraitType, Unicode, validate
 from traitlets.config import Configurable
 
 from .contract import ENV_PREFIX, TIERS
@@ -61,6 +62,19 @@ class MCPProxy(Configurable):
         help="Bytes that a request to the endpoint may have; a larger one gets 413.",
     ).tag(config=True)
 
+    allowed_paths = List(
+        Unicode(),
+        ["*"],
+        help="Globs of the files, notebooks and folders that agents may see, from the server's root; a folder's has "
+        "all that is in it, and * matches slashes too.",
+    ).tag(config=True)
+
+    refused_paths = List(
+        Unicode(),
+        [],
+        help="Globs of the files, notebooks and folders that are kept from agents, whatever allowed_paths says.",
+    ).tag(config=True)
+
     audit = Bool(
         True,
         help="Append a line for every tool call to mcp-proxy/audit.jsonl below Jupyter's data directory: who, what, "
@@ -72,6 +86,15 @@ class MCPProxy(Configurable):
         help="Let the audit's lines hold the contents of arguments too: source code, file content, search texts.",
     ).tag(config=True)
 
+    @validate("allowed_paths", "refused_paths")
+    def _no_list_in_one_glob(self, proposal: Any) -> list[str]:
+        """On the command line a list in one argument would be taken for one glob, and refuse nothing."""
+        for glob in proposal["value"]:
+            if glob.startswith("[") and glob.endswith("]") and ("'" in glob or '"' in glob):
+                name = proposal["trait"].name
+                raise TraitError(f"{glob} is a list, not a glob; give each by itself: --MCPProxy.{name}=one")
+        return list(proposal["value"])
+
     def __init__(self, **kwargs: Any) -> None:
         for name, trait in self.class_traits(config=True).items():
             value = os.environ.get(ENV_PREFIX + name.upper())
@@ -82,10 +105,23 @@ class MCPProxy(Configurable):
     def set_trait_from_string(self, name: str, trait: TraitType[Any, Any], value: str) -> None:
         """Take a setting as the environment spells it; an unusable one names itself."""
         try:
-            setattr(self, name, trait.from_string(value))
+            # A list is given in JSON; traitlets' own reading of one fails where its items have a type.
+            setattr(self, name, _list_of(value) if isinstance(trait, List) else trait.from_string(value))
         except Exception as error:
             raise ValueError(f"{ENV_PREFIX}{name.upper()}={value!r}: {error}") from error
 
     def environment(self) -> dict[str, str]:
         """The settings as environment variables, for the sidecar."""
-        return {ENV_PREFIX + name.upper(): str(getattr(self, name)) for name in self.trait_names(config=True)}
+        values = {name: getattr(self, name) for name in self.trait_names(config=True)}
+        return {
+            ENV_PREFIX + name.upper(): json.dumps(value) if isinstance(value, list) else str(value)
+            for name, value in values.items()
+        }
+
+
+def _list_of(text: str) -> Any:
+    """A list as the environment spells it."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ValueError('not a JSON list, such as ["private", "*.pem"]') from None

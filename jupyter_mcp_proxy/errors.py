@@ -8,6 +8,7 @@ ProxyError
 ├── StaleFile          a write based on a file's content that is no longer current
 ├── InvalidNotebook    a file that is not a readable notebook
 ├── OutsideRoot        a path that leaves the server's root
+├── PathRefused        a path that the settings keep from agents
 ├── Conflict           the file changed while it was being written
 ├── CollapsedDocument  the shared document is empty or far smaller than its file
 ├── NotSaved           the server could not write the file
@@ -115,6 +116,17 @@ class OutsideRoot(ProxyError):
         super().__init__(
             f"{path!r} leads out of the server's root folder, which is refused. "
             "Paths are relative to that root; list_files shows them."
+        )
+
+
+class PathRefused(ProxyError):
+    """A path that is not open to agents, whether it is there or not."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path!r} is not open to agents on this server; nothing was done and a retry will not help. The person "
+            "who runs it decides this (MCPProxy.allowed_paths, MCPProxy.refused_paths); list_files shows what is open."
         )
 
 

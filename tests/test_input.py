@@ -24,6 +24,7 @@ from jupyter_mcp_proxy.jupyter.server import JupyterServer
 from jupyter_mcp_proxy.notebook.executions import State
 from jupyter_mcp_proxy.notebook.journal import Journal
 from jupyter_mcp_proxy.notebook.kernels import Kernels
+from jupyter_mcp_proxy.notebook.pause import Pause
 from jupyter_mcp_proxy.notebook.questions import ANSWER_LIMIT, UNANSWERED
 from jupyter_mcp_proxy.notebook.runner import Runner
 
@@ -284,7 +285,8 @@ async def test_a_question_that_was_taken_along_and_not_answered_stops_the_code(
     file.write_notebook(name, "pass")
     api = JupyterServer(file.url, file.token)
     kernels = Kernels(api, "a-session", str(file.runtime))
-    async with api, kernels, Runner(api, kernels, Journal(str(tmp_path), "run")) as runner:
+    pause = Pause(str(tmp_path), "run", os.getpid())
+    async with api, kernels, Runner(api, kernels, Journal(str(tmp_path), "run"), pause) as runner:
         kernel = await kernels.start(name, "python3")
         execution = runner.start(name, kernel.id, "input('x? ')", None, None)
         with anyio.fail_after(30):

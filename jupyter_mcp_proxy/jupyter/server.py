@@ -14,6 +14,7 @@ import httpx
 import websockets
 
 from ..errors import OutsideRoot, ServerError, ServerUnreachable
+from .paths import Paths
 
 Json = dict[str, Any]
 
@@ -46,10 +47,16 @@ def own_certificate(path: str) -> ssl.SSLContext:
 class JupyterServer:
     """The server that started us. An async context manager; open while the sidecar lives.
 
+    Every path of a file, notebook or folder goes through here, and what `paths` keeps from agents goes no further:
+    asking for it raises PathRefused, and listings do not have it.
+
     Calls carry `no_track_activity=1` unless told otherwise, so that looking does not keep a server from being culled.
     """
 
-    def __init__(self, url: str, token: str = "", certificate: str = "", unix_socket: str = "") -> None:
+    def __init__(
+        self, url: str, token: str = "", certificate: str = "", unix_socket: str = "", paths: Paths | None = None
+    ) -> None:
+        self.paths = paths or Paths()
         self.url = url.rstrip("/") + "/"
         self._headers = {"Authorization": f"token {token}"} if token else _without_token()
         self._tls = own_certificate(certificate) if certificate else None
@@ -147,13 +154,18 @@ class JupyterServer:
 
     async def contents(self, path: str, *, content: bool = True, **query: str | int) -> Json:
         """The model of a file, folder or notebook."""
+        self.paths.check(clean_path(path), "directory")
         model: Json = await self.request(
             "GET", f"api/contents/{api_path(path)}", f"Reading {path!r}", query={"content": int(content), **query}
         )
+        self.paths.check(clean_path(path), model["type"])
+        if model["type"] == "directory" and model.get("content"):
+            model["content"] = [item for item in model["content"] if self.paths.lists(item["path"], item["type"])]
         return model
 
     async def save_contents(self, path: str, model: Json) -> Json:
         """Write a file, folder or notebook; its new model without content."""
+        self.paths.check(clean_path(path), model["type"])
         saved: Json = await self.request("PUT", f"api/contents/{api_path(path)}", f"Writing {path!r}", model)
         return saved
 
@@ -198,12 +210,13 @@ class JupyterServer:
         return model
 
     async def sessions(self) -> list[Json]:
-        """The models of all sessions."""
+        """The models of all sessions, but for those of notebooks that are kept from agents."""
         models: list[Json] = await self.request("GET", "api/sessions", "Listing the sessions")
-        return models
+        return [model for model in models if self.paths.open(model.get("path") or "")]
 
     async def start_session(self, path: str, kernel: Json) -> Json:
         """The session of a notebook: the one it has, or a new one with `kernel` (`{"name"}` or `{"id"}`)."""
+        self.paths.check(clean_path(path))
         body = {"path": path, "name": path.rsplit("/", 1)[-1], "type": "notebook", "kernel": kernel}
         session: Json = await self.request(
             "POST", "api/sessions", f"Starting a kernel for {path!r}", body, timeout=120, track_activity=True
@@ -235,6 +248,7 @@ class JupyterServer:
 
     async def collaboration_session(self, path: str) -> Json:
         """`{"fileId", "sessionId", "format", "type"}` of a notebook's shared document."""
+        self.paths.check(clean_path(path))
         session: Json = await self.request(
             "PUT",
             f"api/collaboration/session/{api_path(path)}",

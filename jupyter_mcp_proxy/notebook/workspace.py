@@ -92,7 +92,8 @@ class Workspace:
 
                 await self._leave_awareness()
                 self._awareness = await GlobalAwareness(self.server).__aenter__()
-        return self._awareness.people()
+        shown = self.server.paths
+        return [(name, path if path and shown.open(path) else None) for name, path in self._awareness.people()]
 
     async def _leave_awareness(self) -> None:
         if self._awareness is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -25,6 +26,8 @@ class Settings:
     wait: float = 45.0
     output_budget: int = 8000
     max_body_size: int = 16 * 1024 * 1024
+    allowed_paths: tuple[str, ...] = ("*",)
+    refused_paths: tuple[str, ...] = ()
     audit: bool = True
     audit_contents: bool = False
     server_socket: str = ""
@@ -66,6 +69,8 @@ class Settings:
             wait=float(value("WAIT", "45")),
             output_budget=int(value("OUTPUT_BUDGET", "8000")),
             max_body_size=int(value("MAX_BODY_SIZE", str(16 * 1024 * 1024))),
+            allowed_paths=tuple(json.loads(value("ALLOWED_PATHS", '["*"]'))),
+            refused_paths=tuple(json.loads(value("REFUSED_PATHS", "[]"))),
             audit=value("AUDIT", "True") == "True",
             audit_contents=value("AUDIT_CONTENTS", "False") == "True",
             server_socket=value("SERVER_SOCKET", ""),

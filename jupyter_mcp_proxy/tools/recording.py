@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..audit import Audit
-from ..errors import NotAllowed, Paused
+from ..errors import NotAllowed, PathRefused, Paused
 from ..notebook.batch import Batch
 from .activity import Activity, Entry, Outcome
 from .redaction import described
@@ -19,7 +19,7 @@ from .redaction import described
 if TYPE_CHECKING:
     from ..notebook.executions import Execution
 
-REFUSALS = (NotAllowed, Paused)
+REFUSALS = (NotAllowed, PathRefused, Paused)
 """Errors that say that a call may not be made, rather than that it went wrong."""
 
 RECORDING: ContextVar[Recording | None] = ContextVar("recording", default=None)

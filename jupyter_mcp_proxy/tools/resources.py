@@ -40,7 +40,17 @@ from mcp_types import (
     UnsubscribeRequestParams,
 )
 
-from ..errors import Ambiguous, BadValue, InvalidNotebook, NotAllowed, NotNamed, OutsideRoot, ProxyError, Unknown
+from ..errors import (
+    Ambiguous,
+    BadValue,
+    InvalidNotebook,
+    NotAllowed,
+    NotNamed,
+    OutsideRoot,
+    PathRefused,
+    ProxyError,
+    Unknown,
+)
 from ..notebook.render import IMAGE_TYPES, cut, joined, output_text
 from .call import Call
 from .cells import BRIEF
@@ -89,7 +99,7 @@ TEMPLATES = (
 )
 
 _BELOW = re.compile(r"(?P<path>.+?)/cells/(?P<cell>[^/]+)(?:/outputs/(?P<output>[^/]+))?\Z", re.DOTALL)
-_NOT_THERE = (Ambiguous, BadValue, InvalidNotebook, NotNamed, OutsideRoot, Unknown)
+_NOT_THERE = (Ambiguous, BadValue, InvalidNotebook, NotNamed, OutsideRoot, PathRefused, Unknown)
 _SESSION_KEY = "jupyter_mcp_proxy.subscriptions"
 
 

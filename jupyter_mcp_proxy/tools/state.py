@@ -68,6 +68,7 @@ class State:
         # What is loaded stays: a later collection need not look at it, and stops us for 4 ms instead of 50.
         gc.freeze()
         gc.enable()
+        from ..jupyter.paths import Paths
         from ..jupyter.server import JupyterServer
         from ..notebook.workspace import Workspace
 
@@ -77,6 +78,7 @@ class State:
             token=settings.server_token,
             certificate=settings.server_certificate,
             unix_socket=settings.server_socket,
+            paths=Paths(settings.allowed_paths, settings.refused_paths),
         )
         workspace = Workspace(
             server,

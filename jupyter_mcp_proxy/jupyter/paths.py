@@ -1,0 +1,68 @@
+"""Which files and folders agents may see: the settings `allowed_paths` and `refused_paths`. Pure.
+
+A path is open where it, or a folder above it, fits an allowed glob and none fits a refused one. `*` and `?` match
+slashes too. Refused globs are compared without regard to case, as many file systems do. Asked by `JupyterServer`,
+through which every path goes; elsewhere only of what another source than its contents names.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from ..errors import PathRefused
+
+
+class Paths:
+    """What is open to agents, of the files and folders below the server's root."""
+
+    def __init__(self, allowed: Sequence[str] = ("*",), refused: Sequence[str] = ()) -> None:
+        self._allowed = [_plain(pattern).strip("/") for pattern in allowed]
+        self._refused = [_plain(pattern).strip("/").casefold() for pattern in refused]
+
+    def open(self, path: str) -> bool:
+        """Whether a file or notebook is open."""
+        return self._fits(path, self._allowed) and not self._is_refused(path)
+
+    def shows(self, folder: str) -> bool:
+        """Whether a folder may be listed: it is open, or something below it may be."""
+        if self._is_refused(folder):
+            return False
+        return self._fits(folder, self._allowed) or any(_may_lead_to(_plain(folder), each) for each in self._allowed)
+
+    def lists(self, path: str, kind: str) -> bool:
+        """Whether an item of a folder is listed."""
+        return self.shows(path) if kind == "directory" else self.open(path)
+
+    def check(self, path: str, kind: str = "file") -> None:
+        """Raise PathRefused where agents may not go."""
+        if not self.lists(path, kind):
+            raise PathRefused(path)
+
+    def _is_refused(self, path: str) -> bool:
+        return self._fits(path.casefold(), self._refused)
+
+    @staticmethod
+    def _fits(path: str, patterns: Sequence[str]) -> bool:
+        return any(fnmatchcase(each, pattern) for each in _with_folders(_plain(path)) for pattern in patterns)
+
+
+def _plain(path: str) -> str:
+    """One spelling: macOS names files in another normal form than people type."""
+    return unicodedata.normalize("NFC", path)
+
+
+def _with_folders(path: str) -> Iterator[str]:
+    """A path and the folders above it, the root left out."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
+def _may_lead_to(folder: str, pattern: str) -> bool:
+    """Whether something below a folder may fit a pattern, as far as its beginning without wildcards tells."""
+    beginning = re.split(r"[*?\[]", pattern, maxsplit=1)[0]
+    below = f"{folder}/" if folder else ""
+    return below.startswith(beginning) or beginning.startswith(below)
