@@ -41,6 +41,7 @@ NOT_AUTHORIZED = "Jupyter's authorizer does not let {user} read contents on this
 SIGN_IN = "Log in to this server, or send its own token. This is for people: tokens made for agents do not open it."
 NO_XSRF = "Send Jupyter's XSRF token (the cookie `_xsrf`) in the header `X-XSRFToken`, from a page of this server."
 
+_MADE_UP = re.compile(r"[0-9a-f]{32}")
 _AUTHORIZATION = re.compile(r"(?:token|bearer)\s+(.+)", re.IGNORECASE)
 
 
@@ -58,8 +59,10 @@ def media_type(request: HTTPServerRequest) -> str:
 
 
 def username(user: Any) -> str:
-    """A user's name, as Jupyter knows them; it makes up one for who comes with a token only."""
-    return str(getattr(user, "username", None) or "anonymous")
+    """A user's name, as Jupyter knows them; "anonymous" where it makes up one, for each request with a token anew."""
+    name = str(getattr(user, "username", None) or "anonymous")
+    made_up = _MADE_UP.fullmatch(name) and str(getattr(user, "name", "")).startswith("Anonymous ")
+    return "anonymous" if made_up else name
 
 
 def stand_for_server(request: HTTPServerRequest, token: str) -> None:

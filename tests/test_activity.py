@@ -15,11 +15,18 @@ import httpx2
 import pytest
 from conftest import StartJupyter
 from harness import ERAS, TOKEN, JupyterProcess, connect, login_cookie, post, text
+from mcp_types import ElicitResult
+
+from jupyter_mcp_proxy.audit import audit_file
+from jupyter_mcp_proxy.jupyter.kernel import WebSocketChannel
+from jupyter_mcp_proxy.jupyter.messages import Message
+from jupyter_mcp_proxy.jupyter.server import JupyterServer
 
 pytestmark = pytest.mark.anyio
 
 MARKUP = "<img src=x onerror=alert(1)>"
 ROUTES = [("GET", "activity"), ("GET", "status"), ("POST", "pause"), ("POST", "stop")]
+SECRET = "nobody-else-shall-read-it"
 SLEEP = "import time\nprint('begun', flush=True)\ntime.sleep(60)"
 
 
@@ -149,16 +156,56 @@ async def test_a_run_that_outlives_its_call_is_under_way_until_it_ends(live: Jup
     mark = live.home / f"{name}.go"
     live.write_notebook(name, f"import os, time\nwhile not os.path.exists({str(mark)!r}): time.sleep(0.05)")
     async with connect(live, name="long runner") as agent, watching(live) as stream:
+        await agent.ok("list_cells", notebook=name)
         await agent.ok("execute_cell", notebook=name, cell=0, wait=0.2)
         begun = await stream.call("execute_cell", "running")
         state = ask(live, "GET", "status")
-        client = next(client for client in state["clients"] if client["name"] == "long runner")
+        (client,) = [client for client in state["clients"] if client["name"] == "long runner"]
+        assert client["user"] == begun["user"] == "anonymous"
         assert client["doing"]["id"] == begun["id"]
         mark.touch()
         assert (await stream.call("execute_cell", "ok"))["ms"] >= 200
         assert await stream.until(
             "state", lambda s: any(c["name"] == "long runner" and c["doing"] is None for c in s["clients"])
         )
+
+
+@pytest.mark.usefixtures("paused_no_more")
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_run_that_asks_a_person_waits_and_its_answer_is_no_new_beginning(
+    live: JupyterProcess, name: str, era: str
+) -> None:
+    """The answer is taken while agents are paused, and is nowhere in the audit."""
+    live.write_notebook(name, "print('got', input('name? '))")
+    asked = anyio.Event()
+    answer = anyio.Event()
+
+    async def person(_context: Any, _params: Any) -> ElicitResult:
+        asked.set()
+        await answer.wait()
+        return ElicitResult(action="accept", content={"answer": SECRET})
+
+    async with (
+        connect(live, era, name="asker", elicitation=person) as agent,
+        watching(live) as stream,
+        anyio.create_task_group() as group,
+    ):
+
+        async def run() -> None:
+            assert f"got {SECRET}" in await agent.ok("execute_cell", notebook=name, cell=0)
+
+        group.start_soon(run)
+        assert await stream.call("execute_cell", "waiting")
+        with anyio.fail_after(20):
+            await asked.wait()
+        ask(live, "POST", "pause", {"paused": True})
+        answer.set()
+        last = await stream.until("call", lambda call: call["outcome"] == "ok" and call["cell"] and call["ms"])
+        assert last["tool"] == "execute_cell"
+    with anyio.fail_after(10):
+        while any(client["doing"] for client in ask(live, "GET", "status")["clients"] if client["name"] == "asker"):
+            await anyio.sleep(0.05)
+    assert SECRET not in audit_file(live.data).read_text()
 
 
 async def test_a_scoped_token_is_told_by_its_name(live: JupyterProcess, name: str) -> None:
@@ -261,8 +308,9 @@ async def test_a_batch_begins_no_further_cell_while_paused_and_goes_on_after_the
             await other.ok("wait_execution", execution=(await running(other, name)), wait=0.5)
             assert "[2]" not in await other.ok("list_cells", notebook=name)
         ask(live, "POST", "pause", {"paused": False})
-    assert "second" in str(live.read_notebook(name)["cells"][1]["outputs"]) or "second" in answer[0]
-    assert "never" not in answer[0]
+    assert answer
+    async with connect(live) as agent:
+        assert "[2]" in await agent.ok("list_cells", notebook=name)
 
 
 async def running(agent: Any, notebook: str) -> str:
@@ -309,8 +357,10 @@ async def test_nonsense_does_not_pause(live: JupyterProcess, body: bytes) -> Non
 # -- the stop -----------------------------------------------------------------------------------------
 
 
-async def test_stop_ends_what_agents_run_and_queued_and_nothing_else(live: JupyterProcess, name: str) -> None:
+async def test_stop_ends_what_agents_run_and_queued_and_nothing_of_peoples(live: JupyterProcess, name: str) -> None:
     live.write_notebook(name, SLEEP, "print('never')")
+    theirs = f"theirs-{name}"
+    live.write_notebook(theirs, "print('mine')")
     results: list[str] = []
     begun = anyio.Event()
 
@@ -318,18 +368,31 @@ async def test_stop_ends_what_agents_run_and_queued_and_nothing_else(live: Jupyt
         if message and "begun" in message:
             begun.set()
 
-    async with connect(live) as agent, anyio.create_task_group() as group:
+    async with JupyterServer(live.url, live.token) as api:
+        session = await api.start_session(theirs, {"name": "python3"})
+        async with WebSocketChannel(api, session["kernel"]["id"], "a-person") as channel:
+            await channel.answers(30)
+            replies: list[Message] = []
+            code = {"code": "import time; time.sleep(6)", "silent": False, "allow_stdin": False}
+            await channel.send(channel.new_request("shell", "execute_request", code), replies.append)
+            async with connect(live) as agent, anyio.create_task_group() as group:
 
-        async def run() -> None:
-            results.append(text(await agent.call("run_cells", progress, notebook=name)))
+                async def run() -> None:
+                    results.append(text(await agent.call("run_cells", progress, notebook=name)))
 
-        group.start_soon(run)
-        with anyio.fail_after(30):
-            await begun.wait()
-            assert ask(live, "POST", "stop", {}) == {"stopped": 2}
+                group.start_soon(run)
+                with anyio.fail_after(30):
+                    await begun.wait()
+                    behind = await agent.ok("execute_cell", notebook=theirs, cell=0, wait=0.2)
+                    assert " · queued" in behind
+                    assert ask(live, "POST", "stop", {}) == {"stopped": 3}
+            with anyio.fail_after(30):
+                while not any(message.type == "execute_reply" for message in replies):
+                    await anyio.sleep(0.05)
+            reply = next(message for message in replies if message.type == "execute_reply")
+            assert reply.content["status"] == "ok"
     assert "interrupted" in results[0]
     assert "never" not in results[0]
-    assert ask(live, "POST", "stop", {}) == {"stopped": 0}
 
 
 # -- who may ask --------------------------------------------------------------------------------------
@@ -382,6 +445,10 @@ async def test_only_a_page_of_this_server_or_jupyters_token_may_ask(
         answer = attempt(live, method, what, **refused)
         assert answer[0] == status, (case, answer)
         assert json.loads(answer[1])["message"], case
+    # An EventSource sends no header of ours; Jupyter takes the page that it comes from for a GET, and for nothing else.
+    here = {"Cookie": cookie, "Referer": f"{own}/lab", **JSON}
+    assert attempt(live, method, what, **here)[0] == (200 if method == "GET" else 403)
+    assert attempt(live, method, what, **{**here, "Referer": "https://evil.example/lab"})[0] == 403
     if method == "POST":
         form = {"Content_Type": "application/x-www-form-urlencoded"}
         assert attempt(live, method, what, Cookie=cookie, **form)[0] == 403

@@ -50,7 +50,7 @@ class Entry:
 
 @dataclass(eq=False)
 class Client:
-    """A client that has called lately: one user, token and client name, whatever its sessions."""
+    """A client that has called lately: one name with one token, whatever its sessions."""
 
     name: str
     user: str
@@ -103,7 +103,7 @@ class Activity:
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._begun: dict[int, float] = {}
-        self._clients: OrderedDict[tuple[str, str | None, str], Client] = OrderedDict()
+        self._clients: OrderedDict[tuple[str | None, str], Client] = OrderedDict()
         self._watches: set[Watch] = set()
         self._last = 0
 
@@ -125,7 +125,7 @@ class Activity:
         key = _key(entry)
         known = self._clients.pop(key, None)
         who = known or Client(entry.client, entry.user, entry.token, now, now, 0.0, {})
-        who.last, who.seen = now, time.monotonic()
+        who.user, who.last, who.seen = entry.user, now, time.monotonic()
         who.doing[entry.id] = entry
         self._clients[key] = who
         while len(self._clients) > MOST_CLIENTS:
@@ -199,5 +199,5 @@ def stamp() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
-def _key(entry: Entry) -> tuple[str, str | None, str]:
-    return entry.user, entry.token, entry.client
+def _key(entry: Entry) -> tuple[str | None, str]:
+    return entry.token, entry.client
