@@ -33,8 +33,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, ImageContent, Implementation
 
 from . import __version__
-from .cli.clients import claude_command
 from .cli.servers import ENABLE
+from .clients import Target, claude_command
 from .contract import NAME
 
 REQUIRED = ("jupyterlab", "ipykernel", "matplotlib")
@@ -115,7 +115,7 @@ def farewell(lab: Lab) -> str:
         f"\nLook at it:  {lab.url}lab/tree/{NOTEBOOK}\n"
         f"Token:       {lab.token}\n\n"
         "Let an agent of yours work in it:\n\n"
-        f"    {claude_command('jupyter-demo', lab.endpoint, lab.token)}\n\n"
+        f"    {claude_command(Target(lab.endpoint, lab.token, 'jupyter-demo'))}\n\n"
         "(`claude mcp remove jupyter-demo` undoes that.) Ctrl-C ends the server and removes its folder."
     )
 

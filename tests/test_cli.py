@@ -25,8 +25,8 @@ from PIL import Image
 
 from jupyter_mcp_proxy import __version__, demo
 from jupyter_mcp_proxy.cli import main
-from jupyter_mcp_proxy.cli.clients import claude_command
 from jupyter_mcp_proxy.cli.servers import Server, usable
+from jupyter_mcp_proxy.clients import Target, claude_command
 from jupyter_mcp_proxy.config import MCPProxy
 from jupyter_mcp_proxy.contract import ENV_PREFIX
 
@@ -272,7 +272,7 @@ def test_where_a_server_is_reached_from_its_own_machine(info: dict[str, Any], ur
 
 @pytest.mark.parametrize("token", ["plain-0123", "a$HOME", 'quote"quote', "back`tick", "don't!"])
 def test_a_shell_gives_claude_the_header_whatever_the_token(token: str) -> None:
-    command = claude_command("jupyter", "http://127.0.0.1:8888/mcp-proxy/mcp", token)
+    command = claude_command(Target("http://127.0.0.1:8888/mcp-proxy/mcp", token))
     words = shlex.split(command)
     assert words[-2:] == ["--header", f"Authorization: Bearer {token}"]
     shown = subprocess.run(

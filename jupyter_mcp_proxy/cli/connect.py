@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 
-from .clients import claude_command, client_entry
+from ..clients import BY_ID, DEFAULT_NAME, Client, Target
 from .output import PROGRAM, remark
 from .servers import running, usable
 
@@ -23,6 +22,7 @@ and nothing else, has an end, can be narrowed to looking or editing, and is revo
 EXAMPLES = """\
 examples:
   jupyter mcp-proxy connect
+  jupyter mcp-proxy connect --client cursor
   jupyter mcp-proxy connect --client json > .mcp.json
   jupyter mcp-proxy connect --url-only
   jupyter mcp-proxy token new --name my-agent    a token for one agent, in place of the server's own
@@ -32,11 +32,16 @@ exit codes: 0 at least one endpoint was printed, 1 no server runs or none has th
 
 def declare(command: argparse.ArgumentParser) -> None:
     """The options."""
-    command.add_argument(
-        "--client", choices=("claude-code", "json"), default="claude-code",
-        help="claude-code: a `claude mcp add` line; json: {\"mcpServers\": ...} (default: %(default)s)",
-    )  # fmt: skip
+    declare_client(command)
     command.add_argument("--url-only", action="store_true", help="print the endpoints' URLs and no credential")
+
+
+def declare_client(command: argparse.ArgumentParser) -> None:
+    """The option that says for which client to print."""
+    command.add_argument(
+        "--client", choices=tuple(BY_ID), default="claude-code", metavar="CLIENT",
+        help=f"the client to print it for: {', '.join(BY_ID)} (default: %(default)s)",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,19 +49,26 @@ def run(options: argparse.Namespace) -> int:
     found = [server for server in map(usable, running()) if server is not None]
     if not found:
         return 1
-    names = ["jupyter", *(f"jupyter-{number}" for number in range(2, len(found) + 1))]
+    names = [DEFAULT_NAME, *(f"{DEFAULT_NAME}-{number}" for number in range(2, len(found) + 1))]
+    targets = [Target(server.endpoint, server.token, name) for name, server in zip(names, found, strict=True)]
+    client = BY_ID[options.client]
     if options.url_only:
         print("\n".join(server.endpoint for server in found))
-    elif options.client == "json":
-        servers = {name: client_entry(server.endpoint, server.token) for name, server in zip(names, found, strict=True)}
-        print(json.dumps({"mcpServers": servers}, indent=2))
-    else:
-        for name, server in zip(names, found, strict=True):
+    elif client.is_command:
+        for target, server in zip(targets, found, strict=True):
             print(f"{server.endpoint}  (notebooks in {server.root})")
-            print(f"  {claude_command(name, server.endpoint, server.token)}")
+            print(f"  {client.render([target])}")
+    else:
+        print(client.render(targets))
+        remark(where(client))
     if not options.url_only and any(server.token for server in found):
         remark(
             "The token in this opens all of the server. One that opens the MCP endpoint only, has an end and can be "
             f"revoked:\n    {PROGRAM} token new --name my-agent"
         )
     return 0
+
+
+def where(client: Client) -> str:
+    """Where what was printed goes, and what there is to know about it."""
+    return f"For {client.label}: {client.where}. {client.note}".rstrip() + f"\n{client.docs}"

@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..clients import BY_ID, Target
 from ..contract import TIERS
-from .clients import claude_command, client_entry
+from .connect import declare_client, where
 from .output import PROGRAM, remark
 from .servers import NoAnswer, NotAsked, Server, fetch, reachable, remarks_on, running, without_endpoint
 
@@ -46,10 +47,7 @@ def declare(command: argparse.ArgumentParser) -> None:
     new.add_argument(
         "--server", metavar="WHICH", help="URL, port or root folder of the server, where you run more than one"
     )
-    new.add_argument(
-        "--client", choices=("claude-code", "json"), default="claude-code",
-        help="what to print for the client, as in `connect` (default: %(default)s)",
-    )  # fmt: skip
+    declare_client(new)
     actions.add_parser("list", help="list the tokens, without their secrets")
     revoke = actions.add_parser("revoke", help="end a token at once")
     revoke.add_argument("token", metavar="NAME|ID", help="the token, as it is listed")
@@ -85,10 +83,13 @@ def new(store: TokenStore, options: argparse.Namespace) -> int:
             "made here. Run this command with the server's JUPYTER_DATA_DIR, or in a terminal of that server."
         )
         return 1
-    if options.client == "json":
-        print(json.dumps({"mcpServers": {"jupyter": client_entry(server.endpoint, token)}}, indent=2))
+    client = BY_ID[options.client]
+    snippet = client.render([Target(server.endpoint, token)])
+    if client.is_command:
+        print(f"{token}\n\n{snippet}")
     else:
-        print(f"{token}\n\n{claude_command('jupyter', server.endpoint, token)}")
+        print(snippet)
+        remark(where(client))
     remark(
         f"\n{made.name} may {made.tier} at {server.endpoint} (notebooks in {server.root})\n"
         f"until {made.expires[:16]} UTC. The token is not shown again. `{PROGRAM} token revoke {made.id}` ends it."
