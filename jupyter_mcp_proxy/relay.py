@@ -50,6 +50,8 @@ class Path:
 
 PATHS = {
     "": Path("page"),
+    "page.js": Path("page"),
+    "page.css": Path("page"),
     "mcp": Path("endpoint"),
     "healthz": Path("health"),
     "api/activity": Path("api", ("GET",)),

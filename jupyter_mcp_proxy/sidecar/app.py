@@ -17,7 +17,7 @@ from ..tools.server import create_server
 from ..tools.state import State
 from .api import Api
 from .guard import Guard
-from .page import connect_page
+from .page import SCRIPT, STYLE, connect_page
 from .settings import Settings
 
 SESSION_IDLE = 24 * 3600.0
@@ -50,6 +50,8 @@ def create_app(settings: Settings) -> Guard:
     app = Starlette(
         routes=[
             Route("/", page),
+            SCRIPT.route(),
+            STYLE.route(),
             Route("/healthz", healthz),
             Route("/mcp", endpoint=StreamableHTTPASGIApp(manager)),
             *Api(state).routes(),

@@ -1,35 +1,109 @@
-"""The connect page: what the launcher tile opens."""
+"""The connect page: what the launcher tile opens. No credential is in it; tokens are made in the browser."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from .. import __version__
+from ..clients import CLIENTS, Client, Link, Target
 from .settings import Settings
 
 POLICY = "; ".join(
     [
         "default-src 'none'",
-        "style-src 'self' 'unsafe-inline'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
         "img-src 'self' data:",
+        "frame-ancestors 'self'",
         "base-uri 'none'",
         "form-action 'none'",
-        "frame-ancestors 'self'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
     ]
 )
+"""Nothing from elsewhere, nothing inline, and no text of anybody's is ever parsed as markup."""
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
-)
+NO_SNIFF = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+SLOT = "TOKEN-GOES-HERE"
+"""Where the script puts a token; made of characters that a token has, so that no format quotes it otherwise."""
+PLACEHOLDER = "<token>"
+"""What a person sees in its place before there is one."""
+
+_FOLDER = Path(__file__).parent
+_TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)
+
+
+@dataclass(frozen=True)
+class StaticFile:
+    """A file that the page loads. Its version is in the link, so a browser may keep it for ever."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+    @classmethod
+    def read(cls, name: str, media_type: str) -> StaticFile:
+        """A file of the package."""
+        return cls(name, media_type, (_FOLDER / "static" / name).read_bytes())
+
+    @property
+    def version(self) -> str:
+        """What changes with the content."""
+        return hashlib.sha256(self.content).hexdigest()[:12]
+
+    def route(self) -> Route:
+        """Where it is served."""
+
+        async def serve(request: Request) -> Response:
+            current = request.query_params.get("v") == self.version
+            keep = "private, max-age=31536000, immutable" if current else "no-cache"
+            headers = {"Cache-Control": keep, **NO_SNIFF}
+            return Response(self.content, media_type=self.media_type, headers=headers)
+
+        return Route(f"/{self.name}", serve)
+
+
+SCRIPT = StaticFile.read("page.js", "text/javascript")
+STYLE = StaticFile.read("page.css", "text/css")
+
+
+@dataclass(frozen=True)
+class Tab:
+    """What the page shows for one client."""
+
+    client: Client
+    template: str
+    link: Link | None
+    href: str
+
+    @classmethod
+    def of(cls, client: Client, endpoint: str, has_token: bool) -> Tab:
+        """A client's tab, with a place for the token where the endpoint needs one."""
+        target, shown = (Target(endpoint, token if has_token else "") for token in (SLOT, PLACEHOLDER))
+        link = client.link(target) if client.link else None
+        return cls(client, client.render([target]), link, client.link(shown).href if client.link else "")
+
+    @property
+    def shown(self) -> str:
+        """What a person sees before there is a token."""
+        return self.template.replace(SLOT, PLACEHOLDER)
 
 
 def endpoint_url(headers: Mapping[str, str], settings: Settings) -> str:
-    """The endpoint as the person's browser reaches it, from what the relay or jupyter-server-proxy tells."""
+    """The endpoint as the person's browser reaches it, from what the relay or jupyter-server-proxy tells.
+
+    A proxy that ends TLS may not say so; the page's script corrects it by the address that the browser has.
+    """
     host = headers.get("x-forwarded-host") or headers.get("host", "localhost")
     scheme = headers.get("x-forwarded-proto") or settings.server_url.partition(":")[0]
     prefix = headers.get("x-forwarded-prefix", "/mcp-proxy").rstrip("/")
@@ -37,19 +111,20 @@ def endpoint_url(headers: Mapping[str, str], settings: Settings) -> str:
 
 
 def connect_page(request: Request, settings: Settings, health: Mapping[str, object]) -> Response:
-    """The page: the endpoint, a command to copy, and the state of things. No credential is in it."""
+    """The page: the endpoint, what connects each client, tokens, a test, and the state of things."""
+    endpoint = endpoint_url(request.headers, settings)
     text = _TEMPLATES.get_template("connect.html").render(
-        endpoint=endpoint_url(request.headers, settings),
+        endpoint=endpoint,
         health=health,
         open=settings.server_open,
+        # The stock handler of jupyter-server-proxy knows no scoped token.
+        makes_tokens=settings.relay == "streaming" and not settings.server_open,
         version=__version__,
+        tabs=[Tab.of(client, endpoint, not settings.server_open) for client in CLIENTS],
+        slot=SLOT,
+        placeholder=PLACEHOLDER,
+        script=SCRIPT,
+        style=STYLE,
     )
-    return HTMLResponse(
-        text,
-        headers={
-            "Content-Security-Policy": POLICY,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-            "Cache-Control": "no-store",
-        },
-    )
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", **NO_SNIFF}
+    return HTMLResponse(text, headers=headers)
