@@ -235,6 +235,7 @@ async function test() {
   button.disabled = true;
   say("test-status", "Connecting…");
   let passing = null;
+  let said;
   try {
     if (page.makesTokens && !made) {
       const name = `connection test ${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
@@ -242,16 +243,16 @@ async function test() {
     }
     const { server, tools, took } = await roundTrip(made ? made.secret : passing?.token);
     const which = made ? `with the token “${made.name}”` : passing ? "with a token for this test" : "without a token";
-    say("test-status", `It works: ${server.name} ${server.version} answered in ${took} ms, ${which}. It has ${tools} tools.`);
+    said = [`It works: ${server.name} ${server.version} answered in ${took} ms, ${which}. It has ${tools} tools.`];
   } catch (error) {
-    say("test-status", `It does not work: ${error.message}`, true);
-  } finally {
-    if (passing) {
-      await api("DELETE", `/${encodeURIComponent(passing.id)}`).catch(() => {}); // it ends by itself
-    }
-    button.disabled = false;
-    checkHealth();
+    said = [`It does not work: ${error.message}`, true];
   }
+  if (passing) {
+    await api("DELETE", `/${encodeURIComponent(passing.id)}`).catch(() => {}); // it ends by itself
+  }
+  say("test-status", ...said);
+  button.disabled = false;
+  await checkHealth();
 }
 
 async function roundTrip(token) {
