@@ -213,6 +213,7 @@ CLIENTS = (
     Client(
         "gemini", "Gemini CLI", "shell", "Run this in a terminal", "https://geminicli.com/docs/tools/mcp-server/",
         _commands(gemini_command),
+        note="Gemini CLI connects in folders that it trusts only.",
     ),
     Client(
         "zed", "Zed", "json", "Zed's settings.json (the command “zed: open settings file”)",
@@ -230,7 +231,7 @@ CLIENTS = (
         "opencode", "opencode", "json", "~/.config/opencode/opencode.json, or opencode.json in a project",
         "https://opencode.ai/docs/mcp-servers",
         _json(lambda servers: {"$schema": "https://opencode.ai/config.json", "mcp": {"servers": servers}}, _opencode),
-        note="This is for opencode 2. In opencode 1 the entry stands directly below \"mcp\", without \"servers\".",
+        note='Older versions of opencode 1 want the entry directly below "mcp", without "servers".',
     ),
     Client(
         "json", "JSON", "json", ".mcp.json in a project, or another client's file of this form",

@@ -26,7 +26,7 @@ from PIL import Image
 from jupyter_mcp_proxy import __version__, demo
 from jupyter_mcp_proxy.cli import main
 from jupyter_mcp_proxy.cli.servers import Server, usable
-from jupyter_mcp_proxy.clients import Target, claude_command
+from jupyter_mcp_proxy.clients import CLIENTS, Client, Target, claude_command
 from jupyter_mcp_proxy.config import MCPProxy
 from jupyter_mcp_proxy.contract import ENV_PREFIX
 
@@ -118,6 +118,19 @@ async def test_connect_prints_json_with_which_a_client_connects(
     assert scheme == "Bearer"
     async with connect(file, token=token) as agent:
         assert await agent.ok("list_files")
+
+
+@pytest.mark.parametrize("client", [client for client in CLIENTS if not client.is_command], ids=lambda c: c.id)
+def test_connect_prints_a_file_for_a_client_and_says_where_it_goes(
+    client: Client, file: JupyterProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use_runtime(monkeypatch, file.runtime)
+    assert main(["connect", "--client", client.id]) == 0
+    out, err = capsys.readouterr()
+    assert out == client.render([Target(file.endpoint, TOKEN)]) + "\n"
+    assert client.where in err
+    assert client.docs in err
+    assert TOKEN not in err
 
 
 @pytest.mark.parametrize("client", ["claude-code", "json"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mcp_proxy.cli import create_parser
+from jupyter_mcp_proxy.clients import CLIENTS
 from jupyter_mcp_proxy.config import MCPProxy
 from jupyter_mcp_proxy.contract import ENV_PREFIX
 from jupyter_mcp_proxy.tools.reference import catalogue_tokens, markdown
@@ -61,3 +62,12 @@ def test_every_command_and_option_is_documented() -> None:
         for options in (parser, *nested.values()):
             for action in options._actions:
                 assert all(option in section for option in action.option_strings if option not in ("-h", "--help"))
+
+
+def test_every_client_is_documented() -> None:
+    rows = read("connect.md").splitlines()
+    for client in CLIENTS:
+        row = next(row for row in rows if row.startswith("|") and f"| `{client.id}` |" in row)
+        assert client.label in row or client.id == "json"
+        assert ("link" in row) == (client.link is not None)
+        assert f"`{client.id}`" in read("cli.md")

@@ -184,7 +184,7 @@ function limit(tiers, longest) {
 function item(token) {
   const end = new Date(token.expires).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
   const what = [token.tier, `${token.state === "expired" ? "ended" : "until"} ${end}`];
-  if (token.maker) {
+  if (!/^([0-9a-f]{32})?$/.test(token.maker)) { // Jupyter makes up such a name where nobody has one
     what.push(`made by ${token.maker}`);
   }
   const text = document.createElement("div");
