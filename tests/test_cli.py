@@ -23,12 +23,14 @@ from harness import TOKEN, JupyterProcess, connect, free_port, needs
 from mcp_types import ImageContent
 from PIL import Image
 
-from jupyter_mcp_proxy import __version__, demo
+from jupyter_mcp_proxy import __version__
 from jupyter_mcp_proxy.cli import main
 from jupyter_mcp_proxy.cli.servers import Server, usable
 from jupyter_mcp_proxy.clients import CLIENTS, Client, Target, claude_command
 from jupyter_mcp_proxy.config import MCPProxy
 from jupyter_mcp_proxy.contract import ENV_PREFIX
+from jupyter_mcp_proxy.demo import lab, tour
+from jupyter_mcp_proxy.demo.screen import DemoError
 
 COMMANDS = ("demo", "connect", "token", "log", "config", "snapshots")
 MODULE = (sys.executable, "-m", "jupyter_mcp_proxy")
@@ -437,8 +439,8 @@ def test_ctrl_c_during_the_steps_ends_the_server_and_keeps_the_folder_if_asked(t
 
 def test_demo_fails_where_a_step_did_not_do_what_it_says(tmp_path: Path) -> None:
     code = (
-        "import sys; from jupyter_mcp_proxy import cli, demo;"
-        "demo.PLOT = 'print(6 * 7)'; sys.exit(cli.main(['demo', '--exit']))"
+        "import sys; from jupyter_mcp_proxy import cli; from jupyter_mcp_proxy.demo import tour;"
+        "tour.PLOT = 'print(6 * 7)'; sys.exit(cli.main(['demo', '--exit']))"
     )
     env = os.environ | {"TMPDIR": str(tmp_path), "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(
@@ -475,7 +477,7 @@ def test_demo_refuses_a_port_that_is_taken(
 
 
 def test_demo_names_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(demo, "REQUIRED", (*demo.REQUIRED, "no_such_module"))
+    monkeypatch.setattr(lab, "REQUIRED", (*lab.REQUIRED, "no_such_module"))
     assert main(["demo"]) == 1
     err = capsys.readouterr().err
     assert "needs no_such_module, not installed" in err
@@ -486,13 +488,13 @@ def test_the_demos_server_is_told_its_token_by_the_environment_alone_and_nothing
     tmp_path: Path,
 ) -> None:
     inherited = {"HOME": "/home/ada", "JUPYTER_CONFIG_DIR": "/home/ada/.jupyter", "JUPYTER_MCP_PROXY_TIER": "read"}
-    environment = demo.environment(tmp_path, "secret-token", inherited)
+    environment = lab.environment(tmp_path, "secret-token", inherited)
     assert environment["JUPYTER_TOKEN"] == "secret-token"
     assert environment["HOME"] == "/home/ada"
     assert "JUPYTER_MCP_PROXY_TIER" not in environment
     for name in ("CONFIG", "DATA", "RUNTIME"):
         assert Path(environment[f"JUPYTER_{name}_DIR"]).is_relative_to(tmp_path)
-    assert not any("secret-token" in part for part in demo.command(8888, tmp_path))
+    assert not any("secret-token" in part for part in lab.command(8888, tmp_path))
 
 
 def image(picture: Image.Image) -> ImageContent:
@@ -506,8 +508,8 @@ def image(picture: Image.Image) -> ImageContent:
 def test_a_blank_or_broken_image_is_not_taken_for_a_plot() -> None:
     drawn = Image.new("RGB", (30, 20), "white")
     drawn.putpixel((3, 3), (0, 0, 0))
-    assert demo.picture(image(drawn)).startswith("image/png, 30 x 20, ")
-    with pytest.raises(demo.DemoError, match="blank"):
-        demo.picture(image(Image.new("RGB", (30, 20), "white")))
-    with pytest.raises(demo.DemoError, match="decoded"):
-        demo.picture(ImageContent(type="image", data="bm90IGFuIGltYWdl", mime_type="image/png"))
+    assert tour.picture(image(drawn)).startswith("image/png, 30 x 20, ")
+    with pytest.raises(DemoError, match="blank"):
+        tour.picture(image(Image.new("RGB", (30, 20), "white")))
+    with pytest.raises(DemoError, match="decoded"):
+        tour.picture(ImageContent(type="image", data="bm90IGFuIGltYWdl", mime_type="image/png"))

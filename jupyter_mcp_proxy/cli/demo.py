@@ -1,4 +1,4 @@
-"""`jupyter mcp-proxy demo`: the command line of the demonstration in `jupyter_mcp_proxy/demo.py`."""
+"""`jupyter mcp-proxy demo`: the command line of the demonstration in `jupyter_mcp_proxy/demo`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def port_number(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the demonstration."""
-    from ..demo import REQUIRED, missing, run
+    from ..demo import run
+    from ..demo.lab import REQUIRED, missing
 
     absent = missing(REQUIRED)
     if absent:
