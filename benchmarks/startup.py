@@ -63,6 +63,6 @@ def _until_proof(started: SidecarByHand) -> float:
             continue
         finally:
             connection.close()
-        assert answer == prove(started.secret, nonce)
+        assert answer == prove(started.secret, nonce, str(started.port))
         return time.perf_counter() - started.started
     raise AssertionError("the sidecar did not answer")

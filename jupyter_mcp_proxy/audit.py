@@ -23,6 +23,8 @@ LARGEST = 5_000_000
 """Bytes after which a new file is begun."""
 KEPT = 4
 """Older files that are kept."""
+LONGEST_LINE = 100_000
+"""Bytes of a line; of a longer one the arguments are left out."""
 LOCK_WAIT = 0.1
 CHANGE_AGAIN = 60.0
 """Seconds until another try to move a large file aside, where that failed: meanwhile it grows on."""
@@ -56,7 +58,9 @@ class Audit:
 
     def write(self, line: dict[str, Any]) -> None:
         """Append a line."""
-        data = json.dumps(line, separators=(",", ":"), default=str).encode() + b"\n"
+        data = _encoded(line)
+        if len(data) > LONGEST_LINE:
+            data = _encoded(line | {"arguments": {"left_out": True}})
         try:
             descriptor = self._open()
             if self._torn:
@@ -114,6 +118,10 @@ class Audit:
                 with suppress(FileNotFoundError):
                     older(self._file, number - 1).replace(older(self._file, number))
             self._file.replace(older(self._file, 1))
+
+
+def _encoded(line: dict[str, Any]) -> bytes:
+    return json.dumps(line, separators=(",", ":"), default=str).encode() + b"\n"
 
 
 def lines(file: Path, end: int | None = None) -> Iterator[dict[str, Any]]:

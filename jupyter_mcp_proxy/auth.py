@@ -157,3 +157,20 @@ def origin_matches(origin: str | None, host: str | None) -> bool:
 def has_credential(headers: Any, query: dict[str, Any]) -> bool:
     """Whether a request carries a token at all, right or wrong."""
     return bool(headers.get("Authorization") or query.get("token"))
+
+
+class LogsNoQuery:
+    """For a handler: what goes wrong is logged with the path alone, since `?token=` may stand behind it."""
+
+    def _request_summary(self) -> str:
+        request: Any = self.request  # type: ignore[attr-defined]
+        return f"{request.method} {request.path} ({request.remote_ip})"
+
+    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
+        """Log an error without the request's own representation, which tornado adds to an unexpected one."""
+        if isinstance(error, web.HTTPError):
+            super().log_exception(kind, error, trace)  # type: ignore[misc]
+        else:
+            self.log.error(  # type: ignore[attr-defined]
+                "mcp-proxy: %s failed unexpectedly", self._request_summary(), exc_info=(kind, error, trace)
+            )

@@ -87,9 +87,11 @@ class MCPProxy(Configurable):
     ).tag(config=True)
 
     @validate("allowed_paths", "refused_paths")
-    def _no_list_in_one_glob(self, proposal: Any) -> list[str]:
-        """On the command line a list in one argument would be taken for one glob, and refuse nothing."""
+    def _globs_that_can_fit(self, proposal: Any) -> list[str]:
+        """A glob that nothing can fit is an error: a list in one argument, a path that does not begin at the root."""
         for glob in proposal["value"]:
+            if {".", ".."} & set(glob.split("/")) or glob.startswith(("~", "\\")) or not glob.strip("/"):
+                raise TraitError(f"{glob!r} fits nothing; write it from the server's root, without . and .. in it")
             if glob.startswith("[") and glob.endswith("]") and ("'" in glob or '"' in glob):
                 name = proposal["trait"].name
                 raise TraitError(f"{glob} is a list, not a glob; give each by itself: --MCPProxy.{name}=one")

@@ -35,9 +35,14 @@ EXIT_ADDRESS_TAKEN: Final = 98
 """Somebody else listens on the port that the sidecar was given; the parent must choose another."""
 
 
-def prove(secret: str, nonce: str) -> str:
-    """The hexadecimal HMAC-SHA256 with which a sidecar shows that it holds `secret`."""
-    return hmac.new(secret.encode(), b"jupyter-mcp-proxy sidecar " + nonce.encode(), hashlib.sha256).hexdigest()
+def prove(secret: str, nonce: str, address: str) -> str:
+    """The hexadecimal HMAC-SHA256 with which a sidecar that listens at `address` shows that it holds `secret`.
+
+    The address, a port or the path of a socket, is the one that each side sees itself: who passes the question on
+    from another has no use of the answer.
+    """
+    said = f"jupyter-mcp-proxy sidecar {address} {nonce}"
+    return hmac.new(secret.encode(), said.encode(), hashlib.sha256).hexdigest()
 
 
 def same(left: str, right: str) -> bool:

@@ -71,7 +71,7 @@ SMALL_REPLY = 256 * 1024
 """Bytes up to which a reply of known length is sent in one piece."""
 
 
-class RelayHandler(SuperviseAndProxyHandler):  # type: ignore[misc]
+class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[misc]
     """One request to `mcp-proxy/…`."""
 
     name = NAME

@@ -23,7 +23,7 @@ LARGEST_BODY = 10_000
 STATUS: dict[type[ProxyError], int] = {BadValue: 400, Unknown: 404, NameTaken: 409, TokensUnreadable: 500}
 
 
-class TokenApiHandler(JupyterHandler):  # type: ignore[misc]
+class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
     """One request to `mcp-proxy/api/tokens`, answered in JSON."""
 
     SUPPORTED_METHODS = ("GET", "POST", "DELETE")

@@ -57,13 +57,13 @@ class Upstream:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
         connection = cls(reader, writer)
         try:
-            await connection._demand_proof(secret)
+            await connection._demand_proof(secret, unix_socket or str(port))
         except BaseException:
             connection.abort()
             raise
         return connection
 
-    async def _demand_proof(self, secret: str) -> None:
+    async def _demand_proof(self, secret: str, address: str) -> None:
         nonce = secrets.token_hex(16)
         response = await self.send("GET", PROOF_PATH, [("Host", "127.0.0.1"), (NONCE_HEADER, nonce)], b"")
         body = bytearray()
@@ -72,7 +72,7 @@ class Upstream:
             if len(body) > 1024:
                 break
         answer = body.decode("ascii", "replace")
-        if response.status_code != 200 or not same(answer, prove(secret, nonce)):
+        if response.status_code != 200 or not same(answer, prove(secret, nonce, address)):
             raise ImpostorError("the process at the sidecar's address is not the one that was started")
 
     async def send(self, method: str, target: str, headers: list[tuple[str, str]], body: bytes) -> h11.Response:

@@ -92,6 +92,22 @@ def test_a_client_that_puts_contents_elsewhere_does_not_get_them_into_the_audit(
     assert SECRET not in json.dumps(described(arguments))
 
 
+@pytest.mark.parametrize("contents", [True, False])
+def test_a_line_is_short_whatever_is_asked(contents: bool) -> None:
+    """Any token may call anything; its calls must not push the others' lines out, nor fill the disk."""
+    nested: list[Any] = ["x"]
+    for _ in range(4):
+        nested = [nested] * 100
+    assert len(json.dumps(described({"cells": nested, "path": "a"}, contents=contents))) < 20_000
+
+
+def test_the_arguments_of_a_long_line_are_left_out(tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "audit.jsonl")
+    audit.write({"time": "now", "tool": "write_file", "arguments": {"content": "x" * 200_000}})
+    audit.close()
+    assert next(lines(tmp_path / "audit.jsonl"))["arguments"] == {"left_out": True}
+
+
 def test_contents_are_kept_where_that_is_wanted_up_to_a_length() -> None:
     told = described({"source": SECRET, "content": "x" * 20_000}, contents=True)
     assert told["source"] == SECRET

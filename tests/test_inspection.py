@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from harness import JupyterProcess, connect
+from harness import JupyterProcess, as_client, connect, post
 
 from jupyter_mcp_proxy.jupyter.kernel import WebSocketChannel
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
@@ -323,6 +323,22 @@ async def test_code_is_completed(server: JupyterProcess, name: str) -> None:
         assert "more; a longer beginning" in await agent.ok("complete_code", notebook=name, code="import ")
         assert "1 to 3" in await agent.fails("complete_code", notebook=name, code="abc", cursor=9)
         assert "before the cursor" in await agent.fails("complete_code", notebook=name, code="")
+
+
+async def test_completing_runs_nothing_for_whoever_may_not_run(file: JupyterProcess, name: str) -> None:
+    """A kernel imports what it completes: with a module of its own an agent that may only edit would run code."""
+    file.write_notebook(name, "pass")
+    trace = file.root / "imported"
+    made = post(file, {"name": "editor", "tier": "edit"}, "mcp-proxy/api/tokens", **as_client())
+    async with connect(file) as owner, connect(file, token=json.loads(made[2])["token"]) as editor:
+        await owner.ok("execute_cell", notebook=name, cell=0)
+        module = f"open({str(trace)!r}, 'w').close()"
+        await editor.ok("write_file", path="imported_by_completion.py", content=module)
+        code = "from imported_by_completion import "
+        assert "needs the permission 'run'" in await editor.fails("complete_code", notebook=name, code=code)
+        assert not trace.exists()
+        await owner.call("complete_code", notebook=name, code=code)
+        assert trace.exists(), "this is why"
 
 
 async def test_no_kernel_is_started_by_looking(server: JupyterProcess, name: str) -> None:

@@ -31,6 +31,10 @@ REFUSED = "is not open to agents on this server"
         (["*"], ["a/*.csv"], "a/b/c.csv", False),
         (["*"], ["a/*.csv"], "b/c.csv", True),
         (["*"], ["caf\u00e9"], "cafe\u0301/x", False),
+        (["*"], ["Μαΐου"], "Μαΐου/x.txt", False),
+        (["*"], ["Μαΐου"], "ΜΑΪ́ΟΥ/x.txt", False),
+        (["*"], ["**/.env"], ".env", False),
+        (["*"], ["**/.env"], "a/b/.env", False),
         (["*"], ["/private/"], "private/x", False),
         (["reports"], [], "reports/q3/a.ipynb", True),
         (["reports"], [], "reports2/a.ipynb", False),
@@ -73,7 +77,10 @@ def test_lists_come_from_the_environment_and_go_to_the_sidecar(monkeypatch: pyte
     assert json.loads(settings.environment()[f"{ENV_PREFIX}REFUSED_PATHS"]) == given
 
 
-@pytest.mark.parametrize("value", ["private", "{", "[1]", '["[\\"private\\"]"]'])
+@pytest.mark.parametrize(
+    "value",
+    ["private", "{", "[1]", '["./private"]', '["a/../private"]', '["~/private"]', '[""]', '["[\\"private\\"]"]'],
+)
 def test_a_list_that_would_refuse_nothing_is_an_error(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv(f"{ENV_PREFIX}REFUSED_PATHS", value)
     with pytest.raises(ValueError, match=f"{ENV_PREFIX}REFUSED_PATHS"):

@@ -283,7 +283,17 @@ async def test_the_page_asks_for_login_and_its_api_for_the_xsrf_token(live: Jupy
 
 
 async def test_no_credential_is_in_the_servers_log(live: JupyterProcess) -> None:
-    post(live, INITIALIZE, path=f"mcp-proxy/mcp?token={TOKEN}", **as_client(None))
+    """Whatever becomes of a request: tornado would log what it refuses with the whole URL."""
+    for path, headers in (
+        ("mcp-proxy/mcp", {}),
+        ("mcp-proxy/mcp/", {}),
+        ("mcp-proxy/mcp", {"Content-Type": "text/plain"}),
+        ("mcp-proxy/mcp", {"Origin": "https://example.org"}),
+        ("mcp-proxy/api/tokens", {"Origin": "https://example.org"}),
+        ("mcp-proxy/api/nothing", {}),
+    ):
+        post(live, INITIALIZE, path=f"{path}?token={TOKEN}", **as_client(None) | headers)
+    assert "mcp-proxy/mcp/" in live.log
     assert TOKEN not in live.log
 
 

@@ -100,7 +100,8 @@ async def test_without_the_secret_everything_is_refused(sidecar: Sidecar) -> Non
 async def test_it_proves_that_it_holds_the_secret_without_telling_it(sidecar: Sidecar) -> None:
     status, body = sidecar.request("/proof", **{NONCE_HEADER: "abc"})
     assert status == 200
-    assert body.decode() == prove(SECRET, "abc") != prove("other", "abc")
+    assert body.decode() == prove(SECRET, "abc", str(sidecar.port)) != prove("other", "abc", str(sidecar.port))
+    assert body.decode() != prove(SECRET, "abc", "1"), "of no use to who passes the question on from elsewhere"
     assert SECRET.encode() not in body
     assert hashlib.sha256(SECRET.encode()).hexdigest().encode() not in body
 

@@ -6,36 +6,15 @@ A step is reported as done only where its effect was seen: the image decoded, th
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
-import os
 import secrets
-import shutil
 import signal
-import socket
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, Protocol
+from typing import Any
 
-import anyio
-import httpx2
-import nbformat
-import nbformat.v4
-from mcp.client.client import Client
-from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, ImageContent, Implementation
-
-from .. import __version__
-from ..cli.servers import ENABLE
 from ..clients import Target, claude_command
-from ..contract import NAME
 from .lab import NOTEBOOK, Lab, free_port, jupyter_lab, remove
 from .screen import DemoError, Screen
 from .tour import show_steps

@@ -19,18 +19,19 @@ class Paths:
     """What is open to agents, of the files and folders below the server's root."""
 
     def __init__(self, allowed: Sequence[str] = ("*",), refused: Sequence[str] = ()) -> None:
-        self._allowed = [_plain(pattern).strip("/") for pattern in allowed]
-        self._refused = [_plain(pattern).strip("/").casefold() for pattern in refused]
+        self._allowed = [each for pattern in allowed for each in _anywhere(_plain(pattern).strip("/"))]
+        self._refused = [each for pattern in refused for each in _anywhere(_caseless(pattern).strip("/"))]
 
     def open(self, path: str) -> bool:
         """Whether a file or notebook is open."""
-        return self._fits(path, self._allowed) and not self._is_refused(path)
+        return self._fits(_plain(path), self._allowed) and not self._is_refused(path)
 
     def shows(self, folder: str) -> bool:
         """Whether a folder may be listed: it is open, or something below it may be."""
         if self._is_refused(folder):
             return False
-        return self._fits(folder, self._allowed) or any(_may_lead_to(_plain(folder), each) for each in self._allowed)
+        folder = _plain(folder)
+        return self._fits(folder, self._allowed) or any(_may_lead_to(folder, each) for each in self._allowed)
 
     def lists(self, path: str, kind: str) -> bool:
         """Whether an item of a folder is listed."""
@@ -42,16 +43,26 @@ class Paths:
             raise PathRefused(path)
 
     def _is_refused(self, path: str) -> bool:
-        return self._fits(path.casefold(), self._refused)
+        return self._fits(_caseless(path), self._refused)
 
     @staticmethod
     def _fits(path: str, patterns: Sequence[str]) -> bool:
-        return any(fnmatchcase(each, pattern) for each in _with_folders(_plain(path)) for pattern in patterns)
+        return any(fnmatchcase(each, pattern) for each in _with_folders(path) for pattern in patterns)
 
 
 def _plain(path: str) -> str:
     """One spelling: macOS names files in another normal form than people type."""
     return unicodedata.normalize("NFC", path)
+
+
+def _caseless(path: str) -> str:
+    """One spelling, whatever the case. Folding the case takes some characters apart again, such as the Greek ΐ."""
+    return _plain(_plain(path).casefold())
+
+
+def _anywhere(pattern: str) -> tuple[str, ...]:
+    """A glob that begins with `**/` means the root too, as it does in a shell and in `.gitignore`."""
+    return (pattern, pattern.removeprefix("**/")) if pattern.startswith("**/") else (pattern,)
 
 
 def _with_folders(path: str) -> Iterator[str]:

@@ -22,8 +22,8 @@ LONGEST_SIDE = 1024
 HEAD_SHARE = 0.6
 
 _TEXT_TYPES = ("text/plain", "text/markdown", "text/latex", "application/json")
-_TAG = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]+>", re.DOTALL | re.IGNORECASE)
-_SPACE = re.compile(r"[ \t]*\n\s*\n\s*")
+_TAG = re.compile(r"<[^<>]+>")
+_CODE = re.compile(r"<(/?)(script|style)\b[^<>]*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,28 @@ def output_text(output: Output) -> str:
 
 
 def html_text(markup: str) -> str:
-    """The words of an HTML fragment, for where nothing plainer came with it."""
-    return _SPACE.sub("\n\n", html.unescape(_TAG.sub(" ", markup))).strip()
+    """The words of an HTML fragment, for where nothing plainer came with it. Takes time in proportion to its length."""
+    told: list[str] = []
+    for line in html.unescape(_TAG.sub(" ", _without_code(markup))).split("\n"):
+        if line.strip():
+            told.append(line.rstrip())
+        elif told and told[-1]:
+            told.append("")
+    return "\n".join(told).strip()
+
+
+def _without_code(markup: str) -> str:
+    """Markup without its scripts and styles; one that is not closed takes all that follows, as in a browser."""
+    words: list[str] = []
+    inside, position = "", 0
+    for tag in _CODE.finditer(markup):
+        ends, name = bool(tag[1]), tag[2].lower()
+        if not inside and not ends:
+            words.append(markup[position : tag.start()])
+            inside = name
+        elif ends and name == inside:
+            inside, position = "", tag.end()
+    return " ".join(words if inside else [*words, markup[position:]])
 
 
 def images(outputs: Sequence[Output]) -> list[tuple[str, str]]:

@@ -40,7 +40,7 @@ class Guard:
         headers = dict(scope["headers"])
         if scope["path"] == PROOF_PATH:
             nonce = headers.get(NONCE_HEADER.lower().encode(), b"").decode("latin-1")
-            await _answer(send, 200, b"text/plain", prove(self._secret, nonce).encode())
+            await _answer(send, 200, b"text/plain", prove(self._secret, nonce, _address(scope)).encode())
             return
         message = refusal(headers, self._secret)
         if message is not None:
@@ -64,6 +64,12 @@ class Guard:
             GONE: gone,
         }
         await self._app(inner, watched_receive, send)
+
+
+def _address(scope: Scope) -> str:
+    """The port, or the path of the socket, at which a request came in."""
+    host, port = scope.get("server") or ("", None)
+    return str(host if port is None else port)
 
 
 async def _answer(send: Send, status: int, media_type: bytes, body: bytes) -> None:

@@ -61,7 +61,7 @@ class Call:
             settings=state.settings,
             tier=_tier(headers.get(TIER_HEADER.lower()), state.settings.tier),
             user=unquote(headers.get(USER_HEADER.lower(), "")),
-            client=session_id or f"{caller}:{name}",
+            client=f"{caller}:{session_id or name}",
             client_name=name,
             token=headers.get(TOKEN_HEADER.lower(), ""),
             token_name=unquote(headers.get(TOKEN_NAME_HEADER.lower(), "")),

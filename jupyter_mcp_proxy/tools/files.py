@@ -173,6 +173,7 @@ async def write_file(
             "a file that is no notebook. use_notebook with create=true makes one; insert_cell, overwrite_cell_source "
             "and delete_cell change it",
         )
+    server.paths.check(path)
     try:
         raw = content.encode()
     except UnicodeEncodeError as error:

@@ -62,8 +62,9 @@ async def complete_code(
     notebook: OptionalNotebook = None,
     cursor: Annotated[int | None, Field(description="Characters before the cursor; all if left out", ge=1)] = None,
 ) -> str:
-    """List what the kernel would complete at the cursor: names, attributes, files."""
+    """List what the kernel would complete at the cursor: names, attributes, files. Needs the tier run."""
     call = Call.of(ctx)
+    call.require("Completing code, for which a kernel imports modules and lists files,", "run")
     position = len(code) if cursor is None else cursor
     if not code[:position].strip():
         raise BadValue("code", code, "code with something to complete before the cursor")

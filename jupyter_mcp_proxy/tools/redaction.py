@@ -7,6 +7,7 @@ Pure. A parameter that is not known to be structure is content: a new tool must 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 PATHS = frozenset({"notebook", "path"})
@@ -24,6 +25,8 @@ LONGEST_PATH = 1000
 LONGEST_CONTENT = 10_000
 """Characters of a text that are kept where contents are wanted."""
 MOST_ITEMS = 100
+MOST_VALUES = 500
+"""Values of a call that are described; what is nested deeper or longer has no use and would fill the disk."""
 DEEPEST = 6
 
 _NAME = re.compile(r"[\w.-]{1,100}\Z", re.ASCII)
@@ -31,11 +34,14 @@ _NAME = re.compile(r"[\w.-]{1,100}\Z", re.ASCII)
 
 def described(arguments: dict[str, Any], *, contents: bool = False) -> dict[str, Any]:
     """The arguments for the audit: texts that are content become `{"chars": n}`, numbers and names stay."""
-    told: Any = _kept(arguments, 0) if contents else _structure(arguments, "", 0)
+    left = iter(range(MOST_VALUES))
+    told: Any = _kept(arguments, 0, left) if contents else _structure(arguments, "", 0, left)
     return told if isinstance(told, dict) else {}
 
 
-def _structure(value: Any, parameter: str, depth: int) -> Any:
+def _structure(value: Any, parameter: str, depth: int, left: Iterator[int]) -> Any:
+    if next(left, None) is None:
+        return {"left_out": True}
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, str):
@@ -46,11 +52,11 @@ def _structure(value: Any, parameter: str, depth: int) -> Any:
         return {"left_out": True}
     if isinstance(value, dict):
         known = {str(key): each for key, each in list(value.items())[:MOST_ITEMS]}
-        return {_parameter(key): _structure(each, key, depth + 1) for key, each in known.items()}
+        return {_parameter(key): _structure(each, key, depth + 1, left) for key, each in known.items()}
     if isinstance(value, list):
         if len(value) > MOST_ITEMS:
             return {"items": len(value)}
-        return [_structure(each, parameter, depth + 1) for each in value]
+        return [_structure(each, parameter, depth + 1, left) for each in value]
     return {"type": type(value).__name__}
 
 
@@ -59,14 +65,16 @@ def _parameter(key: str) -> str:
     return key if len(key) <= 40 and key.isidentifier() and key.isascii() else f"({len(key)} chars)"
 
 
-def _kept(value: Any, depth: int) -> Any:
+def _kept(value: Any, depth: int, left: Iterator[int]) -> Any:
+    if next(left, None) is None:
+        return {"left_out": True}
     if isinstance(value, str):
         rest = len(value) - LONGEST_CONTENT
         return value if rest <= 0 else f"{value[:LONGEST_CONTENT]}… {rest} more characters"
     if depth >= DEEPEST and isinstance(value, (dict, list)):
         return {"left_out": True}
     if isinstance(value, dict):
-        return {str(key)[:100]: _kept(each, depth + 1) for key, each in list(value.items())[:MOST_ITEMS]}
+        return {str(key)[:100]: _kept(each, depth + 1, left) for key, each in list(value.items())[:MOST_ITEMS]}
     if isinstance(value, list):
-        return [_kept(each, depth + 1) for each in value[:MOST_ITEMS]]
+        return [_kept(each, depth + 1, left) for each in value[:MOST_ITEMS]]
     return value

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 
+import pytest
 from PIL import Image as Picture
 
 from jupyter_mcp_proxy.notebook.outputs import Transcript
-from jupyter_mcp_proxy.notebook.render import LONGEST_SIDE, Image, cut, images, output_text, shrink, within_budget
+from jupyter_mcp_proxy.notebook.render import (
+    LONGEST_SIDE,
+    Image,
+    cut,
+    html_text,
+    images,
+    output_text,
+    shrink,
+    within_budget,
+)
 
 
 def picture(width: int, height: int, kind: str = "PNG") -> str:
@@ -64,3 +75,16 @@ def test_a_long_output_is_told_by_head_and_tail_with_the_way_to_the_rest() -> No
 
 def test_a_text_within_the_budget_is_told_whole() -> None:
     assert cut("abc", 3, "x") == "abc"
+
+
+def test_markup_is_told_without_its_code() -> None:
+    markup = "<p>one</p><script>x < 1</script>\n\n\n<STYLE>p {}</style >two &amp; <b>three</b><script>never closed"
+    assert html_text(markup) == "one\n\n two &  three"
+
+
+@pytest.mark.parametrize("piece", ["<", "<script ", "<script>", "</script", " ", "\n ", "<a"])
+def test_no_markup_takes_long(piece: str) -> None:
+    """A notebook from elsewhere may hold anything; what is tried again from each place would stop the sidecar."""
+    began = time.process_time()
+    html_text(piece * (1_000_000 // len(piece)))
+    assert time.process_time() - began < 5
