@@ -276,7 +276,8 @@ class SharedDocument(Document):
         if cell_id in self._editor.ids():
             source: Text = self._notebook.ycells[self._editor.ids().index(cell_id)]["source"]
             # Where the cell begins: pycrdt counts other places in a text with more than ASCII wrongly.
-            start = source.sticky_index(0, Assoc.BEFORE).to_json()
+            # Yjs in JupyterLab expects null for what pycrdt leaves out, and throws at every keystroke without it.
+            start = {"type": None, "tname": None, "item": None, **source.sticky_index(0, Assoc.BEFORE).to_json()}
             state["cursors"] = [{"anchor": start, "head": start, "primary": True, "empty": True}]
         self._room.presences.show(key, state)
 
