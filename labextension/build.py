@@ -15,8 +15,8 @@ SOURCES = ("src", "style", "schema", "package.json", "package-lock.json", "tscon
 
 FAILED = """
 
-The JupyterLab panel could not be built: {error}.
-npm has to reach its package registry for that. Where it cannot, there are two ways:
+The JupyterLab panel could not be built.
+npm says above why: it has to reach its package registry. Where it cannot, there are two ways:
   - install a wheel, which holds the panel ready-made;
   - set HATCH_JUPYTER_BUILDER_SKIP_NPM=1 to install everything but the panel.
 """
@@ -30,7 +30,7 @@ def build(target: str, version: str, **options: Any) -> None:
     try:
         npm_builder(target, version, path=str(HERE), **options)
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        raise SystemExit(FAILED.format(error=error)) from None
+        raise SystemExit(FAILED) from error
 
 
 def stale() -> bool:

@@ -1,11 +1,71 @@
-import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStatusBar } from '@jupyterlab/statusbar';
 
+import { addCommands } from './commands';
+import { Connection } from './connection';
+import { Marks } from './marks';
+import { Activity } from './model';
+import { Panel } from './panel';
+import { Notebooks } from './reveal';
+import { StatusItem } from './status';
+import { addToasts } from './toasts';
+
+const ID = 'jupyter-mcp-proxy:panel';
+
+/** The panel, the status bar's item, the commands and the marks, in JupyterLab and in Jupyter Notebook. */
 const plugin: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-mcp-proxy:panel',
-  description: 'The MCP panel.',
+  id: ID,
+  description: 'Shows what agents do in notebooks, and stops them.',
   autoStart: true,
-  activate: (app: JupyterFrontEnd) => {
-    console.debug(app.name);
+  optional: [
+    ICommandPalette,
+    IStatusBar,
+    INotebookTracker,
+    IDocumentManager,
+    IDefaultFileBrowser,
+    ILayoutRestorer,
+    ISettingRegistry
+  ],
+  activate: (
+    app: JupyterFrontEnd,
+    palette: ICommandPalette | null,
+    statusBar: IStatusBar | null,
+    tracker: INotebookTracker | null,
+    documents: IDocumentManager | null,
+    browser: IDefaultFileBrowser | null,
+    restorer: ILayoutRestorer | null,
+    settings: ISettingRegistry | null
+  ): void => {
+    const activity = new Activity();
+    const connection = new Connection(activity, app.serviceManager.serverSettings);
+    const activate = (id: string): void => app.shell.activateById(id);
+    const notebooks = new Notebooks(tracker, documents, browser, activate);
+    const panel = new Panel(activity, app.commands, call => void notebooks.reveal(call));
+    const open = (): void => activate(panel.id);
+
+    app.shell.add(panel, 'right', { rank: 900 });
+    restorer?.add(panel, panel.id);
+    addCommands(app.commands, palette, activity, connection, open);
+    statusBar?.registerStatusItem('jupyter-mcp-proxy:status', {
+      item: new StatusItem(activity, open),
+      align: 'left',
+      rank: 100,
+      isActive: () => activity.link === 'open',
+      activeStateChanged: activity.changed
+    });
+    if (tracker) {
+      new Marks(activity, tracker);
+    }
+    if (settings) {
+      addToasts(activity, settings, ID);
+    }
+    // The page comes first: the stream is opened once it stands.
+    void app.restored.then(() => connection.start());
   }
 };
 

@@ -1,0 +1,70 @@
+import { ICommandPalette, Notification, showErrorMessage } from '@jupyterlab/apputils';
+import { CommandRegistry } from '@lumino/commands';
+
+import { Connection } from './connection';
+import { mcpIcon } from './icon';
+import { Activity } from './model';
+
+export namespace CommandIds {
+  export const open = 'jupyter-mcp-proxy:open';
+  export const pause = 'jupyter-mcp-proxy:pause';
+  export const stop = 'jupyter-mcp-proxy:stop';
+}
+
+/** The commands, and their place in the palette. */
+export function addCommands(
+  commands: CommandRegistry,
+  palette: ICommandPalette | null,
+  activity: Activity,
+  connection: Connection,
+  open: () => void
+): void {
+  const isEnabled = (): boolean => activity.link === 'open';
+  commands.addCommand(CommandIds.open, {
+    label: 'Show the MCP Panel',
+    caption: 'What agents do in your notebooks',
+    icon: mcpIcon,
+    execute: open
+  });
+  commands.addCommand(CommandIds.pause, {
+    label: 'Pause Agents',
+    caption: 'Refuse every edit and run of agents until this is released',
+    isToggleable: true,
+    isToggled: () => activity.paused,
+    isEnabled,
+    execute: () => attempt(() => connection.pause(!activity.paused))
+  });
+  commands.addCommand(CommandIds.stop, {
+    label: 'Stop What Agents Run',
+    caption: 'Interrupt everything that agents run, and take back what waits',
+    isEnabled,
+    execute: () =>
+      attempt(async () => {
+        const stopped = await connection.stop();
+        Notification.info(stopped === 0 ? 'No agent was running anything.' : `Stopped: ${stopped}.`, {
+          autoClose: 3000
+        });
+      })
+  });
+  for (const command of Object.values(CommandIds)) {
+    palette?.addItem({ command, category: 'MCP' });
+  }
+  activity.changed.connect(() => {
+    const now = `${activity.link} ${activity.paused}`;
+    if (now !== told) {
+      told = now;
+      commands.notifyCommandChanged(CommandIds.pause);
+      commands.notifyCommandChanged(CommandIds.stop);
+    }
+  });
+  let told = '';
+}
+
+/** Do what a person has asked for, and say it where that fails. */
+async function attempt(act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    void showErrorMessage('MCP', error instanceof Error ? error.message : String(error));
+  }
+}

@@ -1,0 +1,125 @@
+import { element, setText } from './elements';
+import { ICall } from './model';
+
+/** The height of a line in pixels, as in the style sheet. */
+const LINE = 38;
+/** Lines that are drawn above and below those in sight. */
+const SPARE = 4;
+
+/** The log: the newest call first. Only the lines in sight are elements, so that 5,000 cost as little as 50. */
+export class Log {
+  readonly node = element('div', 'jp-McpLog', '', { role: 'list', 'aria-label': 'Calls, the newest first' });
+
+  constructor(private _open: (call: ICall) => void) {
+    this.node.appendChild(this._space);
+    this.node.addEventListener('scroll', () => this._draw());
+    new ResizeObserver(() => this._draw()).observe(this.node);
+  }
+
+  /** Show these calls, the oldest of them first. */
+  show(calls: readonly ICall[]): void {
+    const more = calls.length - this._calls.length;
+    this._calls = calls.slice();
+    setHeight(this._space, calls.length * LINE);
+    if (this.node.scrollTop > 0 && more > 0) {
+      this.node.scrollTop += more * LINE; // who reads further down keeps the place
+    }
+    this._draw();
+  }
+
+  private _draw(): void {
+    const first = Math.max(0, Math.floor(this.node.scrollTop / LINE) - SPARE);
+    const count = Math.ceil(this.node.clientHeight / LINE) + 2 * SPARE;
+    const end = Math.min(this._calls.length, first + count);
+    while (this._lines.length < end - first) {
+      const line = new Line(call => this._open(call));
+      this._lines.push(line);
+      this._space.appendChild(line.node);
+    }
+    this._lines.forEach((line, slot) => {
+      const place = first + slot;
+      const call = place < end ? this._calls[this._calls.length - 1 - place] : undefined;
+      line.show(call, place, this._calls.length);
+    });
+  }
+
+  private _space = element('div', 'jp-McpLog-space');
+  private _lines: Line[] = [];
+  private _calls: readonly ICall[] = [];
+}
+
+class Line {
+  readonly node = element('div', 'jp-McpLog-item', '', { role: 'listitem' });
+
+  constructor(open: (call: ICall) => void) {
+    const what = element('span', 'jp-McpLog-what');
+    what.append(this._tool, this._where);
+    this._button.append(this._client, this._time, this._outcome, what, this._duration);
+    this._button.addEventListener('click', () => this._call && open(this._call));
+    this.node.appendChild(this._button);
+  }
+
+  show(call: ICall | undefined, place: number, of: number): void {
+    this.node.hidden = call === undefined;
+    if (call === undefined) {
+      this._call = undefined;
+      return;
+    }
+    this.node.style.transform = `translateY(${place * LINE}px)`;
+    this.node.setAttribute('aria-posinset', String(place + 1));
+    this.node.setAttribute('aria-setsize', String(of));
+    if (call === this._call) {
+      return;
+    }
+    this._call = call;
+    setText(this._time, clock(call.time));
+    setText(this._client, call.client);
+    setText(this._tool, call.tool);
+    setText(this._outcome, call.outcome);
+    this._button.dataset.outcome = call.outcome;
+    setText(this._where, placeOf(call));
+    setText(this._duration, duration(call.ms));
+    this._button.disabled = call.notebook === null;
+    const token = call.token === null ? '' : `, token ${call.token}`;
+    this._button.title = `${call.client}${token}: ${call.tool} ${placeOf(call)}`;
+  }
+
+  private _button = element('button', 'jp-McpLog-line', '', { type: 'button' });
+  private _time = element('span', 'jp-McpLog-time');
+  private _client = element('span', 'jp-McpLog-client');
+  private _tool = element('span', 'jp-McpLog-tool');
+  private _outcome = element('span', 'jp-McpLog-outcome');
+  private _where = element('span', 'jp-McpLog-where');
+  private _duration = element('span', 'jp-McpLog-duration');
+  private _call: ICall | undefined;
+}
+
+function setHeight(target: HTMLElement, pixels: number): void {
+  const height = `${pixels}px`;
+  if (target.style.height !== height) {
+    target.style.height = height;
+  }
+}
+
+function clock(time: string): string {
+  const date = new Date(time);
+  return isNaN(date.getTime()) ? '' : date.toTimeString().slice(0, 8);
+}
+
+/** The notebook and the cell that a call is about. */
+export function placeOf(call: ICall): string {
+  const cell = call.cell === null ? '' : ` › ${call.cell.slice(0, 8)}`;
+  return (call.notebook ?? '') + cell;
+}
+
+/** Milliseconds as a person reads them. */
+export function duration(ms: number | null): string {
+  if (ms === null) {
+    return '';
+  }
+  if (ms < 1000) {
+    return `${ms} ms`;
+  }
+  const seconds = ms / 1000;
+  return seconds < 100 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}

@@ -1,0 +1,76 @@
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+
+import { oncePerFrame } from './elements';
+import { Activity, ICall } from './model';
+import { pathOf } from './reveal';
+
+const WRITES = new Set(['insert_cell', 'overwrite_cell_source', 'edit_cell']);
+const RUNS = new Set(['execute_cell', 'insert_execute_code_cell', 'run_cells']);
+
+/** The attribute that the style sheet turns into a mark, by its text alone. */
+const MARK = 'data-mcp-client';
+
+/** Marks the cells that an agent wrote or ran with the client's name. */
+export class Marks {
+  constructor(
+    private _activity: Activity,
+    private _tracker: INotebookTracker
+  ) {
+    const draw = oncePerFrame(() => this._draw());
+    _activity.changed.connect(draw);
+    _tracker.widgetAdded.connect((_, panel) => {
+      void panel.context.ready.then(() => {
+        const follow = (): void => {
+          panel.content.model?.cells.changed.connect(draw);
+          draw();
+        };
+        panel.content.modelChanged.connect(follow);
+        follow();
+      });
+    });
+  }
+
+  private _draw(): void {
+    this._read();
+    if (this._marks.size > 0) {
+      this._tracker.forEach(panel => this._mark(panel));
+    }
+  }
+
+  /** Take note of the calls since the last time. */
+  private _read(): void {
+    for (const call of this._activity.calls) {
+      if (!this._read_.has(call) && marks(call)) {
+        this._read_.add(call);
+        const cells = this._marks.get(call.notebook!) ?? new Map<string, string>();
+        cells.set(call.cell!, call.client);
+        this._marks.set(call.notebook!, cells);
+      }
+    }
+  }
+
+  private _mark(panel: NotebookPanel): void {
+    const cells = this._marks.get(pathOf(panel));
+    if (!cells || panel.isDisposed) {
+      return;
+    }
+    for (const cell of panel.content.widgets) {
+      const client = cells.get(cell.model.id);
+      if (client !== undefined && cell.node.getAttribute(MARK) !== client) {
+        cell.node.setAttribute(MARK, client);
+      }
+    }
+  }
+
+  private _marks = new Map<string, Map<string, string>>();
+  private _read_ = new WeakSet<ICall>();
+}
+
+/** Whether a call has written or run its cell. */
+function marks(call: ICall): boolean {
+  if (call.notebook === null || call.cell === null) {
+    return false;
+  }
+  const wrote = WRITES.has(call.tool) && call.outcome === 'ok';
+  return wrote || (RUNS.has(call.tool) && call.outcome !== 'refused');
+}

@@ -1,0 +1,122 @@
+import { ISignal, Signal } from '@lumino/signaling';
+
+export type Outcome = 'running' | 'waiting' | 'ok' | 'error' | 'refused' | 'cancelled';
+
+/** One tool call. The names in it are chosen by clients: text, never markup. */
+export interface ICall {
+  readonly id: number;
+  /** When it began: ISO 8601. */
+  readonly time: string;
+  readonly user: string;
+  readonly client: string;
+  /** The scoped token that it came with; null for Jupyter's own. */
+  readonly token: string | null;
+  readonly tool: string;
+  readonly notebook: string | null;
+  readonly cell: string | null;
+  readonly outcome: Outcome;
+  readonly ms: number | null;
+}
+
+/** A client that has called lately. */
+export interface IClient {
+  readonly name: string;
+  readonly token: string | null;
+  readonly since: string;
+  readonly last: string;
+  readonly doing: ICall | null;
+}
+
+/** What the server says of itself; the first time with the newest calls. */
+export interface IState {
+  readonly paused: boolean;
+  readonly tier: string;
+  readonly clients: readonly IClient[];
+  readonly calls?: readonly ICall[];
+}
+
+export type Link = 'connecting' | 'open' | 'lost';
+
+/** Calls that are kept for the log. */
+export const KEPT = 5000;
+
+/** What agents do, as far as the server has told. */
+export class Activity {
+  link: Link = 'connecting';
+  paused = false;
+  tier = '';
+  clients: readonly IClient[] = [];
+
+  /** Something has changed; many changes of one moment may come one by one. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** A call has begun, changed or ended while we watched. */
+  get called(): ISignal<this, ICall> {
+    return this._called;
+  }
+
+  /** All calls that are kept, the oldest first. */
+  get calls(): readonly ICall[] {
+    return this._calls;
+  }
+
+  setLink(link: Link): void {
+    if (link !== this.link) {
+      this.link = link;
+      this._changed.emit();
+    }
+  }
+
+  setState(state: IState): void {
+    this.link = 'open';
+    this.paused = state.paused;
+    this.tier = state.tier;
+    this.clients = merged(state.clients);
+    state.calls?.forEach(call => this._keep(call));
+    this._changed.emit();
+  }
+
+  setCall(call: ICall): void {
+    this._keep(call);
+    this._called.emit(call);
+    this._changed.emit();
+  }
+
+  private _keep(call: ICall): void {
+    // A sidecar that was started anew counts from 1 again; the time tells its calls from those before.
+    const key = `${call.time} ${call.id}`;
+    const place = this._places.get(key);
+    if (place !== undefined) {
+      this._calls[place - this._dropped] = call;
+      return;
+    }
+    this._places.set(key, this._dropped + this._calls.length);
+    this._calls.push(call);
+    if (this._calls.length > KEPT * 1.1) {
+      for (const gone of this._calls.splice(0, this._calls.length - KEPT)) {
+        this._places.delete(`${gone.time} ${gone.id}`);
+        this._dropped++;
+      }
+    }
+  }
+
+  private _calls: ICall[] = [];
+  private _places = new Map<string, number>();
+  private _dropped = 0;
+  private _changed = new Signal<this, void>(this);
+  private _called = new Signal<this, ICall>(this);
+}
+
+/** One client for each name and token: Jupyter may take each request for that of another nameless user. */
+function merged(clients: readonly IClient[]): IClient[] {
+  const found = new Map<string, IClient>();
+  for (const client of clients) {
+    const key = JSON.stringify([client.name, client.token]);
+    const before = found.get(key);
+    found.delete(key); // who called last comes last
+    found.set(key, before ? { ...client, since: before.since, doing: client.doing ?? before.doing } : client);
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,50 @@
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+
+import { ICall } from './model';
+
+/** The notebooks of this page, by their path on the server. */
+export class Notebooks {
+  constructor(
+    private _tracker: INotebookTracker | null,
+    private _documents: IDocumentManager | null,
+    private _browser: IDefaultFileBrowser | null,
+    private _activate: (id: string) => void
+  ) {}
+
+  /** Bring the cell of a call into sight, and open its notebook if it is not open. */
+  async reveal(call: ICall): Promise<void> {
+    if (call.notebook === null) {
+      return;
+    }
+    const panel = this.find(call.notebook) ?? this._open(call.notebook);
+    if (panel === null) {
+      return; // Jupyter Notebook has opened it on a page of its own
+    }
+    this._activate(panel.id);
+    await panel.revealed;
+    const notebook = panel.content;
+    const place = notebook.widgets.findIndex(cell => cell.model.id === call.cell);
+    if (place >= 0) {
+      notebook.activeCellIndex = place;
+      await notebook.scrollToItem(place, 'smart');
+    }
+  }
+
+  /** The notebook at a path of the server, whichever drive it was opened with. */
+  find(path: string): NotebookPanel | null {
+    return this._tracker?.find(panel => pathOf(panel) === path) ?? null;
+  }
+
+  private _open(path: string): NotebookPanel | null {
+    const drive = this._browser?.model.driveName;
+    const widget = this._documents?.openOrReveal(drive ? `${drive}:${path}` : path);
+    return widget instanceof NotebookPanel ? widget : null;
+  }
+}
+
+/** A notebook's path on the server: without the drive, which with jupyter-collaboration is one of its own. */
+export function pathOf(panel: NotebookPanel): string {
+  return panel.context.localPath;
+}
