@@ -1,24 +1,95 @@
-"""A real browser."""
+"""A real browser with JupyterLab or Jupyter Notebook in it."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
-from harness import needs
-from playwright.async_api import Browser, async_playwright
+from harness import JupyterProcess, needs
+from playwright.async_api import Browser, Locator, Page, async_playwright
 
 OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
+"""A notebook that names its kernel is opened without a question."""
+REMEDY = "On Debian and Ubuntu: apt-get install chromium."
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """The system's Chromium."""
-    path = needs("chromium")
+    path = needs("chromium", REMEDY)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=list(OPTIONS))
         yield browser
         await browser.close()
+
+
+@asynccontextmanager
+async def opened(browser: Browser, server: JupyterProcess, path: str) -> AsyncIterator[Window]:
+    """A person's window with a page of the server in it, in which nothing goes wrong."""
+    context = await browser.new_context(viewport={"width": 1400, "height": 900})
+    context.set_default_timeout(30_000)
+    window = Window(await context.new_page())
+    await window.page.goto(f"{server.url}{path}?token={server.token}")
+    yield window
+    await context.close()
+    assert window.errors == []
+
+
+@asynccontextmanager
+async def lab(browser: Browser, server: JupyterProcess, notebook: str) -> AsyncIterator[Window]:
+    """JupyterLab in a workspace of its own, with a notebook and the panel open."""
+    workspace = f"lab/workspaces/{secrets.token_hex(4)}"
+    async with opened(browser, server, f"{workspace}/tree/{notebook}") as window:
+        await window.page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
+        await window.page.locator('[data-id="jupyter-mcp-proxy-panel"], .jp-McpStatus-button').first.wait_for()
+        await window.page.locator("li.lm-TabBar-tab[data-id=jupyter-mcp-proxy-panel]").click()
+        await window.panel.wait_for()
+        yield window
+
+
+class Window:
+    """One page, and where the things are in it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        """What our script or the shared documents have thrown."""
+        self.streams: list[str] = []
+        page.on("pageerror", self._thrown)
+        page.on("request", self._asked)
+        self.panel = page.locator(".jp-McpPanel")
+        self.pause = page.locator(".jp-McpPanel-pause")
+        self.stop = page.locator(".jp-McpPanel-stop")
+        self.status = page.locator(".jp-McpPanel-status")
+        self.clients = page.locator(".jp-McpClient:not([hidden])")
+        self.lines = page.locator(".jp-McpLog-item:not([hidden]) .jp-McpLog-line")
+
+    def _thrown(self, error: Any) -> None:
+        text = f"{error.message}\n{error.stack}"
+        if "jupyter-mcp-proxy" in text or "collaboration" in text:
+            self.errors.append(text)
+
+    def _asked(self, request: Any) -> None:
+        if request.url.endswith("/mcp-proxy/api/activity"):
+            self.streams.append(request.url)
+
+    def line(self, *words: str) -> Locator:
+        """The newest line of the log that holds all these words."""
+        lines = self.lines
+        for word in words:
+            lines = lines.filter(has_text=word)
+        return lines.first
+
+    def marks(self) -> Locator:
+        """The cells that an agent has written or run."""
+        return self.page.locator(".jp-Cell[data-mcp-client]")
+
+    async def screenshot(self, folder: Path, name: str) -> None:
+        await self.page.screenshot(path=folder / f"{name}.png")

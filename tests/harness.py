@@ -222,10 +222,10 @@ async def connect(
             yield Agent(client)
 
 
-def needs(program: str) -> str:
+def needs(program: str, remedy: str = "") -> str:
     """The path of a program that a test uses; the test fails, not skips, where it is missing."""
     path = shutil.which(program)
-    assert path, f"{program} is not installed"
+    assert path, f"{program} is not installed. {remedy}".strip()
     return path
 
 

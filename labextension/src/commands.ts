@@ -1,4 +1,4 @@
-import { ICommandPalette, Notification, showErrorMessage } from '@jupyterlab/apputils';
+import { ICommandPalette, showErrorMessage } from '@jupyterlab/apputils';
 import { CommandRegistry } from '@lumino/commands';
 
 import { Connection } from './connection';
@@ -41,9 +41,7 @@ export function addCommands(
     execute: () =>
       attempt(async () => {
         const stopped = await connection.stop();
-        Notification.info(stopped === 0 ? 'No agent was running anything.' : `Stopped: ${stopped}.`, {
-          autoClose: 3000
-        });
+        activity.say(stopped === 0 ? 'No agent was running anything.' : `Interrupted: ${stopped}.`);
       })
   });
   for (const command of Object.values(CommandIds)) {

@@ -53,8 +53,8 @@ class Line {
 
   constructor(open: (call: ICall) => void) {
     const what = element('span', 'jp-McpLog-what');
-    what.append(this._tool, this._where);
-    this._button.append(this._client, this._time, this._outcome, what, this._duration);
+    what.append(this._client, this._where);
+    this._button.append(this._time, this._tool, this._outcome, what, this._duration);
     this._button.addEventListener('click', () => this._call && open(this._call));
     this.node.appendChild(this._button);
   }

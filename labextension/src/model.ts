@@ -46,6 +46,8 @@ export class Activity {
   paused = false;
   tier = '';
   clients: readonly IClient[] = [];
+  /** What came of what the person has just asked for. */
+  note = '';
 
   /** Something has changed; many changes of one moment may come one by one. */
   get changed(): ISignal<this, void> {
@@ -67,6 +69,17 @@ export class Activity {
       this.link = link;
       this._changed.emit();
     }
+  }
+
+  /** Say something for some seconds. */
+  say(note: string): void {
+    this.note = note;
+    this._changed.emit();
+    window.clearTimeout(this._saying);
+    this._saying = window.setTimeout(() => {
+      this.note = '';
+      this._changed.emit();
+    }, 5000);
   }
 
   setState(state: IState): void {
@@ -105,6 +118,7 @@ export class Activity {
   private _calls: ICall[] = [];
   private _places = new Map<string, number>();
   private _dropped = 0;
+  private _saying = 0;
   private _changed = new Signal<this, void>(this);
   private _called = new Signal<this, ICall>(this);
 }

@@ -62,12 +62,12 @@ export class Panel extends Widget {
     if (!this.isVisible) {
       return;
     }
-    const { clients, link, paused, tier } = this._activity;
-    setText(this._pause, paused ? 'Release agents' : 'Pause agents');
+    const { clients, link, note, paused, tier } = this._activity;
+    setText(this._pause, paused ? 'Release' : 'Pause');
     this._pause.setAttribute('aria-pressed', String(paused));
     this._pause.disabled = this._stop.disabled = link !== 'open';
     this.toggleClass('jp-mod-paused', paused);
-    setText(this._status, link === 'open' ? describe(paused, tier) : LINKS[link]);
+    setText(this._status, link !== 'open' ? LINKS[link] : note || describe(paused, tier));
 
     while (this._rows.length < clients.length) {
       const row = new ClientRow(name => this._choose(name));
@@ -92,8 +92,11 @@ export class Panel extends Widget {
   private _update: () => void;
   private _chosen: string | null = null;
   private _rows: ClientRow[] = [];
-  private _pause = element('button', 'jp-McpPanel-pause', '', { type: 'button' });
-  private _stop = element('button', 'jp-McpPanel-stop', 'Stop what runs', {
+  private _pause = element('button', 'jp-McpPanel-pause', '', {
+    type: 'button',
+    title: 'Refuse every edit and run of agents until this is released'
+  });
+  private _stop = element('button', 'jp-McpPanel-stop', 'Stop', {
     type: 'button',
     title: 'Interrupt everything that agents run, and take back what waits'
   });
