@@ -31,11 +31,15 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def opened(browser: Browser, server: JupyterProcess, path: str) -> AsyncIterator[Window]:
+async def opened(
+    browser: Browser, server: JupyterProcess, path: str, routes: dict[str, Any] | None = None
+) -> AsyncIterator[Window]:
     """A person's window with a page of the server in it, in which nothing goes wrong."""
     context = await browser.new_context(viewport={"width": 1400, "height": 900})
     context.set_default_timeout(30_000)
     window = Window(await context.new_page())
+    for pattern, handler in (routes or {}).items():
+        await window.page.route(pattern, handler)
     await window.page.goto(f"{server.url}{path}?token={server.token}")
     yield window
     await context.close()
@@ -43,12 +47,13 @@ async def opened(browser: Browser, server: JupyterProcess, path: str) -> AsyncIt
 
 
 @asynccontextmanager
-async def lab(browser: Browser, server: JupyterProcess, notebook: str) -> AsyncIterator[Window]:
+async def lab(
+    browser: Browser, server: JupyterProcess, notebook: str, routes: dict[str, Any] | None = None
+) -> AsyncIterator[Window]:
     """JupyterLab in a workspace of its own, with a notebook and the panel open."""
     workspace = f"lab/workspaces/{secrets.token_hex(4)}"
-    async with opened(browser, server, f"{workspace}/tree/{notebook}") as window:
+    async with opened(browser, server, f"{workspace}/tree/{notebook}", routes) as window:
         await window.page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
-        await window.page.locator('[data-id="jupyter-mcp-proxy-panel"], .jp-McpStatus-button').first.wait_for()
         await window.page.locator("li.lm-TabBar-tab[data-id=jupyter-mcp-proxy-panel]").click()
         await window.panel.wait_for()
         yield window

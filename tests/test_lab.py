@@ -111,9 +111,7 @@ async def test_stopping_interrupts_what_an_agent_runs(browser: Browser, live: Ju
         assert "interrupted" in await agent.ok("wait_execution", execution=found[1])
 
 
-async def test_the_panel_comes_back_with_the_sidecar(
-    browser: Browser, start_jupyter: StartJupyter, name: str
-) -> None:
+async def test_the_panel_comes_back_with_the_sidecar(browser: Browser, start_jupyter: StartJupyter, name: str) -> None:
     server = start_jupyter()
     server.write_notebook(name, "1", kernelspec=KERNELSPEC)
     async with lab(browser, server, name) as window:
@@ -134,7 +132,7 @@ async def test_the_panel_is_quiet_where_nobody_answers(
     browser: Browser, start_jupyter: StartJupyter, name: str
 ) -> None:
     """The extension of the server is disabled: there is no stream."""
-    server = start_jupyter(rtc=False, arguments=("--LanguageServerManager.autodetect=False",), disabled=True)
+    server = start_jupyter(arguments=("--ServerApp.jpserver_extensions=jupyter_mcp_proxy=False",))
     server.write_notebook(name, "1", kernelspec=KERNELSPEC)
     async with lab(browser, server, name) as window:
         await expect(window.status).to_contain_text("does not answer")

@@ -22,7 +22,9 @@ def installed() -> Path:
         found = Path(folder) / "jupyter-mcp-proxy"
         if (found / "package.json").exists():
             return found
-    raise AssertionError('The extension is not installed: run `python -m pip install -e ".[test]"`, where npm can work.')
+    raise AssertionError(
+        'The extension is not installed: run `python -m pip install -e ".[test]"`, where npm can work.'
+    )
 
 
 def test_the_extension_is_prebuilt_and_says_who_has_installed_it(installed: Path) -> None:

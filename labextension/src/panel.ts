@@ -85,6 +85,7 @@ export class Panel extends Widget {
   /** Show the calls of one client only, or of all. */
   private _choose(client: string | null): void {
     this._chosen = client === this._chosen ? null : client;
+    this._log.node.scrollTop = 0; // other calls: there is no place to keep
     this._update();
   }
 
