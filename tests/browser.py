@@ -96,5 +96,11 @@ class Window:
         """The cells that an agent has written or run."""
         return self.page.locator(".jp-Cell[data-mcp-client]")
 
+    async def command(self, label: str) -> None:
+        """Run a command from the palette."""
+        await self.page.keyboard.press("Control+Shift+KeyC")
+        await self.page.locator(".lm-CommandPalette-input").fill(label)
+        await self.page.locator(".lm-CommandPalette-item").filter(has_text=label).first.click()
+
     async def screenshot(self, folder: Path, name: str) -> None:
         await self.page.screenshot(path=folder / f"{name}.png")

@@ -134,14 +134,15 @@ async def test_the_endpoint_is_healthy_and_edits_are_shared(binder: BinderServer
 
 
 async def test_the_launcher_has_the_tile(binder: BinderServer) -> None:
-    """JupyterLab's launcher is told of the tile, and the page loads the extension that draws it."""
+    """JupyterLab's launcher is told of the tile, and the page loads the extension that draws it, and the panel."""
     processes = json.loads(binder.get("server-proxy/servers-info"))["server_processes"]
     tile = next(process["launcher_entry"] for process in processes if process["name"] == "mcp-proxy")
     assert (tile["enabled"], tile["title"]) == (True, "MCP")
     page = binder.get("lab").decode()
     _, _, rest = page.partition('<script id="jupyter-config-data" type="application/json">')
     config = json.loads(rest.partition("</script>")[0])
-    assert "@jupyterhub/jupyter-server-proxy" in {extension["name"] for extension in config["federated_extensions"]}
+    extensions = {extension["name"] for extension in config["federated_extensions"]}
+    assert {"@jupyterhub/jupyter-server-proxy", "jupyter-mcp-proxy"} <= extensions
 
 
 async def test_the_welcome_notebook_opens_and_runs(binder: BinderServer) -> None:

@@ -89,9 +89,13 @@ async def test_pausing_refuses_what_agents_want_to_change_until_it_is_released(
             await agent.ok("read_cell", notebook=name, cell=0)
             await expect(window.line("careless", "overwrite_cell_source", "refused")).to_be_visible()
             await expect(window.marks()).to_have_count(0)
+            await expect(window.page.locator(".Toastify__toast").filter(has_text="refused")).to_have_count(0)
             await window.screenshot(screenshots, "paused")
+            await window.command("Pause Agents")
+            await expect(window.pause).to_have_text("Pause")
         finally:
-            await window.pause.click()
+            if await window.pause.text_content() == "Release":
+                await window.pause.click()
         await expect(window.status).to_contain_text("Agents may")
         await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="2")
         await expect(window.marks()).to_have_count(1)
@@ -112,7 +116,11 @@ async def test_stopping_interrupts_what_an_agent_runs(browser: Browser, live: Ju
 
 
 async def test_the_panel_comes_back_with_the_sidecar(browser: Browser, start_jupyter: StartJupyter, name: str) -> None:
+    """Its settings ask for toasts."""
     server = start_jupyter()
+    settings = server.home / "config" / "lab" / "user-settings" / "jupyter-mcp-proxy" / "panel.jupyterlab-settings"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('{"toasts": true}')
     server.write_notebook(name, "1", kernelspec=KERNELSPEC)
     async with lab(browser, server, name) as window:
         async with connect(server, name="before") as agent:
@@ -124,6 +132,8 @@ async def test_the_panel_comes_back_with_the_sidecar(browser: Browser, start_jup
         await expect(window.status).to_contain_text("Agents may")
         async with connect(server, name="after") as agent:
             await agent.ok("list_cells", notebook=name)
+            await agent.fails("read_cell", notebook=name, cell=9)
+        await expect(window.page.locator(".Toastify__toast").filter(has_text="after: read_cell failed")).to_be_visible()
         await expect(window.line("after", "list_cells")).to_be_visible()
         await expect(window.line("before", "list_cells")).to_be_visible()
 

@@ -86,7 +86,7 @@ export class Activity {
     this.link = 'open';
     this.paused = state.paused;
     this.tier = state.tier;
-    this.clients = merged(state.clients);
+    this.clients = state.clients;
     state.calls?.forEach(call => this._keep(call));
     this._changed.emit();
   }
@@ -121,16 +121,4 @@ export class Activity {
   private _saying = 0;
   private _changed = new Signal<this, void>(this);
   private _called = new Signal<this, ICall>(this);
-}
-
-/** One client for each name and token: Jupyter may take each request for that of another nameless user. */
-function merged(clients: readonly IClient[]): IClient[] {
-  const found = new Map<string, IClient>();
-  for (const client of clients) {
-    const key = JSON.stringify([client.name, client.token]);
-    const before = found.get(key);
-    found.delete(key); // who called last comes last
-    found.set(key, before ? { ...client, since: before.since, doing: client.doing ?? before.doing } : client);
-  }
-  return [...found.values()];
 }
