@@ -102,5 +102,13 @@ class Window:
         await self.page.locator(".lm-CommandPalette-input").fill(label)
         await self.page.locator(".lm-CommandPalette-item").filter(has_text=label).first.click()
 
+    async def hide(self, hidden: bool) -> None:
+        """Tell the page that nobody sees it, as a browser without a screen never does."""
+        await self.page.evaluate(
+            "hidden => { Object.defineProperty(document, 'hidden', {get: () => hidden, configurable: true});"
+            " document.dispatchEvent(new Event('visibilitychange')); }",
+            hidden,
+        )
+
     async def screenshot(self, folder: Path, name: str) -> None:
         await self.page.screenshot(path=folder / f"{name}.png")

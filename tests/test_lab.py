@@ -154,6 +154,7 @@ async def test_the_panel_is_quiet_where_nobody_answers(
 async def test_jupyter_notebook_has_the_panel_and_the_marks(
     browser: Browser, live: JupyterProcess, name: str, screenshots: Path
 ) -> None:
+    """A page out of sight has no stream, and misses nothing."""
     live.write_notebook(name, "1", *(f"x = {i}" for i in range(60)), kernelspec=KERNELSPEC)
     async with (
         opened(browser, live, f"notebooks/{name}") as window,
@@ -171,3 +172,11 @@ async def test_jupyter_notebook_has_the_panel_and_the_marks(
         await expect(revealed).to_have_attribute("data-mcp-client", MARKUP)
         await window.screenshot(screenshots, "notebook")
         assert await window.page.evaluate("window.harmed") is None
+        assert len(window.streams) == 1
+
+        async with window.page.expect_event("requestfailed", lambda request: request.url in window.streams):
+            await window.hide(True)
+        await agent.ok("read_cell", notebook=name, cell=49)
+        await window.hide(False)
+        await expect(window.line("read_cell", "ok")).to_be_visible()
+        assert len(window.streams) == 2
