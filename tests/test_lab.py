@@ -99,6 +99,18 @@ async def test_pausing_refuses_what_agents_want_to_change_until_it_is_released(
         await expect(window.status).to_contain_text("Agents may")
         await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="2")
         await expect(window.marks()).to_have_count(1)
+        await agent.ok("insert_cell", notebook=name, cells=[{"source": "3"}, {"source": "1/0"}, {"source": "4"}])
+        await expect(window.marks()).to_have_count(4)
+
+
+async def test_several_cells_that_ran_are_marked_and_those_that_did_not_are_not(
+    browser: Browser, live: JupyterProcess, name: str
+) -> None:
+    live.write_notebook(name, "1", "2", "1/0", "4", kernelspec=KERNELSPEC)
+    async with lab(browser, live, name) as window, connect(live) as agent:
+        await agent.call("run_cells", notebook=name)
+        await expect(window.line("run_cells", "error")).to_be_visible()
+        await expect(window.marks()).to_have_count(3)
 
 
 async def test_stopping_interrupts_what_an_agent_runs(browser: Browser, live: JupyterProcess, name: str) -> None:

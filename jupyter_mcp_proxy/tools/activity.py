@@ -42,6 +42,8 @@ class Entry:
     cell: str | None = None
     outcome: Outcome = "running"
     ms: int | None = None
+    cells: list[str] | None = None
+    """The cells that it has written or run, where they are several; those that it has run once it has ended."""
 
     def shown(self) -> dict[str, Any]:
         """The entry as JSON can hold it."""
@@ -134,7 +136,13 @@ class Activity:
         return entry
 
     def change(
-        self, entry: Entry, *, notebook: str | None = None, cell: str | None = None, outcome: Outcome | None = None
+        self,
+        entry: Entry,
+        *,
+        notebook: str | None = None,
+        cell: str | None = None,
+        cells: list[str] | None = None,
+        outcome: Outcome | None = None,
     ) -> None:
         """More is known of a call that is under way. What is None stays as it is."""
         if entry.id not in self._begun:
@@ -142,6 +150,7 @@ class Activity:
         before = entry.shown()
         entry.notebook = notebook[:LONGEST_NAME] if notebook is not None else entry.notebook
         entry.cell = cell[:LONGEST_NAME] if cell is not None else entry.cell
+        entry.cells = cells or entry.cells
         entry.outcome = outcome or entry.outcome
         if entry.shown() != before:
             self._tell(entry)

@@ -97,11 +97,11 @@ class Call:
         document.show(self.author, cell_id)
         self.concerns(document.path, cell_id)
 
-    def concerns(self, notebook: str | None = None, cell: str | None = None) -> None:
-        """Have people told which notebook and cell the call turns out to mean."""
+    def concerns(self, notebook: str | None = None, cell: str | None = None, cells: list[str] | None = None) -> None:
+        """Have people told which notebook and cell the call turns out to mean, or which cells it has written."""
         recording = RECORDING.get()
         if recording is not None:
-            recording.concerns(notebook, cell)
+            recording.concerns(notebook, cell, cells)
 
     def runs(self, execution: Execution | Batch) -> None:
         """Have people told that the call has started this, until that has ended."""

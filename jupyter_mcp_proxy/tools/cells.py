@@ -186,6 +186,8 @@ async def insert_cell(
     inserted = await document.edit(insert, author=call.author)
     if inserted:
         call.at(document, inserted[-1][0])
+    if len(inserted) > 1:
+        call.concerns(cells=[cell for cell, _ in inserted])
     told = ", ".join(
         f"{kind} cell {cell} at index {place}" for kind, (cell, place) in zip(kinds, inserted, strict=True)
     )

@@ -39,9 +39,9 @@ class Recording:
         self.outcome: Outcome = "ok"
         """How the call ends, as far as is known."""
 
-    def concerns(self, notebook: str | None = None, cell: str | None = None) -> None:
-        """The notebook and the cell that the call has turned out to mean."""
-        self._recorder.activity.change(self.entry, notebook=notebook, cell=cell)
+    def concerns(self, notebook: str | None = None, cell: str | None = None, cells: list[str] | None = None) -> None:
+        """The notebook and the cell that the call has turned out to mean, or the cells that it has written."""
+        self._recorder.activity.change(self.entry, notebook=notebook, cell=cell, cells=cells)
 
     def runs(self, execution: Execution | Batch) -> None:
         """The call has started this, or goes on with it: the entry is under way until it has ended."""
@@ -112,7 +112,7 @@ class Recorder:
             goes_on = not recording.execution.finished.is_set()
             outcome = recording.entry.outcome if goes_on else how_it_ended(recording.execution)
         if not goes_on:
-            self.activity.end(recording.entry, outcome)
+            self._finish(recording.entry, recording.execution, outcome)
         if self._audit is not None:
             entry = recording.entry
             self._audit.write(
@@ -147,7 +147,13 @@ class Recorder:
             self.activity.change(entry, outcome="running" if running.question is None else "waiting")
             await execution.changed(seen)
         del self._followers[execution.id]
-        self.activity.end(entry, how_it_ended(execution))
+        self._finish(entry, execution, how_it_ended(execution))
+
+    def _finish(self, entry: Entry, execution: Execution | Batch | None, outcome: Outcome) -> None:
+        if isinstance(execution, Batch):
+            ran = [e.cell_id for _, e in execution.executions if e.cell_id and e.started_at is not None]
+            self.activity.change(entry, cells=ran)
+        self.activity.end(entry, outcome)
 
 
 def how_it_ended(execution: Execution | Batch) -> Outcome:

@@ -40,11 +40,13 @@ export class Marks {
   /** Take note of the calls since the last time. */
   private _read(): void {
     for (const call of this._activity.calls) {
-      if (!this._read_.has(call) && marks(call)) {
-        this._read_.add(call);
+      if (this._seen.has(call)) {
+        continue;
+      }
+      this._seen.add(call);
+      for (const cell of touched(call)) {
         const cells = this._marks.get(call.notebook!) ?? new Map<string, string>();
-        cells.set(call.cell!, call.client);
-        this._marks.set(call.notebook!, cells);
+        this._marks.set(call.notebook!, cells.set(cell, call.client));
       }
     }
   }
@@ -63,14 +65,15 @@ export class Marks {
   }
 
   private _marks = new Map<string, Map<string, string>>();
-  private _read_ = new WeakSet<ICall>();
+  private _seen = new WeakSet<ICall>();
 }
 
-/** Whether a call has written or run its cell. */
-function marks(call: ICall): boolean {
-  if (call.notebook === null || call.cell === null) {
-    return false;
+/** The cells that a call has written or run. */
+function touched(call: ICall): readonly string[] {
+  if (call.notebook === null) {
+    return [];
   }
   const wrote = WRITES.has(call.tool) && call.outcome === 'ok';
-  return wrote || (RUNS.has(call.tool) && call.outcome !== 'refused');
+  const ran = RUNS.has(call.tool) && call.outcome !== 'refused';
+  return call.cells ?? (call.cell !== null && (wrote || ran) ? [call.cell] : []);
 }

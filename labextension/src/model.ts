@@ -14,6 +14,8 @@ export interface ICall {
   readonly tool: string;
   readonly notebook: string | null;
   readonly cell: string | null;
+  /** What it wrote or ran, where that is more than one cell. */
+  readonly cells: readonly string[] | null;
   readonly outcome: Outcome;
   readonly ms: number | null;
 }
