@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -74,3 +75,11 @@ def name(request: pytest.FixtureRequest) -> str:
     """A notebook's name that no other test uses."""
     safe = "".join(c if c.isalnum() else "-" for c in request.node.name)
     return f"{safe}.ipynb"
+
+
+@pytest.fixture
+def screenshots(tmp_path: Path) -> Path:
+    """Where pictures go: the folder that SCREENSHOTS names, or one that goes with the test."""
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

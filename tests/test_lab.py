@@ -27,14 +27,6 @@ async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def screenshots(tmp_path: Path) -> Path:
-    """Where pictures go: the folder that SCREENSHOTS names, or one that goes with the test."""
-    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 async def test_the_panel_shows_an_agent_at_work_and_a_click_reveals_the_cell(
     browser: Browser, live: JupyterProcess, name: str, screenshots: Path
 ) -> None:
