@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -14,11 +15,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2
 import nbformat.v4
 from mcp.client.client import Client
@@ -277,3 +279,32 @@ def sample_arguments(tool: str, notebook: str = "a.ipynb") -> dict[str, Any]:
     schema = CATALOGUE[tool].parameters
     examples = {"string": notebook, "integer": 0, "number": 0}
     return {name: examples.get(str(schema["properties"][name].get("type")), 0) for name in schema.get("required", [])}
+
+
+async def until(condition: Callable[[], Any], seconds: float = 30) -> None:
+    """Return once a condition holds that nobody tells us of."""
+    with anyio.fail_after(seconds):
+        while not condition():
+            await anyio.sleep(0.05)
+
+
+async def connection_file(server: JupyterProcess, agent: Agent, notebook: str) -> Path:
+    """The connection file of a notebook's kernel, which is started, once the kernel has read and rewritten it."""
+    used = await agent.ok("use_notebook", notebook=notebook, kernelspec="python3")
+    kernel = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", used)
+    assert kernel, used
+    file = server.runtime / f"kernel-{kernel[0]}.json"
+    port = json.loads(file.read_text())["control_port"]
+
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    await until(listens)
+    await anyio.sleep(1)  # a kernel that listens writes the file anew
+    return file
+
+
+def kernel_of(file: Path) -> str:
+    """The id of the kernel that a connection file belongs to."""
+    return file.stem.removeprefix("kernel-")

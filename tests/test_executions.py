@@ -13,7 +13,7 @@ import time
 import anyio
 import pytest
 from conftest import StartJupyter
-from harness import JupyterProcess, connect, text
+from harness import JupyterProcess, connect, text, until
 
 pytestmark = pytest.mark.anyio
 
@@ -23,12 +23,6 @@ TICKS = "import time\nfor i in range({count}):\n    print('tick', i, flush=True)
 def stream_of(server: JupyterProcess, name: str, cell: int = 0) -> str:
     outputs = server.read_notebook(name)["cells"][cell]["outputs"]
     return "".join("".join(output.get("text", "")) for output in outputs if output["output_type"] == "stream")
-
-
-async def until(condition: object, seconds: float = 20) -> None:
-    with anyio.fail_after(seconds):
-        while not condition():  # type: ignore[operator]
-            await anyio.sleep(0.05)
 
 
 async def test_a_kernel_that_ends_is_told_within_two_seconds(server: JupyterProcess, name: str) -> None:

@@ -16,9 +16,8 @@ from typing import Any
 import anyio
 import pytest
 from conftest import StartJupyter
-from harness import ERAS, Agent, JupyterProcess, connect, text
+from harness import ERAS, Agent, JupyterProcess, connect, connection_file, kernel_of, text
 from mcp_types import ElicitResult, InputRequiredResult
-from test_ports import listens, until
 
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
 from jupyter_mcp_proxy.notebook.executions import State
@@ -440,17 +439,12 @@ async def test_a_kernel_that_has_only_the_websocket_asks_too(server: JupyterProc
     server.write_notebook(name, ASKS)
     person = Person("Ada")
     async with with_person(server, era, person) as agent:
-        used = await agent.ok("use_notebook", notebook=name, kernelspec="python3")
-        kernel = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", used)
-        assert kernel, used
-        file = server.runtime / f"kernel-{kernel[0]}.json"
+        file = await connection_file(server, agent, name)
         whole = file.read_text()
-        await until(lambda: listens(json.loads(whole)["control_port"]))
-        await anyio.sleep(1)  # a kernel that listens writes the file anew
         file.unlink()
         try:
             assert "hello Ada" in await agent.ok("execute_cell", notebook=name, cell=0)
-            assert re.search(rf"{kernel[0]}.*  websocket", await agent.ok("list_kernels"))
+            assert re.search(rf"{kernel_of(file)}.*  websocket", await agent.ok("list_kernels"))
             assert "declined" in await agent.ok("execute_cell", notebook=name, cell=0)
             await kernel_is_idle(agent, name)
         finally:

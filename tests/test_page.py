@@ -130,9 +130,9 @@ async def opened(browser: Browser, server: JupyterProcess, **options: Any) -> As
 
 async def make_token(page: Page, name: str, tier: str = "run", days: str = "30") -> str:
     """Fill the form as a person does; the token that is shown."""
-    await page.get_by_label("Name").fill(name)
-    await page.get_by_label("It may").select_option(tier)
-    await page.get_by_label("For days").fill(days)
+    await page.get_by_label("Name", exact=True).fill(name)
+    await page.get_by_label("It may", exact=True).select_option(tier)
+    await page.get_by_label("For days", exact=True).fill(days)
     await page.get_by_role("button", name="Make the token").click()
     await expect(page.locator("#made-heading")).to_have_text(f"The token “{name}”")
     await expect(page.locator("#made-heading")).to_be_focused()
@@ -286,7 +286,7 @@ async def test_the_test_button_is_a_clients_round_trip(
 async def test_what_cannot_be_made_is_told(browser: Browser, live: JupyterProcess, label: str) -> None:
     async with opened(browser, live) as page:
         await make_token(page, label)
-        await page.get_by_label("Name").fill(label)
+        await page.get_by_label("Name", exact=True).fill(label)
         await page.get_by_role("button", name="Make the token").click()
         await expect(page.locator("#make-status")).to_contain_text("Not made: ")
         await expect(page.locator("#make-status")).to_contain_text(label)
@@ -311,7 +311,7 @@ async def test_below_a_base_url_it_is_the_same(browser: Browser, start_jupyter: 
     async with opened(browser, server) as page:
         await expect(page.locator("#endpoint")).to_have_text(server.endpoint)
         await expect(page.locator("#tier option[value=run]")).to_have_attribute("disabled", "")
-        await expect(page.get_by_label("It may")).to_have_value("edit")
+        await expect(page.get_by_label("It may", exact=True)).to_have_value("edit")
         secret = await make_token(page, label, "edit")
         async with connect(server, token=secret) as agent:
             await agent.ok("list_notebooks")

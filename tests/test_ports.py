@@ -7,7 +7,6 @@ import os
 import random
 import re
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from typing import Any
 import anyio
 import pytest
 from conftest import StartJupyter
-from harness import Agent, JupyterProcess, connect, text
+from harness import Agent, JupyterProcess, connect, connection_file, kernel_of, text, until
 
 from jupyter_mcp_proxy.jupyter.messages import Message, Piece
 from jupyter_mcp_proxy.jupyter.pieces import texts
@@ -49,17 +48,6 @@ def cell_of(server: JupyterProcess, name: str, cell: int = 0) -> dict[str, Any]:
 def stream_of(server: JupyterProcess, name: str) -> str:
     outputs = cell_of(server, name)["outputs"]
     return "".join("".join(output["text"]) for output in outputs if output["output_type"] == "stream")
-
-
-async def until(condition: Any, seconds: float = 30) -> None:
-    with anyio.fail_after(seconds):
-        while not condition():
-            await anyio.sleep(0.05)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def id_of(told: str) -> str:
@@ -155,20 +143,15 @@ async def test_a_kernel_whose_ports_cannot_be_used_is_served_over_the_websocket(
 ) -> None:
     server.write_notebook(name, "print(6 * 7)")
     async with connect(server) as agent:
-        used = await agent.ok("use_notebook", notebook=name, kernelspec="python3")
-        kernel = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", used)
-        assert kernel, used
-        file = server.runtime / f"kernel-{kernel[0]}.json"
+        file = await connection_file(server, agent, name)
         whole = file.read_text()
-        await until(lambda: listens(json.loads(whole)["control_port"]))
-        await anyio.sleep(1)  # a kernel that listens writes the file anew
         try:
             if lost == "removed":
                 file.unlink()
             else:
                 file.write_text(json.dumps(json.loads(whole) | {"curve_publickey": "x"}))
             assert "42" in await agent.ok("execute_cell", notebook=name, cell=0)
-            assert re.search(rf"{kernel[0]}.*  websocket", await agent.ok("list_kernels"))
+            assert re.search(rf"{kernel_of(file)}.*  websocket", await agent.ok("list_kernels"))
         finally:
             file.write_text(whole)
 

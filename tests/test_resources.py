@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx2
 import nbformat.v4
 import pytest
-from harness import ERAS, JupyterProcess, connect
+from harness import ERAS, JupyterProcess, connect, until
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
@@ -261,13 +261,6 @@ async def subscribed(server: JupyterProcess, era: str, *uris: str) -> AsyncItera
                 yield notices
                 collecting.cancel()
                 await asyncio.gather(collecting, return_exceptions=True)
-
-
-async def until(condition: Callable[[], Any], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("era", ERAS)

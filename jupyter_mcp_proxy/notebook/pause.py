@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import Paused
+from ..processes import alive
 
 log = logging.getLogger(__name__)
 
@@ -63,17 +64,5 @@ class Pause:
         """Remove the files of servers that are no more, other runs of this user among them."""
         for file in self._file.parent.glob("mcp-proxy-*.paused"):
             with suppress(OSError, ValueError):
-                if not _alive(int(file.read_text())):
+                if not alive(int(file.read_text())):
                     file.unlink(missing_ok=True)
-
-
-def _alive(pid: int) -> bool:
-    if os.name == "nt":  # where os.kill would end the process
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 
+from ..processes import alive
+
 POLL = 1.0
 """Seconds between looks where the system cannot tell us (macOS, Windows)."""
 
@@ -37,15 +39,10 @@ async def parent_gone(pid: int) -> None:
 
 
 async def _poll(pid: int) -> None:
-    while _alive(pid):  # noqa: ASYNC110 - there is no event to wait for here
+    while _is_ours(pid):  # noqa: ASYNC110 - there is no event to wait for here
         await asyncio.sleep(POLL)
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return os.name == "nt" or os.getppid() == pid or pid == 1
+def _is_ours(pid: int) -> bool:
+    """Whether our parent lives, and still is our parent."""
+    return alive(pid) and (os.name == "nt" or os.getppid() == pid or pid == 1)
