@@ -82,6 +82,8 @@ def environment(folder: Path, token: str, inherited: Mapping[str, str]) -> dict[
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "IPYTHONDIR": str(folder / "ipython"),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        # A JupyterLab that finds npm asks it for its folders, and npm would leave a cache among the temporary files.
+        "NODE_DISABLE_COMPILE_CACHE": "1",
     }
 
 
