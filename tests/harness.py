@@ -308,3 +308,9 @@ async def connection_file(server: JupyterProcess, agent: Agent, notebook: str) -
 def kernel_of(file: Path) -> str:
     """The id of the kernel that a connection file belongs to."""
     return file.stem.removeprefix("kernel-")
+
+
+def said_missing(told: str) -> int:
+    """How many messages a notice says to be missing; 0 without one."""
+    found = re.search(r"may be missing: up to ([\d,]+) of", told)
+    return int(found[1].replace(",", "")) if found else 0

@@ -6,15 +6,13 @@ count every message that they send, on whatever channel (jupyter_client, `Sessio
 
 from __future__ import annotations
 
-from .messages import Message, Piece
+from .messages import Message
 
 
 class Numbering:
     """The numbers seen since `expect`: what is missing among them was lost on its way."""
 
     def __init__(self) -> None:
-        self.newest: str = ""
-        """The id of the newest message that was taken whole."""
         self._session = ""
         self._after = self._until = 0
         """Broadcasts up to this one have come in their order, replies come ahead of them."""
@@ -32,13 +30,8 @@ class Numbering:
 
     def take(self, message: Message, *, beside: bool = False) -> None:
         """Note a message; twice does no harm. `beside`: it came on a line that may be ahead of the one that serves."""
-        id = str(message.header.get("msg_id", ""))
-        session, number = _split(id)
-        if not session:
-            return
-        if not (isinstance(message, Piece) and message.more):
-            self.newest = id
-        if self._seen is None:
+        session, number = _split(str(message.header.get("msg_id", "")))
+        if self._seen is None or not session:
             return
         if not self._session and message.parent:
             self._session, self._after, self._until = session, number, number

@@ -8,6 +8,7 @@ import pytest
 
 from jupyter_mcp_proxy.jupyter.messages import Message, Piece
 from jupyter_mcp_proxy.jupyter.numbering import Numbering
+from jupyter_mcp_proxy.notebook.executions import Execution
 
 
 def message(number: int, kind: str = "stream", parent: str = "ours", **content: Any) -> Message:
@@ -77,13 +78,14 @@ def test_what_is_ahead_of_the_line_that_serves_is_not_a_gap_yet() -> None:
 
 
 def test_a_message_that_was_cut_is_not_the_newest() -> None:
-    numbering = Numbering()
-    numbering.take(message(3))
+    execution = Execution("x", "a.ipynb", "k", "")
+    execution.feed(message(3, name="stdout", text="one"))
     whole = message(4)
-    numbering.take(Piece("iopub", whole.header, whole.parent, {}, {}, more=True))
-    assert numbering.newest == "k_7_3"
-    numbering.take(Piece("iopub", whole.header, whole.parent, {}, {}, offset=9))
-    assert numbering.newest == "k_7_4"
+    content = {"name": "stdout", "text": "half"}
+    execution.feed(Piece("iopub", whole.header, whole.parent, {}, content, more=True))
+    assert execution.newest == "k_7_3"
+    execution.feed(Piece("iopub", whole.header, whole.parent, {}, content, offset=4))
+    assert execution.newest == "k_7_4"
 
 
 def test_without_a_beginning_it_counts_from_the_first_message() -> None:
