@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import re
 import signal
 import sys
-import urllib.request
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +19,11 @@ import nbformat.v4
 from .lean import NEW_ERA, LeanClient
 from .parts import JupyterProcess, jupyter
 from .report import HEAD, Verdict, row
-from .timing import Sample, Series, round_robin, timed
+from .timing import Sample, Series, round_robin
 
-ROUNDS = {"live": 60, "file": 6}
-QUICK_ROUNDS = {"live": 10, "file": 2}
+KINDS = ("live", "file")
+ROUNDS = 60
+QUICK_ROUNDS = 10
 WARM_UP = 1
 SIZES = {"small": 10, "large": 1000}
 OUTPUT = 50_000
@@ -33,28 +32,23 @@ LINES = 10
 TARGET = 1.5
 NOTEBOOK = "benchmark.ipynb"
 TOOLS = ("execute_cell", "insert_cell", "list_cells")
-GET = "bare GET of its hash"
-PUT = "bare PUT of its content"
-WRITES = {"execute_cell": 2, "insert_cell": 1}
-"""How often a tool writes the file; each time it is hashed before and after."""
 
 
 def main() -> None:
     """Measure and print, as `python -m benchmarks` does."""
     arguments = argparse.ArgumentParser(prog="python -m benchmarks.large", description=__doc__)
-    arguments.add_argument("--rounds", type=int, help=f"rounds over all variants (default {ROUNDS})")
+    arguments.add_argument("--rounds", type=int, default=ROUNDS, help="rounds over all variants (default %(default)s)")
     arguments.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds, for a look")
-    arguments.add_argument("--kind", choices=list(ROUNDS), help="only shared documents, or only files")
+    arguments.add_argument("--kind", choices=KINDS, help="only shared documents, or only files")
     options = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     told: list[str] = []
     print(HEAD)
-    for kind in [options.kind] if options.kind else list(ROUNDS):
-        rounds = options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS)[kind]
+    for kind in [options.kind] if options.kind else KINDS:
         with TemporaryDirectory(prefix="mcp-proxy-benchmarks-", ignore_cleanup_errors=True) as folder:
+            rounds = QUICK_ROUNDS if options.quick else options.rounds
             series = asyncio.run(measure(Path(folder), kind, rounds))
         told += map(str, report(kind, series))
-        told += beside_jupyter(series) if kind == "file" else []
     print("", *told, sep="\n")
 
 
@@ -67,26 +61,12 @@ async def measure(home: Path, kind: str, rounds: int) -> dict[str, Series]:
 def report(kind: str, series: dict[str, Series]) -> list[Verdict]:
     """Print the rows of one kind, and return what came of its targets."""
     verdicts = []
-    for tool in [*TOOLS, GET, PUT]:
-        small, large = (series.get(_name(kind, size, tool)) for size in SIZES)
-        if small is None or large is None:
-            continue
+    for tool in TOOLS:
+        small, large = (series[_name(kind, size, tool)] for size in SIZES)
         print(f"\n{kind} · {tool} (ratio to the small notebook)\n{row(small, small)}\n{row(large, small)}")
-        if tool in TOOLS:
-            text = f"{kind} · {tool}, 1,000 cells and 50 MB of outputs"
-            verdicts.append(Verdict(text, large.p50 / small.p50, TARGET, "× 10 cells"))
+        text = f"{kind} · {tool}, 1,000 cells and 50 MB of outputs"
+        verdicts.append(Verdict(text, large.p50 / small.p50, TARGET, "× 10 cells"))
     return verdicts
-
-
-def beside_jupyter(series: dict[str, Series]) -> list[str]:
-    """What a tool took of the large file, in terms of the bare requests that it cannot do without."""
-    get, put = (series[_name("file", "large", what)].p50 for what in (GET, PUT))
-    lines = []
-    for tool, writes in WRITES.items():
-        bare = writes * (put + 2 * get)
-        ratio = series[_name("file", "large", tool)].p50 / bare
-        lines.append(f"         file · {tool}: {ratio:.2f} × its bare requests to Jupyter ({bare:.0f} ms)")
-    return lines
 
 
 def _name(kind: str, size: str, what: str) -> str:
@@ -140,14 +120,8 @@ class Subject:
 
     def variants(self) -> dict[str, Sample]:
         """Every variant of this notebook, by its name."""
-        samples: dict[str, Sample] = {
-            "execute_cell": self.execute,
-            "insert_cell": self.insert,
-            "list_cells": self.list,
-        }
-        if self.kind == "file":
-            samples |= {GET: self.get, PUT: self.put}
-        return {_name(self.kind, self.size, what): sample for what, sample in samples.items()}
+        samples: list[Sample] = [self.execute, self.insert, self.list]
+        return {_name(self.kind, self.size, what): sample for what, sample in zip(TOOLS, samples, strict=True)}
 
     def call(self, tool: str, **arguments: Any) -> tuple[str, float]:
         """A tool's reply, which is no error, and the seconds it took."""
@@ -179,35 +153,6 @@ class Subject:
         body, seconds = self.call("list_cells", notebook=NOTEBOOK, start=start, limit=LINES)
         assert f"{start + LINES - 1} " in body, body
         return seconds
-
-    async def get(self) -> float:
-        """What Jupyter needs to say whether the file is what it was."""
-        return await self.request("GET", "?type=notebook&content=0&hash=1")
-
-    async def put(self) -> float:
-        """What Jupyter needs to take the file's content and write it."""
-        content = self.server.read_notebook(NOTEBOOK)
-        body = json.dumps({"type": "notebook", "format": "json", "content": content}).encode()
-        return await self.request("PUT", "", body)
-
-    async def request(self, method: str, query: str, body: bytes | None = None) -> float:
-        """The seconds of one bare request for the notebook to Jupyter's Contents API."""
-        url = f"{self.server.url}api/contents/{NOTEBOOK}{query}"
-        headers = {"Authorization": f"token {self.server.token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(url, body, headers, method=method)
-
-        def exchange() -> None:
-            with urllib.request.urlopen(request, timeout=60) as response:
-                response.read()
-
-        return await timed(_async(exchange))
-
-
-def _async(function: Callable[[], None]) -> Callable[[], Awaitable[None]]:
-    async def call() -> None:
-        function()
-
-    return call
 
 
 if __name__ == "__main__":

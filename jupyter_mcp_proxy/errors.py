@@ -35,7 +35,7 @@ retry makes sense, and the next call.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 class ProxyError(Exception):
@@ -153,16 +153,21 @@ class CollapsedDocument(ProxyError):
 
 
 class NotSaved(ProxyError):
-    """The change is in memory, the file could not be written."""
+    """A file that the server could not write. `kept` says where what was changed is now, if anywhere."""
 
-    def __init__(self, path: str, reason: str, kept: bool) -> None:
+    KEPT: ClassVar = {
+        "nowhere": "Nothing was changed",
+        "room": "The change is in the shared document, where people see it, but is not on disk",
+        "here": (
+            "What was changed before is kept and written as soon as that can be done; nothing new is begun until then"
+        ),
+    }
+
+    def __init__(self, path: str, reason: str, *, kept: Literal["nowhere", "room", "here"] = "nowhere") -> None:
         self.path, self.reason, self.kept = path, reason, kept
-        state = (
-            "The change is in the shared document, where people see it, but is not on disk"
-            if kept
-            else "Nothing was changed"
+        super().__init__(
+            f"The server could not save {path!r}: {reason}. {self.KEPT[kept]}. Free the disk or make it writable."
         )
-        super().__init__(f"The server could not save {path!r}: {reason}. {state}. Free the disk or make it writable.")
 
 
 class MaybeSaved(ProxyError):

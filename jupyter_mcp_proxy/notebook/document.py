@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from ..errors import NotSaved
+from ..errors import NotSaved, ProxyError
 from ..jupyter.server import JupyterServer
 from .cells import Cell, CellType, find_cell
 from .history import Entry, History
@@ -111,6 +111,11 @@ class Document(ABC):
 
     guarantee: Guarantee
 
+    @property
+    @abstractmethod
+    def promise(self) -> str:
+        """What the guarantee means, in a few words."""
+
     def __init__(self, server: JupyterServer, path: str, snapshots: Snapshots) -> None:
         self.path = path
         self._server = server
@@ -118,6 +123,8 @@ class Document(ABC):
         self._snapshot_taken = False
         self.history = History()
         """What has happened to the cells since the document was opened."""
+        self.trouble: ProxyError | None = None
+        """Why changes that were accepted are not in the file, where that is so."""
 
     async def __aenter__(self) -> Document:
         return self
@@ -168,11 +175,14 @@ class Document(ABC):
 
     async def _before_first_edit(self, content: Callable[[], dict[str, Any]]) -> None:
         if not self._snapshot_taken:
-            try:
-                await self._snapshots.take(self.path, content())
-            except OSError as error:
-                raise NotSaved(self.path, f"no snapshot of it could be taken ({error})", kept=False) from error
+            await self._take_snapshot(content())
             self._snapshot_taken = True
+
+    async def _take_snapshot(self, content: dict[str, Any]) -> None:
+        try:
+            await self._snapshots.take(self.path, content)
+        except OSError as error:
+            raise NotSaved(self.path, f"no snapshot of it could be taken ({error})") from error
 
 
 async def open_document(server: JupyterServer, path: str, snapshots: Snapshots, *, shared: bool) -> Document:

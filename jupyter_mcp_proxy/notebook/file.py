@@ -2,158 +2,101 @@
 
 Every change is made to what is on disk now and written only if that is still on disk; otherwise it is made
 again to what has come. (The Contents API has no conditional write, so a gap of milliseconds remains.)
+
+A large file takes Jupyter seconds to write. There a change is kept beside the notebook's snapshots, out of a crash's
+reach, and written with those that follow it, a second after the last.
 """
 
 from __future__ import annotations
 
 import asyncio
-import copy
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
-from ..errors import (
-    CannotUndo,
-    Conflict,
-    InvalidNotebook,
-    MaybeSaved,
-    NotSaved,
-    ProxyError,
-    ServerError,
-    ServerUnreachable,
-    Unknown,
-)
+from ..errors import CannotUndo, Conflict, NotSaved, ProxyError, Unknown
 from ..jupyter.server import JupyterServer
 from .document import Author, Document, Editor
-from .file_editor import FileEditor, with_ids, working_copy
+from .file_editor import FileEditor, working_copy
+from .file_undo import Step, difference
 from .history import OTHERS, OURSELVES, Entry, History
-from .render import joined
+from .patch import Patch
 from .snapshots import Snapshots
+from .stored import StoredFile, Version
+from .unsaved import Unsaved
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 TRIES = 5
 UNDO_KEPT = 100
 """Changes of one client that can be taken back."""
-LARGE = 1_000_000
-"""Bytes from which on a file is not hashed with each reading: at 50 MB that takes Jupyter 70 ms."""
-FINE_TICK, COARSE_TICK = 0.1, 2.5
-"""Seconds that two writes must be apart to show in a file's time: where it has fractions of a second, and where not."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """What tells one content of a file from another."""
-
-    hash: str | None
-    stat: tuple[str | None, int | None]
-    """When it was written, and how long it is."""
-    tells: bool = field(compare=False)
-    """Whether `stat` alone would show a later write: the file is large, and was written long before it was hashed."""
-
-    @classmethod
-    def of(cls, model: dict[str, Any], asked_at: float) -> Version:
-        """The version in a model of Jupyter's that was asked for at that time."""
-        stat = (model.get("last_modified"), model.get("size"))
-        return cls(model.get("hash"), stat, (stat[1] or 0) >= LARGE and _is_past(stat[0], asked_at))
-
-
-def _is_past(modified: str | None, now: float) -> bool:
-    try:
-        at = datetime.fromisoformat((modified or "").replace("Z", "+00:00"))
-    except ValueError:
-        return False
-    return now - at.timestamp() > (FINE_TICK if at.microsecond else COARSE_TICK)
-
-
-@dataclass(frozen=True)
-class Touched:
-    """A cell before and after a change; None where it was not there. Outputs are not part of it."""
-
-    id: str
-    before: tuple[int, dict[str, Any]] | None
-    after: tuple[int, dict[str, Any]] | None
-
-
-@dataclass(frozen=True)
-class Step:
-    """One change of an author that can be taken back."""
-
-    number: int
-    """The change's first number in the history."""
-    touched: list[Touched]
-
-    def take_back(self, editor: Editor) -> None:
-        """Undo the change where every cell still is what it left; CannotUndo where one is not."""
-        assert isinstance(editor, FileEditor)
-        cells: list[dict[str, Any]] = editor.content["cells"]
-        ids = editor.ids()
-        for each in self.touched:
-            if each.after is not None and each.id not in ids:
-                raise CannotUndo(each.id, "it is not there any more")
-            if each.after is not None and _content(cells[ids.index(each.id)]) != _content(each.after[1]):
-                raise CannotUndo(each.id, "its source is not what you left there")
-            if each.after is None and each.id in ids:
-                raise CannotUndo(each.id, "it is there again")
-        for each in self.touched:
-            if each.after is not None and each.before is None:
-                editor.delete(editor.find(each.id))
-        for each in self.touched:
-            if each.before is not None:
-                index, cell = each.before
-                if each.after is not None:
-                    place = editor.find(each.id)
-                    outputs = cells[place].get("outputs")
-                    cells.pop(place)
-                    if outputs is not None and "outputs" in cell:
-                        cell = cell | {"outputs": outputs}
-                    index = place if each.after[0] == each.before[0] else index
-                cells.insert(min(index, len(cells)), copy.deepcopy(cell))
-
-
-def _content(cell: dict[str, Any]) -> tuple[str, str]:
-    return cell["cell_type"], joined(cell["source"])
-
-
-def _difference(old: dict[str, Any], new: dict[str, Any]) -> list[Touched]:
-    """The cells that differ between two contents, in the order of their old places."""
-    before = {cell["id"]: (index, cell) for index, cell in enumerate(old["cells"])}
-    after = {cell["id"]: (index, cell) for index, cell in enumerate(new["cells"])}
-    order = [id for id in before if id in after]
-    moved = [id for id in after if id in before] != order
-    found = []
-    for id in [*before, *(id for id in after if id not in before)]:
-        one, two = before.get(id), after.get(id)
-        same = one is not None and two is not None and (one[1] is two[1] or _content(one[1]) == _content(two[1]))
-        if not same or (moved and one is not None and two is not None and one[0] != two[0]):
-            found.append(Touched(id, one, two))
-    return found
-
-
-def _made_anew(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
-    """The ids of the cells that are not the same objects in both contents."""
-    before = {cell["id"]: cell for cell in old["cells"]}
-    return {cell["id"] for cell in new["cells"] if before.get(cell["id"]) is not cell}
+SETTLED = 1.0
+"""Seconds without a change after which a large file is written: those of jupyter-collaboration."""
+LONGEST = 10.0
+"""Seconds that a change waits at most while others follow it, or ten times what the last write took."""
+RETRY = 30.0
+"""Seconds until a file is tried again that could not be written."""
 
 
 class FileDocument(Document):
-    """A notebook on disk. Nothing is kept between calls but the last content, for as long as the file is the same."""
+    """A notebook on disk. Between calls the last content is kept for as long as the file is the same, and what is to
+    be written to it."""
 
     guarantee = "file"
 
     def __init__(self, server: JupyterServer, path: str, snapshots: Snapshots) -> None:
         super().__init__(server, path, snapshots)
         self._content: dict[str, Any] | None = None
+        """The notebook, with what is to be written; None where the file must be read first, and nothing waits."""
+        self._stored: dict[str, Any] | None = None
+        """What the file holds, as far as we know."""
+        self._sent: dict[str, Any] | None = None
+        """What the file may hold by now: it was sent, and the server has not said that it is written."""
         self._version: Version | None = None
         self._steps: dict[str, deque[Step]] = {}
         self._lock = asyncio.Lock()
+        self._file = StoredFile(server, path)
+        self._unsaved = Unsaved(snapshots.folder(path))
+        self._writing = asyncio.Lock()
+        """Held while what waits is written; changes go on meanwhile."""
+        self._writer: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._cleared = asyncio.Event()
+        """Set when a trouble is over."""
+        self._took = 0.0
+        """Seconds of the last write of what had waited."""
+
+    @property
+    def promise(self) -> str:
+        large = self._version is not None and self._version.is_large
+        when = f"{SETTLED:.0f} s after the last change" if large else "at once"
+        return f"{'large ' if large else ''}file, written {when}, if unchanged on disk"
 
     async def __aenter__(self) -> FileDocument:
         await self.read(lambda editor: None)
+        left = self._unsaved.left()
+        if left is not None:
+            async with self._lock:
+                await self._take_over(left)
         return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            async with self._writing:  # not in the middle of it
+                if self._writer is not None:
+                    self._writer.cancel()
+            if self._writer is not None:
+                await asyncio.gather(self._writer, return_exceptions=True)
+            await self._write_out()
+        except ProxyError as error:  # it is kept for whoever opens the notebook next
+            log.warning("closing %s: %s", self.path, error)
+        finally:
+            self._unsaved.release()
 
     async def read(self, look: Callable[[Editor], T]) -> T:
         async with self._lock:
@@ -169,14 +112,16 @@ class FileDocument(Document):
     ) -> T:
         result, before, after, entries = await self._edit(change, author.name if author else OURSELVES, outputs_only)
         if author is not None and entries:
-            step = Step(entries[0].number, _difference(before, after))
+            step = Step(entries[0].number, difference(before, after))
             self._steps.setdefault(author.key, deque(maxlen=UNDO_KEPT)).append(step)
         return result
 
     async def _edit(
         self, change: Callable[[Editor], T], who: str, outputs_only: bool
     ) -> tuple[T, dict[str, Any], dict[str, Any], list[Entry]]:
-        """Make a change and write it: its result, the content before and after, and what the history notes."""
+        """Make a change and keep it: its result, the content before and after, and what the history notes."""
+        if self.trouble is not None and not outputs_only:
+            await self._write_out()
         async with self._lock:
             for _ in range(TRIES):
                 # Made to what we last saw, and kept only if that is still there right before the write.
@@ -186,15 +131,17 @@ class FileDocument(Document):
                     result = change(FileEditor(changed))
                 except ProxyError as error:
                     failure = error
-                if await self._current_version() != self._version:
-                    self._content = None
+                if not await self._is_current():
                     continue
                 if not outputs_only and failure is None and not self._snapshot_taken:
                     await self._before_first_edit(lambda content=content: content)  # type: ignore[misc]
                     continue  # that took its time: look again whether it is still what is on disk
                 if failure is not None:
                     raise failure
-                await self._save(changed)
+                if self._may_wait:
+                    self._keep(changed)
+                else:
+                    await self._save(changed)
                 entries = self.history.absorb(FileEditor(changed), who, _made_anew(content, changed))
                 return cast(T, result), content, changed, entries
             raise Conflict(self.path)
@@ -213,57 +160,170 @@ class FileDocument(Document):
                 break
         return taken_back
 
+    # -- reading --------------------------------------------------------------------------------------
+
     async def _load(self) -> dict[str, Any]:
-        if self._content is None or not await self._is_unchanged():
-            asked_at = time.time()
-            model = await self._get(content=True)
-            content = model["content"]
-            if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
-                raise InvalidNotebook(self.path, "it has no list of cells")
-            for number, cell in enumerate(content["cells"]):
-                if not isinstance(cell, dict) or "source" not in cell or "cell_type" not in cell:
-                    raise InvalidNotebook(self.path, f"cell {number} has no source or no type")
-            self._content = with_ids(content)
-            self._version = Version.of(model, asked_at)
-            self.history.absorb(FileEditor(self._content), OTHERS)
+        if self._content is None or not (self._writing.locked() or await self._is_unchanged()):
+            await self._fetch()
+        assert self._content is not None
         return self._content
+
+    async def _fetch(self) -> None:
+        """Read the file, and make what waits anew to what is there."""
+        stored, version = await self._file.read()
+        if self._waits:
+            assert self._content is not None
+            merged, refused = self._patch(self._content).applied(stored)
+            if refused:
+                await self._take_snapshot(self._content)
+                log.warning("%s: of cells %s another version was saved meanwhile", self.path, ", ".join(refused))
+            self._content = merged
+        else:
+            self._content = stored
+        self._stored, self._sent, self._version = stored, None, version
+        self.history.absorb(FileEditor(self._content), OTHERS)
+
+    async def _is_current(self) -> bool:
+        """Whether a change may be made to what we have; otherwise that is not what we have any more."""
+        if self._may_wait:  # who writes it looks more closely
+            before = self._content
+            return await self._load() is before
+        if await self._file.version() == self._version:
+            return True
+        self._content = self._stored = None
+        return False
 
     async def _is_unchanged(self) -> bool:
         """Whether the file is what we last saw, as far as a reader must know; who writes asks for its hash."""
         assert self._version is not None
-        if self._version.tells:
-            return Version.of(await self._get(content=False, hash=False), 0).stat == self._version.stat
-        now = await self._current_version()
-        if now != self._version:
-            return False
-        self._version = now  # it may tell by now
-        return True
+        now = await self._file.still(self._version)
+        self._version = now or self._version  # it may tell more by now
+        return now is not None
 
-    async def _current_version(self) -> Version:
-        asked_at = time.time()
-        return Version.of(await self._get(content=False), asked_at)
-
-    async def _get(self, *, content: bool, hash: bool = True) -> dict[str, Any]:
-        try:
-            return await self._server.contents(self.path, content=content, type="notebook", hash=int(hash))
-        except ServerError as error:
-            if error.status == 404:
-                raise Unknown("notebook", self.path) from error
-            if error.status in (400, 500) and content:
-                raise InvalidNotebook(self.path, error.message) from error
-            raise
+    # -- writing --------------------------------------------------------------------------------------
 
     async def _save(self, content: dict[str, Any]) -> None:
+        """Write a content now. What is large from then on, and was written once, may wait the next time."""
+        version = await self._file.write(content)
+        if version is None:  # somebody has saved since: what is there now must be read first
+            self._content = self._stored = None
+            return
+        self._content = self._stored = content
+        self._version = version
+        if version.is_large:
+            self._unsaved.claim()
+
+    # -- writing later --------------------------------------------------------------------------------
+
+    @property
+    def _waits(self) -> bool:
+        """Whether there is something that the file does not hold yet."""
+        return self._content is not self._stored
+
+    @property
+    def _may_wait(self) -> bool:
+        """Whether a change need not be in the file at once."""
+        large = self._version is not None and self._version.is_large
+        return self._waits or (large and self._unsaved.claimed)
+
+    def _patch(self, content: dict[str, Any]) -> Patch:
+        return Patch.between([old for old in (self._stored, self._sent) if old is not None], content)
+
+    def _keep(self, content: dict[str, Any]) -> None:
+        """Keep a content that is to be written, out of a crash's reach."""
+        patch = self._patch(content)
         try:
-            model = await self._server.save_notebook(self.path, content)
-        except ServerUnreachable:
-            self._content = None
-            raise MaybeSaved(self.path) from None
-        except ServerError as error:
-            self._content = None
-            raise NotSaved(self.path, error.message, kept=False) from error
-        written = await self._current_version()
-        if written.stat == Version.of(model, 0).stat:
-            self._content, self._version = content, written
-        else:  # somebody has saved since: what is there now must be read first
-            self._content = None
+            self._unsaved.keep(patch)
+        except OSError as error:
+            raise NotSaved(self.path, f"what is to be written could not be kept ({error})") from error
+        self._content = content if patch else self._stored
+        self._changed.set()
+        if self._waits and (self._writer is None or self._writer.done()):
+            self._writer = asyncio.create_task(self._write_when_settled(), name=f"writing {self.path}")
+
+    async def _take_over(self, left: Patch) -> None:
+        """Go on with what an earlier process had not written."""
+        assert self._content is not None
+        content, refused = left.applied(self._content)
+        if refused:
+            await self._take_snapshot(left.applied(self._content, insist=True)[0])
+            log.warning("%s: of cells %s another version was saved meanwhile", self.path, ", ".join(refused))
+        self._keep(content)
+        self.history.absorb(FileEditor(content), OURSELVES)
+
+    async def _write_when_settled(self) -> None:
+        while self._waits:
+            await self._settled()
+            try:
+                await self._write_out()
+            except Exception as error:
+                log.warning("writing %s: %s", self.path, error, exc_info=not isinstance(error, ProxyError))
+                if self._waits:
+                    self._cleared.clear()
+                    with suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(self._cleared.wait(), RETRY)
+
+    async def _settled(self) -> None:
+        """Wait until nothing has changed for a moment, or for long enough."""
+        end = time.monotonic() + max(LONGEST, 10 * self._took)
+        while (left := end - time.monotonic()) > 0:
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), min(SETTLED, left))
+            except asyncio.TimeoutError:
+                return
+
+    async def _write_out(self) -> None:
+        """Write what waits. It waits on where that fails, which `trouble` tells until it has succeeded."""
+        async with self._writing:
+            try:
+                async with self._lock:
+                    content = await self._to_be_written()
+                if content is not None:
+                    began = time.monotonic()
+                    version = await self._file.write(content)
+                    async with self._lock:
+                        self._took = time.monotonic() - began
+                        await self._written(content, version)
+            except NotSaved as error:
+                self.trouble = NotSaved(self.path, error.reason, kept="here")
+                raise self.trouble from error
+            except ProxyError as error:
+                self.trouble = error if self._waits else None
+                raise
+            self.trouble = None
+            self._cleared.set()
+
+    async def _to_be_written(self) -> dict[str, Any] | None:
+        """What waits, made to what is on disk in this moment."""
+        if not self._waits:
+            return None
+        try:
+            if await self._file.version() != self._version:
+                await self._fetch()
+        except Unknown:  # deleted, or it has another name now
+            assert self._content is not None
+            await self._take_snapshot(self._content)
+            log.warning("%s is not there any more; what was to be written to it is in a snapshot", self.path)
+            self._content = self._stored = None
+            self._unsaved.forget()
+            raise
+        self._sent = self._content if self._waits else None
+        return self._sent
+
+    async def _written(self, content: dict[str, Any], version: Version | None) -> None:
+        """The server has written this; no version where somebody has saved since."""
+        self._stored, self._sent = content, None
+        if version is None:
+            await self._fetch()
+        else:
+            self._version = version
+        assert self._content is not None
+        with suppress(OSError):  # what is kept says all of it, and what is written already
+            self._unsaved.keep(self._patch(self._content))
+
+
+def _made_anew(old: dict[str, Any], new: dict[str, Any]) -> set[str]:
+    """The ids of the cells that are not the same objects in both contents."""
+    before = {cell["id"]: cell for cell in old["cells"]}
+    return {cell["id"] for cell in new["cells"] if before.get(cell["id"]) is not cell}

@@ -81,7 +81,7 @@ class History:
                 note("deleted", cell, head + place)
                 self._known.pop(cell, None)
         common = [cell for cell in ids[head:end] if cell in places]
-        moved = {common[place] for place in _moved([places[cell] for cell in common])}
+        moved = {common[place] for place in out_of_order([places[cell] for cell in common])}
         wanted = None if cells is None else set(cells)
         for index, cell in enumerate(ids):
             look = wanted is None or cell in wanted
@@ -118,7 +118,7 @@ def _between(old: list[str], new: list[str]) -> tuple[int, int, int]:
     return head, len(old) - tail, len(new) - tail
 
 
-def _moved(places: list[int]) -> list[int]:
+def out_of_order(places: list[int]) -> list[int]:
     """The positions in `places` outside of its longest increasing run: the fewest cells that must have moved."""
     tails: list[int] = []
     ends: list[int] = []

@@ -60,6 +60,7 @@ class SharedDocument(Document):
     """A notebook in its collaboration room. The room is joined again, from nothing, when it was lost."""
 
     guarantee = "live"
+    promise = "shared document, edits appear live"
 
     def __init__(self, server: JupyterServer, path: str, snapshots: Snapshots) -> None:
         super().__init__(server, path, snapshots)
@@ -150,7 +151,7 @@ class SharedDocument(Document):
     ) -> T:
         room = await self._joined()
         if not self._writable and not outputs_only:
-            raise NotSaved(self.path, "it is read-only", kept=False)
+            raise NotSaved(self.path, "it is read-only")
         if not outputs_only:
             await self._before_first_edit(self._notebook.get)
         room = await self._joined()
@@ -257,7 +258,7 @@ class SharedDocument(Document):
                 return
             quiet = quiet and room.updates_received == received
         if quiet:
-            raise NotSaved(self.path, "the server's log has the reason (disk full, or not writable?)", kept=True)
+            raise NotSaved(self.path, "the server's log has the reason (disk full, or not writable?)", kept="room")
         # Somebody is typing, which postpones every save; the next edit looks again.
 
     def show(self, who: Author, cell_id: str | None = None) -> None:

@@ -58,6 +58,15 @@ class Snapshots:
         digest = hashlib.sha256(f"{self._root}\0{path}".encode()).hexdigest()[:12]
         return self._folder / f"{name}-{digest}"
 
+    def notebooks(self, beside: str) -> list[str]:
+        """The notebooks of this server that have a file of that name beside their snapshots."""
+        found = []
+        for about in self._folder.glob("*/of.json"):
+            of = json.loads(about.read_text(encoding="utf-8"))
+            if of["root"] == self._root and (about.parent / beside).exists():
+                found.append(str(of["notebook"]))
+        return found
+
     async def take(self, path: str, content: dict[str, Any]) -> Path:
         """Write a snapshot and return its path. Raises OSError where that fails."""
         return await asyncio.to_thread(self._write, path, content)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, OrderedDict
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from .kernels import Kernels
 from .pause import Pause
 from .runner import Runner
 from .snapshots import Snapshots, folder_of_all
+from .unsaved import NAME as UNSAVED
 
 if TYPE_CHECKING:
     from ..jupyter.awareness import GlobalAwareness
@@ -31,7 +32,11 @@ IDLE_LIMIT = 600.0
 REAP_EVERY = 60.0
 CLIENT_LIMIT = 3600.0
 """Seconds without a call after which a client's notebooks do not count as open any more."""
+CLOSING_LIMIT = 2.0
+"""Seconds that documents have to be closed when the sidecar is told to end."""
 MOST_CLIENTS = 1000
+RETURN_PAUSES = (1.0, 5.0, 15.0, 60.0)
+"""Seconds until a server that does not answer is asked again for a notebook that was left unwritten."""
 
 
 class Workspace:
@@ -74,14 +79,19 @@ class Workspace:
         reaper = asyncio.create_task(self._reap(), name="closing unused documents")
         self._stack.push_async_callback(_cancelled, reaper)
         self.runner.recover(self.document)
+        writer = asyncio.create_task(self._write_what_was_left(), name="writing what an earlier process had not")
+        self._stack.push_async_callback(_cancelled, writer)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
     async def _close_documents(self) -> None:
-        for document in list(self._documents.values()):
-            await document.__aexit__(None, None, None)
+        closing = asyncio.gather(
+            *(document.__aexit__(None, None, None) for document in self._documents.values()), return_exceptions=True
+        )
+        with suppress(asyncio.TimeoutError):  # what is not written by then is kept for the next process
+            await asyncio.wait_for(closing, CLOSING_LIMIT)
         self._documents.clear()
 
     async def focus(self) -> list[tuple[str, str | None]]:
@@ -94,6 +104,21 @@ class Workspace:
                 self._awareness = await GlobalAwareness(self.server).__aenter__()
         shown = self.server.paths
         return [(name, path if path and shown.open(path) else None) for name, path in self._awareness.people()]
+
+    async def _write_what_was_left(self) -> None:
+        """Open the notebooks that an earlier process has not written to their files; they are written then."""
+        for path in await asyncio.to_thread(self._snapshots.notebooks, UNSAVED):
+            for pause in RETURN_PAUSES:
+                try:
+                    if not await self.has_collaboration():
+                        await self.document(path)
+                    break
+                except ServerError as error:
+                    log.info("writing what was left for %s: %s", path, error)
+                    await asyncio.sleep(pause)
+                except ProxyError as error:
+                    log.warning("%s could not be written to %s: %s", UNSAVED, path, error)
+                    break
 
     async def _leave_awareness(self) -> None:
         if self._awareness is not None:

@@ -188,7 +188,7 @@ async def write_file(
             await _remove_remains(server, path, raw)
             if "/.~" in reason:  # Jupyter looks for the old content to put back, and reports that there is none
                 reason = "the server could not write all of it; a disk or a quota may be full"
-        raise NotSaved(path, reason, kept=False) from error
+        raise NotSaved(path, reason) from error
     await _verify(server, path, raw)
     made = f"Made the folder {folders[-1]}. " if folders else ""
     done = "Created" if before is None else "Replaced"
@@ -248,7 +248,7 @@ async def _make_folders(server: JupyterServer, path: str) -> list[str]:
         try:
             await server.save_contents(folder, {"type": "directory"})
         except ServerError as error:
-            raise NotSaved(path, f"its folder {folder!r} could not be made ({error.message})", kept=False) from error
+            raise NotSaved(path, f"its folder {folder!r} could not be made ({error.message})") from error
     return missing
 
 

@@ -54,11 +54,9 @@ async def use_notebook(
         kernel = await start_kernel(call, document, kernelspec)
     ran = call.workspace.kernels.ran(path)
     text, total = await document.read(lambda editor: outline(editor, 0, OUTLINE_CELLS, ran))
-    kind = (
-        "shared document, edits appear live" if document.guarantee == "live" else "file, written when unchanged on disk"
-    )
     state = f"kernel {kernel.name} ({kernel.id})" if kernel is not None else "no kernel runs yet"
-    head = f"{'Created' if created else 'Opened'} {path}: {total} cells, {document.guarantee} ({kind}), {state}."
+    guarantee = f"{document.guarantee} ({document.promise})"
+    head = f"{'Created' if created else 'Opened'} {path}: {total} cells, {guarantee}, {state}."
     return f"{head}\n{text}"
 
 

@@ -129,6 +129,8 @@ def with_notices(call: Call, touched: list[Document], result: Any) -> Any:
         lines = [notice(*call.workspace.news(call.client, document))]
         if call.workspace.restarted(call.client, document.path):
             lines.append("[Note: the kernel has died or was restarted meanwhile: its variables are gone.]")
+        if document.trouble is not None:
+            lines.append(f"[Note: {document.trouble}]")
         result.content += [TextContent(type="text", text=line) for line in lines if line]
     return result
 

@@ -15,9 +15,10 @@ from harness import JupyterProcess
 from jupyter_mcp_proxy.errors import Conflict, Unknown
 from jupyter_mcp_proxy.jupyter.server import PIECE, JupyterServer, notebook_model
 from jupyter_mcp_proxy.notebook.document import Editor
-from jupyter_mcp_proxy.notebook.file import LARGE, FileDocument
+from jupyter_mcp_proxy.notebook.file import FileDocument
 from jupyter_mcp_proxy.notebook.file_editor import with_ids
 from jupyter_mcp_proxy.notebook.snapshots import Snapshots
+from jupyter_mcp_proxy.notebook.stored import LARGE
 
 pytestmark = pytest.mark.anyio
 

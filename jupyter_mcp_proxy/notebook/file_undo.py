@@ -1,0 +1,76 @@
+"""What must be known of a change to a file's cells to take it back."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import CannotUndo
+from .document import Editor
+from .file_editor import FileEditor
+from .render import joined
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A cell before and after a change; None where it was not there. Outputs are not part of it."""
+
+    id: str
+    before: tuple[int, dict[str, Any]] | None
+    after: tuple[int, dict[str, Any]] | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of an author that can be taken back."""
+
+    number: int
+    """The change's first number in the history."""
+    touched: list[Touched]
+
+    def take_back(self, editor: Editor) -> None:
+        """Undo the change where every cell still is what it left; CannotUndo where one is not."""
+        assert isinstance(editor, FileEditor)
+        cells: list[dict[str, Any]] = editor.content["cells"]
+        ids = editor.ids()
+        for each in self.touched:
+            if each.after is not None and each.id not in ids:
+                raise CannotUndo(each.id, "it is not there any more")
+            if each.after is not None and _content(cells[ids.index(each.id)]) != _content(each.after[1]):
+                raise CannotUndo(each.id, "its source is not what you left there")
+            if each.after is None and each.id in ids:
+                raise CannotUndo(each.id, "it is there again")
+        for each in self.touched:
+            if each.after is not None and each.before is None:
+                editor.delete(editor.find(each.id))
+        for each in self.touched:
+            if each.before is not None:
+                index, cell = each.before
+                if each.after is not None:
+                    place = editor.find(each.id)
+                    outputs = cells[place].get("outputs")
+                    cells.pop(place)
+                    if outputs is not None and "outputs" in cell:
+                        cell = cell | {"outputs": outputs}
+                    index = place if each.after[0] == each.before[0] else index
+                cells.insert(min(index, len(cells)), copy.deepcopy(cell))
+
+
+def _content(cell: dict[str, Any]) -> tuple[str, str]:
+    return cell["cell_type"], joined(cell["source"])
+
+
+def difference(old: dict[str, Any], new: dict[str, Any]) -> list[Touched]:
+    """The cells that differ between two contents, in the order of their old places."""
+    before = {cell["id"]: (index, cell) for index, cell in enumerate(old["cells"])}
+    after = {cell["id"]: (index, cell) for index, cell in enumerate(new["cells"])}
+    order = [id for id in before if id in after]
+    moved = [id for id in after if id in before] != order
+    found = []
+    for id in [*before, *(id for id in after if id not in before)]:
+        one, two = before.get(id), after.get(id)
+        same = one is not None and two is not None and (one[1] is two[1] or _content(one[1]) == _content(two[1]))
+        if not same or (moved and one is not None and two is not None and one[0] != two[0]):
+            found.append(Touched(id, one, two))
+    return found

@@ -1,0 +1,75 @@
+"""What is changed in a large file and not written to it yet, kept where a crash does not reach it.
+
+Beside the notebook's snapshots (see `snapshots.py`), readable by their owner only: `unsaved.json`, and a lock
+that says whose it is.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from ..filelock import locked
+from .patch import Patch
+
+log = logging.getLogger(__name__)
+
+NAME = "unsaved.json"
+
+
+class Unsaved:
+    """The patch of one notebook, in `folder`. Blocks for as long as writing a small file takes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = ExitStack()
+        self.claimed = False
+        """Whether the patch is ours: nobody else keeps one for this notebook, or takes ours for what a crash left."""
+
+    @property
+    def _file(self) -> Path:
+        return self._folder / NAME
+
+    def claim(self) -> bool:
+        """Make it ours, for as long as this process lives or until `release`; whether that could be."""
+        if not self.claimed:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._lock.enter_context(locked(self._folder / "unsaved.lock", wait=0))
+            except OSError:
+                return False
+            self.claimed = True
+        return True
+
+    def release(self) -> None:
+        """Let somebody else have it."""
+        self.claimed = False
+        self._lock.close()
+
+    def left(self) -> Patch | None:
+        """What an earlier process has left; None where that is nothing, or belongs to one that lives."""
+        if not self._file.exists() or not self.claim():
+            return None
+        try:
+            return Patch.from_json(json.loads(self._file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            log.warning("%s cannot be used: %s", self._file, error)
+            return None
+
+    def keep(self, patch: Patch) -> None:
+        """Keep this in the place of what was kept before. Raises OSError."""
+        if not patch:
+            self.forget()
+            return
+        temporary = self._file.with_suffix(".tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(patch.to_json(), file)
+        temporary.replace(self._file)
+
+    def forget(self) -> None:
+        """Nothing is to be kept any more."""
+        self._file.unlink(missing_ok=True)

@@ -1,0 +1,205 @@
+"""What was changed of a notebook is made again to what somebody else has saved, and takes nothing of theirs away."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_mcp_proxy.notebook.file_editor import FileEditor, working_copy
+from jupyter_mcp_proxy.notebook.patch import Content, Patch
+
+Deed = tuple[str, int, int]
+
+
+def notebook(*sources: str) -> Content:
+    cells = [
+        {"id": f"c{n}", "cell_type": "code", "metadata": {}, "source": source, "execution_count": None, "outputs": []}
+        for n, source in enumerate(sources)
+    ]
+    return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def edited(content: Content, change: Callable[[FileEditor], Any]) -> Content:
+    """What a change makes of a content; the first stays what it is."""
+    copied = working_copy(content)
+    change(FileEditor(copied))
+    return copied
+
+
+def texts(content: Content) -> dict[str, tuple[str, str]]:
+    return {cell["id"]: (cell["cell_type"], cell["source"]) for cell in content["cells"]}
+
+
+def sources(content: Content) -> list[str]:
+    return [cell["source"] for cell in content["cells"]]
+
+
+def printed(text: str) -> list[dict[str, Any]]:
+    return [{"output_type": "stream", "name": "stdout", "text": text}]
+
+
+# -- one change beside another ------------------------------------------------------------------------
+
+
+def test_changes_of_different_cells_are_both_kept() -> None:
+    base = notebook("a", "b", "c")
+    ours = edited(base, lambda editor: editor.set_source(0, "ours"))
+    theirs = edited(base, lambda editor: editor.set_source(2, "theirs"))
+    merged, refused = Patch.between([base], ours).applied(theirs)
+    assert (sources(merged), refused) == (["ours", "b", "theirs"], [])
+
+
+def test_of_two_versions_of_one_cell_theirs_stays_and_is_named() -> None:
+    base = notebook("a", "b")
+    ours = edited(base, lambda editor: editor.set_source(0, "ours"))
+    theirs = edited(base, lambda editor: editor.set_source(0, "theirs"))
+    merged, refused = Patch.between([base], ours).applied(theirs)
+    assert (sources(merged), refused) == (["theirs", "b"], ["c0"])
+    insisted, refused = Patch.between([base], ours).applied(theirs, insist=True)
+    assert (sources(insisted), refused) == (["ours", "b"], [])
+
+
+def test_outputs_come_into_a_cell_that_somebody_edits() -> None:
+    base = notebook("a")
+    ours = edited(base, lambda editor: editor.set_outputs(0, printed("result")))  # type: ignore[arg-type]
+    theirs = edited(base, lambda editor: editor.set_source(0, "a + 1"))
+    merged, refused = Patch.between([base], ours).applied(theirs)
+    assert refused == []
+    assert (merged["cells"][0]["source"], merged["cells"][0]["outputs"]) == ("a + 1", printed("result"))
+
+
+def test_outputs_do_not_come_into_what_is_no_code_any_more() -> None:
+    base = notebook("a")
+    ours = edited(base, lambda editor: editor.set_outputs(0, printed("result")))  # type: ignore[arg-type]
+    theirs = edited(base, lambda editor: editor.set_type(0, "markdown"))
+    merged, refused = Patch.between([base], ours).applied(theirs)
+    assert (merged["cells"], refused) == (theirs["cells"], ["c0"])
+
+
+def test_a_cell_made_markdown_has_no_outputs() -> None:
+    base = notebook("a", "b")
+    ours = edited(base, lambda editor: editor.set_type(0, "markdown"))
+    theirs = edited(base, lambda editor: editor.set_outputs(0, printed("late")))  # type: ignore[arg-type]
+    merged, _ = Patch.between([base], ours).applied(theirs)
+    assert merged["cells"][0] == ours["cells"][0]
+
+
+def test_a_cell_that_somebody_has_deleted_does_not_come_back() -> None:
+    base = notebook("a", "b")
+    theirs = edited(base, lambda editor: editor.delete(0))
+    ran = edited(base, lambda editor: editor.set_outputs(0, printed("result")))  # type: ignore[arg-type]
+    assert Patch.between([base], ran).applied(theirs) == (theirs, [])
+    wrote = edited(base, lambda editor: editor.set_source(0, "ours"))
+    assert Patch.between([base], wrote).applied(theirs) == (theirs, ["c0"])
+
+
+def test_a_cell_that_somebody_has_changed_is_not_deleted() -> None:
+    base = notebook("a", "b")
+    ours = edited(base, lambda editor: editor.delete(0))
+    theirs = edited(base, lambda editor: editor.set_source(0, "theirs"))
+    assert Patch.between([base], ours).applied(theirs) == (theirs, ["c0"])
+
+
+def test_an_added_cell_stands_behind_the_one_that_it_was_added_behind() -> None:
+    base = notebook("a", "b")
+    ours = edited(base, lambda editor: editor.insert(1, "code", "ours"))
+    theirs = edited(base, lambda editor: [editor.insert(0, "code", "theirs"), editor.move(2, 0)])
+    merged, _ = Patch.between([base], ours).applied(theirs)
+    assert sources(merged) == ["b", "theirs", "a", "ours"]
+
+
+def test_metadata_of_the_notebook_are_changed_one_by_one() -> None:
+    base = notebook("a") | {"metadata": {"kernelspec": {"name": "python3"}, "theme": "light"}}
+    ours = base | {"metadata": base["metadata"] | {"kernelspec": {"name": "ir"}}}
+    theirs = base | {"metadata": base["metadata"] | {"theme": "dark"}}
+    merged, _ = Patch.between([base], ours).applied(theirs)
+    assert merged["metadata"] == {"kernelspec": {"name": "ir"}, "theme": "dark"}
+
+
+def test_nothing_changed_is_no_patch() -> None:
+    base = notebook("a", "b")
+    assert not Patch.between([base], working_copy(base))
+    assert not Patch.between([base], copy.deepcopy(base))
+    assert Patch.between([base, notebook("x", "b")], base)  # where the other is there, something is to be done
+
+
+# -- any changes --------------------------------------------------------------------------------------
+
+DEEDS = st.lists(
+    st.tuples(st.sampled_from(["write", "insert", "delete", "move", "run", "type"]), *[st.integers(0, 20)] * 2),
+    max_size=8,
+)
+
+
+def done(content: Content, deeds: list[Deed], who: str) -> Content:
+    """What somebody makes of a content by doing this and that. What they write is theirs alone."""
+    for number, (deed, one, two) in enumerate(deeds):
+        text = f"{who} {number}"
+
+        def do(editor: FileEditor, deed: str = deed, one: int = one, two: int = two, text: str = text) -> None:
+            count = len(editor.ids())
+            if deed == "insert":
+                editor.insert(one % (count + 1), "code", text)
+            elif not count:
+                return
+            elif deed == "write":
+                editor.set_source(one % count, text)
+            elif deed == "delete":
+                editor.delete(one % count)
+            elif deed == "move":
+                editor.move(one % count, two % count)
+            elif deed == "type":
+                editor.set_type(one % count, "markdown")
+            elif editor.cell_at(one % count).type == "code":
+                editor.set_outputs(one % count, printed(text))  # type: ignore[arg-type]
+
+        content = edited(content, do)
+    return content
+
+
+@given(DEEDS, DEEDS)
+def test_a_patch_makes_any_version_that_may_be_there_the_new_one(first: list[Deed], second: list[Deed]) -> None:
+    base = notebook("a", "b", "c", "d")
+    sent = done(base, first, "first")
+    new = done(sent, second, "second")
+    for patch, versions in (
+        (Patch.between([base], sent), [base, sent]),
+        (Patch.between([base, sent], new), [base, sent, new]),
+    ):
+        stored = Patch.from_json(json.loads(json.dumps(patch.to_json())))
+        assert stored == patch
+        for version in versions:
+            merged, refused = stored.applied(version)
+            assert (merged, refused) == (versions[-1], [])
+
+
+@given(DEEDS, DEEDS)
+def test_no_word_of_somebody_else_is_lost(our_deeds: list[Deed], their_deeds: list[Deed]) -> None:
+    base = notebook("a", "b", "c", "d")
+    ours, theirs = done(base, our_deeds, "ours"), done(base, their_deeds, "theirs")
+    before = copy.deepcopy(theirs)
+    merged, refused = Patch.between([base], ours).applied(theirs)
+    assert theirs == before
+    ids = [cell["id"] for cell in merged["cells"]]
+    assert len(ids) == len(set(ids))
+    was, here, there, now = texts(base), texts(ours), texts(theirs), texts(merged)
+    for id, text in there.items():
+        if text != was.get(id):  # they wrote it
+            assert now[id] == text
+        elif id in here:  # they left it alone
+            assert now[id] == here[id]
+        else:
+            assert id not in now
+    for id, text in here.items():
+        if id not in was:
+            assert now[id] == text
+        elif id not in refused and id in now:  # what we changed of it is there
+            assert all(one == two for one, two, old in zip(now[id], text, was[id], strict=True) if two != old)
+        elif id not in refused:
+            assert id not in there and text == was[id]
+    assert set(now) <= set(here) | set(there)
