@@ -20,6 +20,7 @@ from conftest import StartJupyter
 from harness import connect, free_port
 
 from jupyter_mcp_proxy.contract import (
+    CALLER_HEADER,
     ENV_PREFIX,
     EXIT_ADDRESS_TAKEN,
     EXIT_STOPPED,
@@ -27,6 +28,7 @@ from jupyter_mcp_proxy.contract import (
     SECRET_HEADER,
     prove,
 )
+from jupyter_mcp_proxy.sidecar.sessions import MOST
 from jupyter_mcp_proxy.sidecar.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -148,26 +150,58 @@ async def test_a_taken_port_has_a_code_of_its_own(sidecar: Sidecar) -> None:
         second.stop()
 
 
+def ask(sidecar: Sidecar, method: str, caller: str, session: str = "") -> tuple[int, str]:
+    """Say hello, or something in a session of the old era: the status, and the session that it was about."""
+    headers = as_caller(caller, session)
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": hello if method == "initialize" else {}}
+    with closing(http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=10)) as connection:
+        connection.request("POST", "/mcp", json.dumps(body), headers)
+        response = connection.getresponse()
+        response.read()
+        return response.status, response.getheader("mcp-session-id") or session
+
+
+def as_caller(caller: str, session: str) -> dict[str, str]:
+    headers = {SECRET_HEADER: SECRET, CALLER_HEADER: caller, "Content-Type": "application/json"}
+    headers["Accept"] = "application/json, text/event-stream"
+    return headers | ({"mcp-session-id": session} if session else {})
+
+
 @contextmanager
 def open_stream(sidecar: Sidecar) -> Iterator[None]:
     """An event stream of the old era, open for as long as the block runs."""
+    _, session = ask(sidecar, "initialize", "t")
     connection = http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=10)
-    headers = {SECRET_HEADER: SECRET, "Content-Type": "application/json"}
-    headers["Accept"] = "application/json, text/event-stream"
-    hello = {
-        "protocolVersion": "2025-06-18",
-        "capabilities": {},
-        "clientInfo": {"name": "t", "version": "1"},
-    }
-    body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
-    connection.request("POST", "/mcp", json.dumps(body), headers)
-    with closing(connection.getresponse()) as response:
-        session = response.getheader("mcp-session-id") or ""
-        response.read()
-    connection.request("GET", "/mcp", headers={**headers, "mcp-session-id": session})
+    connection.request("GET", "/mcp", headers=as_caller("t", session))
     with closing(connection), closing(connection.getresponse()) as response:
         assert response.status == 200
         yield
+
+
+async def test_a_caller_has_so_many_sessions_and_the_one_longest_unused_ends(sidecar: Sidecar) -> None:
+    _, theirs = ask(sidecar, "initialize", "somebody else")
+    mine = [ask(sidecar, "initialize", "me")[1] for _ in range(MOST)]
+    assert len({theirs, *mine}) == MOST + 1
+    assert ask(sidecar, "tools/list", "me", mine[0])[0] == 200  # it is used, so that the second is the oldest
+    assert ask(sidecar, "initialize", "me")[0] == 200
+    assert ask(sidecar, "tools/list", "me", mine[1])[0] == 404
+    for session in (mine[0], mine[2], mine[-1]):
+        assert ask(sidecar, "tools/list", "me", session)[0] == 200
+    assert ask(sidecar, "tools/list", "somebody else", theirs)[0] == 200
+
+
+async def test_a_session_is_its_callers_alone(sidecar: Sidecar) -> None:
+    _, session = ask(sidecar, "initialize", "me")
+    assert ask(sidecar, "tools/list", "somebody else", session)[0] == 404
+    with closing(http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=10)) as connection:
+        connection.request("DELETE", "/mcp", headers=as_caller("somebody else", session))
+        assert connection.getresponse().status == 404
+    assert ask(sidecar, "tools/list", "me", session)[0] == 200
+    with closing(http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=10)) as connection:
+        connection.request("DELETE", "/mcp", headers=as_caller("me", session))
+        assert connection.getresponse().status == 200
+    assert ask(sidecar, "tools/list", "me", session)[0] == 404
 
 
 async def test_told_to_stop_it_ends_within_three_seconds_with_streams_open_and_not_with_zero(sidecar: Sidecar) -> None:

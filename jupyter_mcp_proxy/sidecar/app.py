@@ -18,6 +18,7 @@ from ..tools.state import State
 from .api import Api
 from .guard import Guard
 from .page import SCRIPT, STYLE, connect_page
+from .sessions import Sessions
 from .settings import Settings
 
 SESSION_IDLE = 24 * 3600.0
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> Guard:
             SCRIPT.route(),
             STYLE.route(),
             Route("/healthz", healthz),
-            Route("/mcp", endpoint=StreamableHTTPASGIApp(manager)),
+            Route("/mcp", endpoint=Sessions(StreamableHTTPASGIApp(manager))),
             *Api(state).routes(),
         ],
         lifespan=lifespan,
