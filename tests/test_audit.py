@@ -15,6 +15,7 @@ import anyio
 import pytest
 from conftest import StartJupyter
 from harness import JupyterProcess, connect
+from mcp.shared.exceptions import MCPError
 
 from jupyter_mcp_proxy.audit import Audit, audit_file, lines, older
 from jupyter_mcp_proxy.cli import main
@@ -227,6 +228,28 @@ async def test_a_cancelled_call_has_its_line_too(live: JupyterProcess, name: str
             while not written(live, "impatient"):
                 await anyio.sleep(0.05)
     assert [each["outcome"] for each in written(live, "impatient")] == ["cancelled"]
+
+
+@pytest.mark.anyio
+async def test_reading_a_resource_is_shown_and_kept_like_a_call(start_jupyter: StartJupyter) -> None:
+    server = start_jupyter(rtc=False, arguments=("--MCPProxy.refused_paths=private*",))
+    server.write_notebook("a.ipynb", f"x = '{SECRET}'")
+    server.write_notebook("private.ipynb", "y = 1")
+    async with connect(server, name="reader") as agent:
+        content = (await agent.client.read_resource("notebook://a.ipynb")).contents[0]
+        assert SECRET in getattr(content, "text", "")
+        await agent.client.read_resource("notebook://a.ipynb/cells/0")
+        for missing in ("gone.ipynb", "private.ipynb"):
+            with pytest.raises(MCPError):
+                await agent.client.read_resource(f"notebook://{missing}")
+    found = written(server, "reader")
+    assert [(each["tool"], each["arguments"], each["outcome"]) for each in found] == [
+        ("resources/read", {"notebook": "a.ipynb"}, "ok"),
+        ("resources/read", {"notebook": "a.ipynb", "cell": "0"}, "ok"),
+        ("resources/read", {"notebook": "gone.ipynb"}, "error"),
+        ("resources/read", {"notebook": "private.ipynb"}, "refused"),
+    ]
+    assert SECRET not in audit_file(server.data).read_text()
 
 
 @pytest.mark.anyio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
@@ -13,7 +14,7 @@ from mcp.server.mcpserver import Context
 from ..contract import CALLER_HEADER, TIER_HEADER, TIERS, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
 from ..sidecar.guard import GONE
 from ..sidecar.settings import Settings, Tier
-from .recording import RECORDING
+from .recording import RECORDING, Recording
 from .registry import require
 from .state import State
 
@@ -83,6 +84,12 @@ class Call:
         TOUCHED.get().append(document)
         self.workspace.hold(document)
         return document
+
+    def recorded(self, what: str, arguments: dict[str, Any]) -> AbstractContextManager[Recording]:
+        """Have this shown to people and audited, as a call of that name, while the block runs."""
+        state: State = self.ctx.request_context.lifespan_context
+        token = self.token_name or None
+        return state.recorder.call(what, arguments, user=self.user, client=self.client_name, token=token)
 
     def execution(self, id: str) -> Execution | Batch:
         """An execution or a batch by its id. Raises Unknown with those that there are."""

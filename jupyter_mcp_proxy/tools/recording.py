@@ -1,4 +1,5 @@
-"""Each tool call becomes an entry of the activity and a line of the audit, from here and nowhere else."""
+"""Each call of a tool, and each reading of a resource, becomes an entry of the activity and a line of the audit, from
+here and nowhere else."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ REFUSALS = (NotAllowed, PathRefused, Paused)
 """Errors that say that a call may not be made, rather than that it went wrong."""
 
 RECORDING: ContextVar[Recording | None] = ContextVar("recording", default=None)
-"""The recording of the current call; None for what is no tool call, such as reading a resource."""
+"""The recording of the current call; None for what is not recorded, such as a completion."""
 
 _ENDS: dict[str, Outcome] = {"ok": "ok", "interrupted": "cancelled"}
 
@@ -98,8 +99,8 @@ class Recorder:
         except asyncio.CancelledError:
             recording.outcome = "cancelled"
             raise
-        except BaseException:
-            recording.outcome = "error"
+        except BaseException as error:
+            recording.failed(error)
             raise
         finally:
             RECORDING.reset(set_before)

@@ -165,6 +165,28 @@ def output_of(cell: Cell, number: int) -> Output:
 # -- contents ----------------------------------------------------------------------------------------
 
 
+def content_of(
+    editor: Editor, target: Target, guarantee: str, budget: int
+) -> TextResourceContents | BlobResourceContents:
+    """What a resource says: an image as it is, anything else as text in about `budget` characters, more of a whole."""
+    uri = target.uri
+    if target.cell is None:
+        text = notebook_text(editor, target.path, guarantee, NOTEBOOK_BUDGETS * budget)
+        return TextResourceContents(uri=uri, text=text, mime_type=MARKDOWN)
+    cell = editor.cell(target.cell)
+    if target.output is None:
+        text = cell_text(cell, target.path, _language(editor), budget)
+        return TextResourceContents(uri=uri, text=text, mime_type=MARKDOWN)
+    output = output_of(cell, target.output)
+    media = image_type(output)
+    if media is not None:
+        blob = base64.b64encode(image_bytes(output, media)).decode()
+        return BlobResourceContents(uri=uri, blob=blob, mime_type=media)
+    handle = f"read_output(notebook={target.path!r}, cell={cell.id!r})"
+    text = cut(output_text(output), NOTEBOOK_BUDGETS * budget, handle)
+    return TextResourceContents(uri=uri, text=text, mime_type="text/plain")
+
+
 def notebook_text(editor: Editor, path: str, guarantee: str, budget: int) -> str:
     """A notebook as Markdown: sources, and outputs in brief, in about `budget` characters."""
     cells = editor.cells()
@@ -312,28 +334,13 @@ class Resources:
         with as_protocol_errors(uri=uri):
             call = await reading(self._server, ctx)
             target = Target.of(uri)
-            document = await call.workspace.document(target.path)
-            document.show(call.author)
-            budget = call.settings.output_budget
-
-            def look(editor: Editor) -> TextResourceContents | BlobResourceContents:
-                if target.cell is None:
-                    text = notebook_text(editor, target.path, document.guarantee, NOTEBOOK_BUDGETS * budget)
-                    return TextResourceContents(uri=uri, text=text, mime_type=MARKDOWN)
-                cell = editor.cell(target.cell)
-                if target.output is None:
-                    text = cell_text(cell, target.path, _language(editor), budget)
-                    return TextResourceContents(uri=uri, text=text, mime_type=MARKDOWN)
-                output = output_of(cell, target.output)
-                media = image_type(output)
-                if media is not None:
-                    blob = base64.b64encode(image_bytes(output, media)).decode()
-                    return BlobResourceContents(uri=uri, blob=blob, mime_type=media)
-                handle = f"read_output(notebook={target.path!r}, cell={cell.id!r})"
-                text = cut(output_text(output), NOTEBOOK_BUDGETS * budget, handle)
-                return TextResourceContents(uri=uri, text=text, mime_type="text/plain")
-
-            return ReadResourceResult(contents=[await document.read(look)])
+            named = {"notebook": target.path, "cell": target.cell, "output": target.output}
+            with call.recorded("resources/read", {name: value for name, value in named.items() if value is not None}):
+                document = await call.workspace.document(target.path)
+                document.show(call.author)
+                budget = call.settings.output_budget
+                content = await document.read(lambda editor: content_of(editor, target, document.guarantee, budget))
+        return ReadResourceResult(contents=[content.model_copy(update={"uri": uri})])
 
     # -- subscriptions of the old era: a session has them, and its own stream carries the notices ------
 

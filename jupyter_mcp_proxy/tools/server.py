@@ -64,8 +64,7 @@ class NotebookServer(MCPServer[Any]):
         state: State = context.request_context.lifespan_context
         await state.ready()
         call = Call.of(context)
-        token = call.token_name or None
-        with state.recorder.call(name, arguments, user=call.user, client=call.client_name, token=token) as recording:
+        with call.recorded(name, arguments) as recording:
             result = await self._call(name, arguments, call, recording)
             if isinstance(result, CallToolResult) and result.is_error and recording.outcome == "ok":
                 recording.failed()
