@@ -308,7 +308,8 @@ def _is_long(text: Any) -> bool:
 
 
 def _encoded(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    # Half a pair of surrogates, which a kernel can print, has no UTF-8.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def _without_token() -> dict[str, str]:

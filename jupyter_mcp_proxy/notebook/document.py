@@ -126,6 +126,11 @@ class Document(ABC):
         self.trouble: ProxyError | None = None
         """Why changes that were accepted are not in the file, where that is so."""
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether something was accepted that only this process knows to write."""
+        return False
+
     async def __aenter__(self) -> Document:
         return self
 

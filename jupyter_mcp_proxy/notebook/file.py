@@ -1,10 +1,10 @@
 """A notebook as a file, through the Contents API: for servers without jupyter-collaboration.
 
 Every change is made to what is on disk now and written only if that is still on disk; otherwise it is made
-again to what has come. (The Contents API has no conditional write, so a gap of milliseconds remains.)
+again to what has come. (The Contents API has no conditional write, so a gap remains while it is sent.)
 
-A large file takes Jupyter seconds to write. There a change is kept beside the notebook's snapshots, out of a crash's
-reach, and written with those that follow it, a second after the last.
+A large file takes Jupyter seconds to write. There a change is kept beside the notebook's snapshots, where it outlives
+this process, and written with those that follow it, a second after the last.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .document import Author, Document, Editor
 from .file_editor import FileEditor, working_copy
 from .file_undo import Step, difference
 from .history import OTHERS, OURSELVES, Entry, History
-from .patch import Patch
+from .patch import Digests, Patch
 from .snapshots import Snapshots
 from .stored import StoredFile, Version
 from .unsaved import Unsaved
@@ -41,6 +41,9 @@ LONGEST = 10.0
 """Seconds that a change waits at most while others follow it, or ten times what the last write took."""
 RETRY = 30.0
 """Seconds until a file is tried again that could not be written."""
+
+REFUSED = "%s: of cells %s another version was saved meanwhile; ours is in a snapshot"
+GONE = "%s is not there any more; what was to be written to it is in a snapshot"
 
 
 class FileDocument(Document):
@@ -70,6 +73,9 @@ class FileDocument(Document):
         """Set when a trouble is over."""
         self._took = 0.0
         """Seconds of the last write of what had waited."""
+        self._digests = Digests()
+        """Those of what the file holds."""
+        self._closed = False
 
     @property
     def promise(self) -> str:
@@ -77,25 +83,33 @@ class FileDocument(Document):
         when = f"{SETTLED:.0f} s after the last change" if large else "at once"
         return f"{'large ' if large else ''}file, written {when}, if unchanged on disk"
 
+    @property
+    def unsaved(self) -> bool:
+        return self._content is not self._stored
+
     async def __aenter__(self) -> FileDocument:
-        await self.read(lambda editor: None)
-        left = self._unsaved.left()
-        if left is not None:
-            async with self._lock:
-                await self._take_over(left)
+        try:
+            await self.read(lambda editor: None)
+            if self._unsaved.there:
+                async with self._lock:
+                    await self._claim()
+        except BaseException as error:
+            if isinstance(error, Unknown) and self._unsaved.there and self._unsaved.claim():
+                await self._rescue(self._unsaved.left())
+            self._unsaved.release()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._closed = True
+        self._changed.set()
+        self._cleared.set()
         try:
-            async with self._writing:  # not in the middle of it
-                if self._writer is not None:
-                    self._writer.cancel()
             if self._writer is not None:
-                await asyncio.gather(self._writer, return_exceptions=True)
-            await self._write_out()
-        except ProxyError as error:  # it is kept for whoever opens the notebook next
-            log.warning("closing %s: %s", self.path, error)
+                await self._writer
         finally:
+            if self._writer is not None:
+                self._writer.cancel()
             self._unsaved.release()
 
     async def read(self, look: Callable[[Editor], T]) -> T:
@@ -143,6 +157,8 @@ class FileDocument(Document):
                 else:
                     await self._save(changed)
                 entries = self.history.absorb(FileEditor(changed), who, _made_anew(content, changed))
+                if self._content is not None and self._version is not None and self._version.is_large:
+                    await self._claim()
                 return cast(T, result), content, changed, entries
             raise Conflict(self.path)
 
@@ -164,24 +180,34 @@ class FileDocument(Document):
 
     async def _load(self) -> dict[str, Any]:
         if self._content is None or not (self._writing.locked() or await self._is_unchanged()):
-            await self._fetch()
+            try:
+                await self._fetch()
+            except NotSaved as error:  # what waits cannot be put aside now: go on as if nobody had saved
+                self.trouble = NotSaved(self.path, error.reason, kept="here")
         assert self._content is not None
         return self._content
 
     async def _fetch(self) -> None:
         """Read the file, and make what waits anew to what is there."""
         stored, version = await self._file.read()
-        if self._waits:
+        merged = stored
+        if self.unsaved:
             assert self._content is not None
             merged, refused = self._patch(self._content).applied(stored)
             if refused:
                 await self._take_snapshot(self._content)
-                log.warning("%s: of cells %s another version was saved meanwhile", self.path, ", ".join(refused))
-            self._content = merged
-        else:
-            self._content = stored
-        self._stored, self._sent, self._version = stored, None, version
+                log.warning(REFUSED, self.path, ", ".join(refused))
+        waited, self._content = self.unsaved, merged
+        self._holds(stored)
+        self._version = version
+        if waited:
+            self._go_on()
         self.history.absorb(FileEditor(self._content), OTHERS)
+
+    def _holds(self, content: dict[str, Any]) -> None:
+        """The file holds this now."""
+        self._stored, self._sent = content, None
+        self._digests.clear()
 
     async def _is_current(self) -> bool:
         """Whether a change may be made to what we have; otherwise that is not what we have any more."""
@@ -203,62 +229,97 @@ class FileDocument(Document):
     # -- writing --------------------------------------------------------------------------------------
 
     async def _save(self, content: dict[str, Any]) -> None:
-        """Write a content now. What is large from then on, and was written once, may wait the next time."""
+        """Write a content now."""
         version = await self._file.write(content)
         if version is None:  # somebody has saved since: what is there now must be read first
             self._content = self._stored = None
             return
-        self._content = self._stored = content
+        self._content = content
+        self._holds(content)
         self._version = version
-        if version.is_large:
-            self._unsaved.claim()
 
     # -- writing later --------------------------------------------------------------------------------
 
     @property
-    def _waits(self) -> bool:
-        """Whether there is something that the file does not hold yet."""
-        return self._content is not self._stored
-
-    @property
     def _may_wait(self) -> bool:
-        """Whether a change need not be in the file at once."""
+        """Whether a change need not be in the file at once: it is large, and could be written once."""
         large = self._version is not None and self._version.is_large
-        return self._waits or (large and self._unsaved.claimed)
+        return self.unsaved or (large and self._unsaved.claimed)
+
+    async def _claim(self) -> None:
+        """Make what is to be written later ours, and go on with what an earlier process has left of it."""
+        if self._closed or self._unsaved.claimed or not self._unsaved.claim():
+            return
+        try:
+            left = self._unsaved.left()
+            if left is not None:
+                await self._take_over(left)
+        except BaseException as error:
+            self._unsaved.release()
+            if not isinstance(error, NotSaved):
+                raise
+            log.warning("what was left for %s stays where it is: %s", self.path, error)
+
+    async def _take_over(self, left: Patch) -> None:
+        assert self._content is not None
+        if not left.is_of(self._content):
+            await self._rescue(left)
+            return
+        content, refused = left.applied(self._content)
+        if refused:
+            await self._take_snapshot(left.applied(self._content, insist=True)[0])
+            log.warning(REFUSED, self.path, ", ".join(refused))
+        self._content = content
+        self._go_on()
+        self.history.absorb(FileEditor(content), OURSELVES)
+
+    async def _rescue(self, left: Patch | None) -> None:
+        """Put into a snapshot what was to be written to a notebook that is not there any more."""
+        if left is not None:
+            await self._take_snapshot(left.alone())
+            log.warning(GONE, self.path)
+        self._unsaved.forget()
 
     def _patch(self, content: dict[str, Any]) -> Patch:
-        return Patch.between([old for old in (self._stored, self._sent) if old is not None], content)
+        olds = [old for old in (self._stored, self._sent) if old is not None]
+        return Patch.between(olds, content, self._digests)
 
     def _keep(self, content: dict[str, Any]) -> None:
-        """Keep a content that is to be written, out of a crash's reach."""
+        """Have a content written later; until then it is kept where it outlives us. Raises NotSaved."""
         patch = self._patch(content)
         try:
             self._unsaved.keep(patch)
         except OSError as error:
             raise NotSaved(self.path, f"what is to be written could not be kept ({error})") from error
-        self._content = content if patch else self._stored
+        self._wait(content if patch else self._stored)
+
+    def _go_on(self) -> None:
+        """Wait on with what the file does not hold yet, now that it holds something else."""
+        assert self._content is not None
+        patch = self._patch(self._content)
+        with suppress(OSError):  # what is kept says all of it as well
+            self._unsaved.keep(patch)
+        self._wait(self._content if patch else self._stored)
+
+    def _wait(self, content: dict[str, Any] | None) -> None:
+        self._content = content
         self._changed.set()
-        if self._waits and (self._writer is None or self._writer.done()):
+        if not self.unsaved:
+            self.trouble = None
+        elif self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write_when_settled(), name=f"writing {self.path}")
 
-    async def _take_over(self, left: Patch) -> None:
-        """Go on with what an earlier process had not written."""
-        assert self._content is not None
-        content, refused = left.applied(self._content)
-        if refused:
-            await self._take_snapshot(left.applied(self._content, insist=True)[0])
-            log.warning("%s: of cells %s another version was saved meanwhile", self.path, ", ".join(refused))
-        self._keep(content)
-        self.history.absorb(FileEditor(content), OURSELVES)
-
     async def _write_when_settled(self) -> None:
-        while self._waits:
+        while self.unsaved:
             await self._settled()
+            last = self._closed
             try:
                 await self._write_out()
-            except Exception as error:
-                log.warning("writing %s: %s", self.path, error, exc_info=not isinstance(error, ProxyError))
-                if self._waits:
+            except ProxyError as error:
+                log.warning("writing %s: %s", self.path, error)
+                if last or not self.unsaved:  # what waits is kept for whoever opens the notebook next
+                    return
+                if not self._closed:
                     self._cleared.clear()
                     with suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(self._cleared.wait(), RETRY)
@@ -266,7 +327,7 @@ class FileDocument(Document):
     async def _settled(self) -> None:
         """Wait until nothing has changed for a moment, or for long enough."""
         end = time.monotonic() + max(LONGEST, 10 * self._took)
-        while (left := end - time.monotonic()) > 0:
+        while not self._closed and (left := end - time.monotonic()) > 0:
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), min(SETTLED, left))
@@ -285,18 +346,18 @@ class FileDocument(Document):
                     async with self._lock:
                         self._took = time.monotonic() - began
                         await self._written(content, version)
-            except NotSaved as error:
-                self.trouble = NotSaved(self.path, error.reason, kept="here")
-                raise self.trouble from error
-            except ProxyError as error:
-                self.trouble = error if self._waits else None
-                raise
+            except Exception as error:
+                told = error if isinstance(error, ProxyError) else NotSaved(self.path, repr(error))
+                if isinstance(told, NotSaved):
+                    told = NotSaved(self.path, told.reason, kept="here")
+                self.trouble = told if self.unsaved else None
+                raise told from error
             self.trouble = None
             self._cleared.set()
 
     async def _to_be_written(self) -> dict[str, Any] | None:
         """What waits, made to what is on disk in this moment."""
-        if not self._waits:
+        if not self.unsaved:
             return None
         try:
             if await self._file.version() != self._version:
@@ -304,23 +365,21 @@ class FileDocument(Document):
         except Unknown:  # deleted, or it has another name now
             assert self._content is not None
             await self._take_snapshot(self._content)
-            log.warning("%s is not there any more; what was to be written to it is in a snapshot", self.path)
+            log.warning(GONE, self.path)
             self._content = self._stored = None
             self._unsaved.forget()
             raise
-        self._sent = self._content if self._waits else None
+        self._sent = self._content if self.unsaved else None
         return self._sent
 
     async def _written(self, content: dict[str, Any], version: Version | None) -> None:
         """The server has written this; no version where somebody has saved since."""
-        self._stored, self._sent = content, None
+        self._holds(content)
+        self._go_on()
         if version is None:
             await self._fetch()
         else:
             self._version = version
-        assert self._content is not None
-        with suppress(OSError):  # what is kept says all of it, and what is written already
-            self._unsaved.keep(self._patch(self._content))
 
 
 def _made_anew(old: dict[str, Any], new: dict[str, Any]) -> set[str]:

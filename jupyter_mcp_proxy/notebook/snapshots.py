@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
+
+log = logging.getLogger(__name__)
 
 KEPT = 10
 
@@ -39,10 +43,19 @@ def stored(data_dir: Path | None = None) -> list[Snapshot]:
     """Every snapshot of this user, the newest first."""
     folder = folder_of_all(data_dir or Path(jupyter_data_dir()))
     found = []
-    for about in folder.glob("*/of.json"):
-        of = json.loads(about.read_text(encoding="utf-8"))
-        found += [Snapshot(file.stem, of["notebook"], of["root"], file) for file in about.parent.glob("*.ipynb")]
+    for beside, root, notebook in _notebooks(folder):
+        found += [Snapshot(file.stem, notebook, root, file) for file in beside.glob("*.ipynb")]
     return sorted(found, key=lambda snapshot: snapshot.time, reverse=True)
+
+
+def _notebooks(folder: Path) -> Iterator[tuple[Path, str, str]]:
+    """Each notebook's folder, with its server's root and its path; a damaged one is passed over."""
+    for about in folder.glob("*/of.json"):
+        try:
+            of = json.loads(about.read_text(encoding="utf-8"))
+            yield about.parent, str(of["root"]), str(of["notebook"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            log.warning("%s cannot be used: %s", about, error)
 
 
 class Snapshots:
@@ -60,12 +73,11 @@ class Snapshots:
 
     def notebooks(self, beside: str) -> list[str]:
         """The notebooks of this server that have a file of that name beside their snapshots."""
-        found = []
-        for about in self._folder.glob("*/of.json"):
-            of = json.loads(about.read_text(encoding="utf-8"))
-            if of["root"] == self._root and (about.parent / beside).exists():
-                found.append(str(of["notebook"]))
-        return found
+        return [
+            notebook
+            for folder, root, notebook in _notebooks(self._folder)
+            if root == self._root and (folder / beside).exists()
+        ]
 
     async def take(self, path: str, content: dict[str, Any]) -> Path:
         """Write a snapshot and return its path. Raises OSError where that fails."""
@@ -75,11 +87,14 @@ class Snapshots:
         folder = self.folder(path)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
-        (folder / "of.json").write_text(json.dumps({"root": self._root, "notebook": path}), encoding="utf-8")
-        target = folder / f"{stamp}.ipynb"
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        about = folder / f"of.{os.getpid()}.tmp"
+        about.write_text(json.dumps({"root": self._root, "notebook": path}), encoding="utf-8")
+        about.replace(folder / "of.json")
+        target, temporary = folder / f"{stamp}.ipynb", folder / f"{stamp}.tmp"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
             json.dump({**content, "metadata": content.get("metadata", {})}, file, ensure_ascii=False, indent=1)
+        temporary.replace(target)
         for old in sorted(folder.glob("*.ipynb"))[:-KEPT]:
             old.unlink(missing_ok=True)
         return target

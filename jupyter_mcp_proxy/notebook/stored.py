@@ -81,15 +81,18 @@ class StoredFile:
     async def write(self, content: dict[str, Any]) -> Version | None:
         """Write a content: its version, or None where somebody has saved another since.
 
-        Raises NotSaved, or MaybeSaved where the server has not answered.
+        Raises NotSaved, or MaybeSaved where the server has not said how it ended.
         """
         try:
             model = await self._server.save_notebook(self._path, content)
-            written = await self.version()
         except ServerUnreachable:
             raise MaybeSaved(self._path) from None
         except ServerError as error:
             raise NotSaved(self._path, error.message) from error
+        try:
+            written = await self.version()
+        except ServerError as error:
+            raise MaybeSaved(self._path) from error
         return written if written.stat == Version.of(model, 0).stat else None
 
     async def _get(self, *, content: bool, hash: bool = True) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Unsaved:
         self._folder = folder
         self._lock = ExitStack()
         self.claimed = False
-        """Whether the patch is ours: nobody else keeps one for this notebook, or takes ours for what a crash left."""
+        """Whether what is kept is ours: nobody else keeps anything for this notebook meanwhile."""
 
     @property
     def _file(self) -> Path:
@@ -49,27 +49,35 @@ class Unsaved:
         self.claimed = False
         self._lock.close()
 
+    @property
+    def there(self) -> bool:
+        """Whether something is kept, by whomever."""
+        return self._file.exists()
+
     def left(self) -> Patch | None:
-        """What an earlier process has left; None where that is nothing, or belongs to one that lives."""
-        if not self._file.exists() or not self.claim():
-            return None
+        """What is kept, once it is ours; None where that is nothing, or damaged."""
         try:
-            return Patch.from_json(json.loads(self._file.read_text(encoding="utf-8")))
+            return Patch.from_json(json.loads(self._file.read_text(encoding="ascii")))
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             log.warning("%s cannot be used: %s", self._file, error)
             return None
 
     def keep(self, patch: Patch) -> None:
-        """Keep this in the place of what was kept before. Raises OSError."""
+        """Keep this in the place of what was kept before. Raises OSError, also where it is not ours."""
+        if not self.claimed:
+            raise PermissionError("it is another's")
         if not patch:
             self.forget()
             return
         temporary = self._file.with_suffix(".tmp")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(patch.to_json(), file)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(json.dumps(patch.to_json()))
         temporary.replace(self._file)
 
     def forget(self) -> None:
         """Nothing is to be kept any more."""
-        self._file.unlink(missing_ok=True)
+        if self.claimed:
+            self._file.unlink(missing_ok=True)

@@ -60,6 +60,7 @@ class Workspace:
         self._documents: dict[str, Document] = {}
         self._last_use: dict[str, float] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._clients: OrderedDict[str, dict[str, None]] = OrderedDict()
         self._told: OrderedDict[str, dict[str, int]] = OrderedDict()
         """For each client the number of the last change, and of the last life of a kernel, that it has been told."""
@@ -88,7 +89,9 @@ class Workspace:
 
     async def _close_documents(self) -> None:
         closing = asyncio.gather(
-            *(document.__aexit__(None, None, None) for document in self._documents.values()), return_exceptions=True
+            *(document.__aexit__(None, None, None) for document in self._documents.values()),
+            *self._closing,
+            return_exceptions=True,
         )
         with suppress(asyncio.TimeoutError):  # what is not written by then is kept for the next process
             await asyncio.wait_for(closing, CLOSING_LIMIT)
@@ -116,8 +119,8 @@ class Workspace:
                 except ServerError as error:
                     log.info("writing what was left for %s: %s", path, error)
                     await asyncio.sleep(pause)
-                except ProxyError as error:
-                    log.warning("%s could not be written to %s: %s", UNSAVED, path, error)
+                except Exception as error:
+                    log.warning("what was left for %s is not written: %s", path, error)
                     break
 
     async def _leave_awareness(self) -> None:
@@ -169,11 +172,21 @@ class Workspace:
         )
 
     async def close(self, path: str) -> None:
-        """Close a document; its file and its kernel stay."""
+        """Close a document; its file and its kernel stay. It goes on where whoever asks does not wait for it."""
+        closing = asyncio.create_task(self._close(path), name=f"closing {path}")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        await asyncio.shield(closing)
+
+    async def _close(self, path: str) -> None:
         async with self._opening.setdefault(path, asyncio.Lock()):
             document = self._documents.pop(path, None)
             if document is not None:
                 await document.__aexit__(None, None, None)
+
+    def trouble(self, path: str) -> ProxyError | None:
+        """Why changes of an open notebook are not in its file, where that is so."""
+        return self._documents[path].trouble if path in self._documents else None
 
     async def _reap(self) -> None:
         while True:
@@ -191,8 +204,8 @@ class Workspace:
                 if now - self._last_use.get(path, 0) > IDLE_LIMIT and not self.needed(path):
                     try:
                         await self.close(path)
-                    except ProxyError as error:
-                        log.info("closing %s: %s", path, error)
+                    except Exception as error:
+                        log.warning("closing %s: %s", path, error)
 
     # -- clients --------------------------------------------------------------------------------------
 
@@ -235,9 +248,10 @@ class Workspace:
         return lives > before
 
     def needed(self, path: str) -> bool:
-        """Whether a client has the notebook open, a call works on it, or something runs that belongs to it."""
+        """Whether a client has the notebook open, a call works on it, or something runs or is to be written in it."""
         opened = any(path in notebooks for notebooks in self._clients.values())
-        return opened or self._held[path] > 0 or self.runner.runs_in(path)
+        unsaved = path in self._documents and self._documents[path].unsaved
+        return opened or unsaved or self._held[path] > 0 or self.runner.runs_in(path)
 
     def hold(self, document: Document) -> None:
         """Keep a document open while a call works on it, until `release`."""

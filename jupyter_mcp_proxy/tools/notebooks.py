@@ -158,7 +158,8 @@ async def unuse_notebook(ctx: Context[Any, Any], notebook: Notebook) -> str:
         raise Unknown("open notebook", path, opened, "" if opened else "You have none open.")
     if not workspace.needed(path):
         await workspace.close(path)
-    return f"Closed {path}. Its kernel, if one runs, goes on."
+    trouble = workspace.trouble(path)
+    return f"Closed {path}. Its kernel, if one runs, goes on." + (f"\n[Note: {trouble}]" if trouble else "")
 
 
 @tool("run", "Choose a notebook's kernel", destructive=True)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import nbformat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,16 +32,22 @@ def edited(content: Content, change: Callable[[FileEditor], Any]) -> Content:
     return copied
 
 
-def texts(content: Content) -> dict[str, tuple[str, str]]:
-    return {cell["id"]: (cell["cell_type"], cell["source"]) for cell in content["cells"]}
-
-
 def sources(content: Content) -> list[str]:
     return [cell["source"] for cell in content["cells"]]
 
 
 def printed(text: str) -> list[dict[str, Any]]:
     return [{"output_type": "stream", "name": "stdout", "text": text}]
+
+
+def ran(text: str) -> Callable[[FileEditor], None]:
+    """Somebody has run the first cell."""
+
+    def run(editor: FileEditor) -> None:
+        editor.set_outputs(0, printed(text))  # type: ignore[arg-type]
+        editor.set_execution(0, len(text), False)
+
+    return run
 
 
 # -- one change beside another ------------------------------------------------------------------------
@@ -128,6 +135,58 @@ def test_nothing_changed_is_no_patch() -> None:
     assert Patch.between([base, notebook("x", "b")], base)  # where the other is there, something is to be done
 
 
+def test_results_that_somebody_has_made_meanwhile_stay() -> None:
+    base = notebook("a", "b")
+    ours = edited(base, ran("ours"))
+    theirs = edited(edited(base, lambda editor: editor.set_source(0, "a + 1")), ran("theirs"))
+    assert Patch.between([base], ours).applied(theirs) == (theirs, ["c0"])
+    wrote = edited(ours, lambda editor: editor.set_source(0, "a * 2"))
+    theirs = edited(base, ran("theirs"))
+    merged, refused = Patch.between([base], wrote).applied(theirs)
+    assert refused == ["c0"]
+    assert (merged["cells"][0]["source"], merged["cells"][0]["outputs"]) == ("a * 2", printed("theirs"))
+    assert Patch.between([base], edited(base, lambda editor: editor.delete(0))).applied(theirs) == (theirs, ["c0"])
+
+
+def test_what_is_done_to_a_cell_that_has_arrived_stays() -> None:
+    """We were killed before we heard that the file was written; people went on."""
+    base = notebook("a")
+    sent = edited(base, lambda editor: editor.insert(1, "code", "ours"))
+    theirs = edited(sent, lambda editor: editor.set_outputs(1, printed("theirs")))  # type: ignore[arg-type]
+    theirs["cells"][1] |= {"execution_count": 9, "metadata": {"tags": ["keep"]}}
+    assert Patch.between([base], sent).applied(theirs) == (theirs, [])
+    later = edited(sent, lambda editor: editor.set_source(1, "ours, later"))
+    merged, refused = Patch.between([base, sent], later).applied(theirs)
+    assert refused == []
+    assert merged["cells"][1] == theirs["cells"][1] | {"source": "ours, later"}
+
+
+def test_metadata_that_somebody_has_changed_stay() -> None:
+    base = notebook("a") | {"metadata": {"kernelspec": {"name": "python3"}}}
+    ours, theirs = ({**base, "metadata": {"kernelspec": {"name": name}}} for name in ("ir", "bash"))
+    assert Patch.between([base], ours).applied(theirs) == (theirs, [])
+
+
+def test_a_patch_knows_the_notebook_that_it_is_of() -> None:
+    base = notebook("a", "b")
+    patch = Patch.between([base], edited(base, lambda editor: editor.set_source(0, "ours")))
+    assert patch.is_of(edited(base, lambda editor: editor.delete(0)))
+    another = notebook("a", "b")
+    for cell in another["cells"]:
+        cell["id"] += " of another"
+    assert not patch.is_of(another)
+
+
+def test_what_was_changed_is_a_notebook_where_its_own_is_gone() -> None:
+    base = notebook("a", "b", "c")
+    ours = edited(edited(base, ran("ours")), lambda editor: editor.insert(3, "markdown", "new"))
+    ours = edited(ours, lambda editor: [editor.set_source(1, "b, ours"), editor.delete(2)])
+    alone = Patch.from_json(json.loads(json.dumps(Patch.between([base], ours).to_json()))).alone()
+    assert sorted(sources(alone)) == ["a", "b, ours", "new"]
+    assert by_id(alone)["c0"]["outputs"] == printed("ours")
+    nbformat.validate(nbformat.from_dict(alone))  # type: ignore[no-untyped-call]
+
+
 # -- any changes --------------------------------------------------------------------------------------
 
 DEEDS = st.lists(
@@ -179,7 +238,7 @@ def test_a_patch_makes_any_version_that_may_be_there_the_new_one(first: list[Dee
 
 
 @given(DEEDS, DEEDS)
-def test_no_word_of_somebody_else_is_lost(our_deeds: list[Deed], their_deeds: list[Deed]) -> None:
+def test_nothing_that_somebody_else_did_is_lost(our_deeds: list[Deed], their_deeds: list[Deed]) -> None:
     base = notebook("a", "b", "c", "d")
     ours, theirs = done(base, our_deeds, "ours"), done(base, their_deeds, "theirs")
     before = copy.deepcopy(theirs)
@@ -187,19 +246,35 @@ def test_no_word_of_somebody_else_is_lost(our_deeds: list[Deed], their_deeds: li
     assert theirs == before
     ids = [cell["id"] for cell in merged["cells"]]
     assert len(ids) == len(set(ids))
-    was, here, there, now = texts(base), texts(ours), texts(theirs), texts(merged)
-    for id, text in there.items():
-        if text != was.get(id):  # they wrote it
-            assert now[id] == text
-        elif id in here:  # they left it alone
-            assert now[id] == here[id]
-        else:
-            assert id not in now
-    for id, text in here.items():
-        if id not in was:
-            assert now[id] == text
-        elif id not in refused and id in now:  # what we changed of it is there
-            assert all(one == two for one, two, old in zip(now[id], text, was[id], strict=True) if two != old)
-        elif id not in refused:
-            assert id not in there and text == was[id]
+    was, here, there, now = by_id(base), by_id(ours), by_id(theirs), by_id(merged)
     assert set(now) <= set(here) | set(there)
+    for id, cell in there.items():
+        wrote = id not in was or said(cell) != said(was[id])
+        ran = id in was and results(cell) != results(was[id])
+        if wrote:
+            assert said(now[id]) == said(cell)
+        if ran and (id not in now or now[id]["cell_type"] == "code"):
+            assert results(now[id]) == results(cell)
+        if not wrote and not ran:  # they left it alone
+            assert (id in now) == (id in here)
+            assert now.get(id) == here.get(id)
+    for id, cell in here.items():
+        if id not in was:
+            assert now[id] == cell
+        elif cell != was[id] and id not in refused:  # what we changed is there, or of a cell that is not
+            assert id in now or said(cell) == said(was[id])
+            assert id not in now or said(cell) == said(was[id]) or said(now[id]) == said(cell)
+    for cell in merged["cells"]:
+        assert ("outputs" in cell) == ("execution_count" in cell) == (cell["cell_type"] == "code")
+
+
+def by_id(content: Content) -> dict[str, Content]:
+    return {cell["id"]: cell for cell in content["cells"]}
+
+
+def said(cell: Content) -> tuple[str, str]:
+    return cell["cell_type"], cell["source"]
+
+
+def results(cell: Content) -> tuple[Any, Any]:
+    return cell.get("outputs"), cell.get("execution_count")
