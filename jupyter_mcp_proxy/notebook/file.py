@@ -3,7 +3,7 @@
 Every change is made to what is on disk now and written only if that is still on disk; otherwise it is made
 again to what has come. (The Contents API has no conditional write, so a gap remains while it is sent.)
 
-A large file takes Jupyter seconds to write. There a change is kept beside the notebook's snapshots, where it outlives
+A large file takes Jupyter long to write. There a change is kept beside the notebook's snapshots, where it outlives
 this process, and written with those that follow it, a second after the last.
 """
 

@@ -12,7 +12,7 @@ from ..jupyter.server import JupyterServer
 from .file_editor import with_ids
 
 LARGE = 1_000_000
-"""Bytes from which on a file is large: at 50 MB Jupyter takes 70 ms to hash it and seconds to write it."""
+"""Bytes from which on a file is large: at 50 MB Jupyter takes 70 ms to hash it and half a second to write it."""
 FINE_TICK, COARSE_TICK = 0.1, 2.5
 """Seconds that two writes must be apart to show in a file's time: where it has fractions of a second, and where not."""
 
