@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..jupyter.encoding import encoded, encoded_cell
 from .history import out_of_order
 from .render import joined
 
@@ -190,15 +191,26 @@ class Patch:
                 last = id
         return order
 
-    def to_json(self) -> dict[str, Any]:
-        """What `from_json` makes the same again."""
-        return vars(self) | {"cells": {id: vars(change) for id, change in self.cells.items()}}
+    def to_json(self) -> Iterator[bytes]:
+        """What `from_json` makes the same again, in pieces."""
+        around = encoded({name: value for name, value in vars(self).items() if name != "cells"})
+        yield around.removesuffix(b"}") + b',"cells":{'
+        for number, (id, change) in enumerate(self.cells.items()):
+            rest = encoded({name: value for name, value in vars(change).items() if name != "now"})
+            yield (b"," if number else b"") + encoded(id) + b":" + rest.removesuffix(b"}") + b',"now":'
+            if change.now is None:
+                yield b"null"
+            else:
+                yield from encoded_cell(change.now)
+            yield b"}"
+        yield b"}}"
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Patch:
-        """What `to_json` has made. Raises TypeError, KeyError or AttributeError where it has not."""
-        cells = {id: Change(**change) for id, change in stored["cells"].items()}
-        return cls(**stored | {"cells": cells})
+    def from_json(cls, stored: bytes) -> Patch:
+        """What `to_json` has made. Raises ValueError, TypeError, KeyError or AttributeError where it has not."""
+        values = json.loads(stored)
+        cells = {id: Change(**change) for id, change in values["cells"].items()}
+        return cls(**values | {"cells": cells})
 
 
 def _change(versions: list[Content | None], cell: Content | None, digests: Digests) -> Change:

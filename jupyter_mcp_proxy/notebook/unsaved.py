@@ -6,7 +6,6 @@ that says whose it is.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from contextlib import ExitStack
@@ -57,7 +56,7 @@ class Unsaved:
     def left(self) -> Patch | None:
         """What is kept, once it is ours; None where that is nothing, or damaged."""
         try:
-            return Patch.from_json(json.loads(self._file.read_text(encoding="ascii")))
+            return Patch.from_json(self._file.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -73,8 +72,8 @@ class Unsaved:
             return
         temporary = self._file.with_suffix(".tmp")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(json.dumps(patch.to_json()))
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(patch.to_json())
         temporary.replace(self._file)
 
     def forget(self) -> None:

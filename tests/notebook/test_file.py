@@ -13,7 +13,8 @@ import pytest
 from harness import JupyterProcess
 
 from jupyter_mcp_proxy.errors import Conflict, Unknown
-from jupyter_mcp_proxy.jupyter.server import PIECE, JupyterServer, notebook_model
+from jupyter_mcp_proxy.jupyter.encoding import PIECE, notebook_model
+from jupyter_mcp_proxy.jupyter.server import JupyterServer
 from jupyter_mcp_proxy.notebook.document import Editor
 from jupyter_mcp_proxy.notebook.file import FileDocument
 from jupyter_mcp_proxy.notebook.file_editor import with_ids
@@ -193,3 +194,10 @@ def test_a_notebook_is_sent_in_small_pieces_and_whole() -> None:
         pieces = list(notebook_model(content))
         assert json.loads(b"".join(pieces)) == {"type": "notebook", "format": "json", "content": content}
         assert max(map(len, pieces)) < 5 * PIECE
+
+
+def test_half_a_pair_of_surrogates_stops_no_write() -> None:
+    """A kernel can print it; it has no UTF-8."""
+    cell = {"id": "a", "cell_type": "raw", "metadata": {}, "source": "x\ud83dy"}
+    body = b"".join(notebook_model({"cells": [cell], "metadata": {}, "nbformat": 4}))
+    assert json.loads(body)["content"]["cells"][0]["source"] == "x?y"

@@ -22,7 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_mcp_proxy.errors import ProxyError, ServerError, ServerUnreachable
-from jupyter_mcp_proxy.jupyter.server import JupyterServer, notebook_model
+from jupyter_mcp_proxy.jupyter.encoding import notebook_model
+from jupyter_mcp_proxy.jupyter.server import JupyterServer
 from jupyter_mcp_proxy.notebook import file as file_module
 from jupyter_mcp_proxy.notebook import snapshots as snapshots_module
 from jupyter_mcp_proxy.notebook.document import Author, Editor
