@@ -239,7 +239,7 @@ async def test_reading_a_resource_is_shown_and_kept_like_a_call(start_jupyter: S
         content = (await agent.client.read_resource("notebook://a.ipynb")).contents[0]
         assert SECRET in getattr(content, "text", "")
         await agent.client.read_resource("notebook://a.ipynb/cells/0")
-        for missing in ("gone.ipynb", "private.ipynb"):
+        for missing in ("gone.ipynb", "private.ipynb", "../x.ipynb"):
             with pytest.raises(MCPError):
                 await agent.client.read_resource(f"notebook://{missing}")
     found = written(server, "reader")
@@ -248,6 +248,7 @@ async def test_reading_a_resource_is_shown_and_kept_like_a_call(start_jupyter: S
         ("resources/read", {"notebook": "a.ipynb", "cell": "0"}, "ok"),
         ("resources/read", {"notebook": "gone.ipynb"}, "error"),
         ("resources/read", {"notebook": "private.ipynb"}, "refused"),
+        ("resources/read", {"uri": {"chars": 21}}, "error"),
     ]
     assert SECRET not in audit_file(server.data).read_text()
 

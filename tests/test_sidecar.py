@@ -18,6 +18,8 @@ import anyio
 import pytest
 from conftest import StartJupyter
 from harness import connect, free_port
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
 
 from jupyter_mcp_proxy.contract import (
     CALLER_HEADER,
@@ -28,7 +30,7 @@ from jupyter_mcp_proxy.contract import (
     SECRET_HEADER,
     prove,
 )
-from jupyter_mcp_proxy.sidecar.sessions import MOST
+from jupyter_mcp_proxy.sidecar.sessions import MOST, Sessions
 from jupyter_mcp_proxy.sidecar.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -189,6 +191,65 @@ async def test_a_caller_has_so_many_sessions_and_the_one_longest_unused_ends(sid
     for session in (mine[0], mine[2], mine[-1]):
         assert ask(sidecar, "tools/list", "me", session)[0] == 200
     assert ask(sidecar, "tools/list", "somebody else", theirs)[0] == 200
+
+
+async def test_a_session_that_no_delete_has_ended_still_counts(sidecar: Sidecar) -> None:
+    """One with a version that has no sessions ends none."""
+    first, *more = [ask(sidecar, "initialize", "me")[1] for _ in range(MOST)]
+    with closing(http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=10)) as connection:
+        connection.request("DELETE", "/mcp", headers=as_caller("me", more[0]) | {"mcp-protocol-version": "2026-07-28"})
+        assert connection.getresponse().status >= 400
+    assert ask(sidecar, "tools/list", "me", more[0])[0] == 200
+    assert ask(sidecar, "initialize", "me")[0] == 200
+    assert ask(sidecar, "tools/list", "me", first)[0] == 404
+
+
+async def test_where_all_sessions_are_busy_the_oldest_makes_room_for_the_new_one() -> None:
+    """Played: that many calls at once would be a load, not a test."""
+    ended: list[str] = []
+    number = 0
+    hold = anyio.Event()
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal number
+        headers = Headers(scope=scope)
+        session = headers.get("mcp-session-id")
+        if scope["method"] == "DELETE":
+            ended.append(session or "")
+        elif session is None:
+            number += 1
+            session = f"s{number}"
+        else:
+            await hold.wait()
+        start = {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"mcp-session-id", (session or "").encode())],
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": b""})
+
+    sessions = Sessions(endpoint, most=2)
+
+    async def call(session: str = "") -> None:
+        headers = [(b"mcp-session-id", session.encode())] if session else []
+
+        async def nothing(_: object = None) -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        await sessions({"type": "http", "method": "POST", "headers": headers}, nothing, nothing)  # type: ignore[arg-type]
+
+    await call()
+    await call()
+    async with anyio.create_task_group() as group:
+        group.start_soon(call, "s1")
+        group.start_soon(call, "s2")
+        await anyio.wait_all_tasks_blocked()
+        await call()
+        assert ended == ["s1"]
+        hold.set()
+    await call()
+    assert ended == ["s1", "s2"]
 
 
 async def test_a_session_is_its_callers_alone(sidecar: Sidecar) -> None:

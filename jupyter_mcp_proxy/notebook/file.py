@@ -42,7 +42,7 @@ LONGEST = 10.0
 RETRY = 30.0
 """Seconds until a file is tried again that could not be written."""
 
-REFUSED = "%s: of cells %s another version was saved meanwhile; ours is in a snapshot"
+REFUSED = "%s: somebody else has saved another version of what was to be written; ours is in a snapshot"
 GONE = "%s is not there any more; what was to be written to it is in a snapshot"
 
 
@@ -90,14 +90,14 @@ class FileDocument(Document):
     async def __aenter__(self) -> FileDocument:
         try:
             await self.read(lambda editor: None)
-            if self._unsaved.there:
-                async with self._lock:
-                    await self._claim()
-        except BaseException as error:
-            if isinstance(error, Unknown) and self._unsaved.there and self._unsaved.claim():
-                await self._rescue(self._unsaved.left())
-            self._unsaved.release()
+        except Unknown:
+            if self._unsaved.there and self._unsaved.claim():
+                with suppress(NotSaved):  # it stays where it is
+                    await self._rescue(self._unsaved.left())
             raise
+        finally:
+            if self._content is None:
+                self._unsaved.release()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -184,6 +184,8 @@ class FileDocument(Document):
                 await self._fetch()
             except NotSaved as error:  # what waits cannot be put aside now: go on as if nobody had saved
                 self.trouble = NotSaved(self.path, error.reason, kept="here")
+        if self._unsaved.there and not self._unsaved.claimed:
+            await self._claim()
         assert self._content is not None
         return self._content
 
@@ -193,10 +195,12 @@ class FileDocument(Document):
         merged = stored
         if self.unsaved:
             assert self._content is not None
-            merged, refused = self._patch(self._content).applied(stored)
-            if refused:
+            patch = self._patch(self._content)
+            same = patch.is_of(stored)
+            merged, refused = patch.applied(stored) if same else (stored, [])
+            if refused or not same:
                 await self._take_snapshot(self._content)
-                log.warning(REFUSED, self.path, ", ".join(refused))
+                log.warning(REFUSED if same else GONE, self.path)
         waited, self._content = self.unsaved, merged
         self._holds(stored)
         self._version = version
@@ -259,6 +263,7 @@ class FileDocument(Document):
             if not isinstance(error, NotSaved):
                 raise
             log.warning("what was left for %s stays where it is: %s", self.path, error)
+            self.trouble = NotSaved(self.path, error.reason, kept="here")
 
     async def _take_over(self, left: Patch) -> None:
         assert self._content is not None
@@ -268,7 +273,7 @@ class FileDocument(Document):
         content, refused = left.applied(self._content)
         if refused:
             await self._take_snapshot(left.applied(self._content, insist=True)[0])
-            log.warning(REFUSED, self.path, ", ".join(refused))
+            log.warning(REFUSED, self.path)
         self._content = content
         self._go_on()
         self.history.absorb(FileEditor(content), OURSELVES)

@@ -70,6 +70,8 @@ class Change:
             return cell, any(joined(cell[name]) != joined(self.now[name]) for name in TEXT)
         if self._touches(TEXT) and not self._is(cell, TEXT):
             return cell, True
+        if "outputs" in self.gone and not self._is(cell, RESULTS):
+            return cell, True
         fields = [*self.now, *self.gone]
         groups = [TEXT, RESULTS, *((name,) for name in fields if name not in TEXT + RESULTS)]
         takes = [group for group in groups if self._touches(group) and self._is(cell, group)]

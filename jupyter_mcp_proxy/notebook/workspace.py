@@ -113,9 +113,13 @@ class Workspace:
         for path in await asyncio.to_thread(self._snapshots.notebooks, UNSAVED):
             for pause in RETURN_PAUSES:
                 try:
-                    if not await self.has_collaboration():
-                        await self.document(path)
-                    break
+                    if await self.has_collaboration():
+                        return
+                    document = await self.document(path)
+                    await document.look_back()
+                    if document.unsaved or path not in self._snapshots.notebooks(UNSAVED):
+                        break
+                    await asyncio.sleep(pause)  # the process that it belongs to is about to end
                 except ServerError as error:
                     log.info("writing what was left for %s: %s", path, error)
                     await asyncio.sleep(pause)

@@ -43,7 +43,7 @@ class Sessions:
         if session not in mine:  # whoever else's it is: for this caller there is none
             scope = _with_session(scope, "none")
         elif scope["method"] == "DELETE":
-            self._forget(caller, session)
+            send = self._forgetting(caller, session, send)
         else:
             mine[session] = mine.pop(session)
         busy = scope["method"] == "POST"
@@ -63,15 +63,24 @@ class Sessions:
             if message["type"] == "http.response.start" and message["status"] < 400:
                 opened = Headers(raw=message["headers"]).get(MCP_SESSION_ID_HEADER)
             if opened is not None:
+                await self._make_room(caller, scope)
                 self._open.setdefault(caller, {})[opened] = None
             await send(message)
-            if opened is not None:
-                await self._make_room(caller, scope)
 
         return noting
 
+    def _forgetting(self, caller: str, session: str, send: Send) -> Send:
+        """A `send` that notes that the session has ended, if it has."""
+
+        async def forgetting(message: Message) -> None:
+            if message["type"] == "http.response.start" and (message["status"] < 400 or message["status"] == 404):
+                self._forget(caller, session)
+            await send(message)
+
+        return forgetting
+
     async def _make_room(self, caller: str, scope: Scope) -> None:
-        while len(mine := self._open.get(caller, {})) > self._most:
+        while len(mine := self._open.get(caller, {})) >= self._most:
             idle = (session for session in mine if not self._busy[caller, session])
             session = next(idle, next(iter(mine)))
             self._forget(caller, session)
@@ -79,10 +88,10 @@ class Sessions:
             await self._app({**_with_session(scope, session), "method": "DELETE"}, _nothing, _nowhere)
 
     def _forget(self, caller: str, session: str) -> None:
-        mine = self._open[caller]
-        del mine[session]
+        mine = self._open.get(caller, {})
+        mine.pop(session, None)
         if not mine:
-            del self._open[caller]
+            self._open.pop(caller, None)
 
 
 def _with_session(scope: Scope, session: str) -> Scope:

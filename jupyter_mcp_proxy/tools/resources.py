@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -152,6 +152,15 @@ class Target:
         if self.output is None:
             return fingerprint([cell])
         return json.dumps(output_of(cell, self.output), sort_keys=True, default=str)
+
+
+def _named(uri: str) -> dict[str, Any]:
+    """What a URI names, as a tool would be given it."""
+    try:
+        named = asdict(Target.of(uri))
+    except ProxyError:
+        return {"uri": uri}
+    return {"notebook": named.pop("path")} | {name: value for name, value in named.items() if value is not None}
 
 
 def output_of(cell: Cell, number: int) -> Output:
@@ -333,9 +342,8 @@ class Resources:
         uri = str(params.uri)
         with as_protocol_errors(uri=uri):
             call = await reading(self._server, ctx)
-            target = Target.of(uri)
-            named = {"notebook": target.path, "cell": target.cell, "output": target.output}
-            with call.recorded("resources/read", {name: value for name, value in named.items() if value is not None}):
+            with call.recorded("resources/read", _named(uri)):
+                target = Target.of(uri)
                 document = await call.workspace.document(target.path)
                 document.show(call.author)
                 budget = call.settings.output_budget

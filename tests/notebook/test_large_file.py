@@ -387,6 +387,32 @@ async def test_what_a_crash_left_does_not_go_over_what_was_saved_since(
     assert snapshot_sources(snapshots, name)[-1] == ["a = 2", "b = 2", "c = 1"]
 
 
+async def test_what_waits_does_not_go_into_another_notebook_of_that_name(
+    file: JupyterProcess, name: str, path: Path, snapshots: Snapshots
+) -> None:
+    async with JupyterServer(file.url, file.token) as api, Opened(api, name, snapshots) as document:
+        await document.edit(lambda editor: editor.insert(3, "code", "d = 1"), author=AGENT)
+        path.unlink()
+        file.write_notebook(name, "other = 1")
+        assert [cell.source for cell in await document.read(lambda editor: editor.cells())] == ["other = 1"]
+        assert not document.unsaved
+    assert sources(path) == ["other = 1"]
+    assert snapshot_sources(snapshots, name)[-1] == ["a = 2", "b = 1", "c = 1", "d = 1"]
+
+
+async def test_what_belongs_to_a_process_that_ends_is_taken_over_once_it_has(
+    file: JupyterProcess, name: str, path: Path, snapshots: Snapshots
+) -> None:
+    async with JupyterServer(file.url, file.token) as api:
+        document = await Opened(api, name, snapshots).__aenter__()
+        await document.edit(write(1, "b = 2"), author=AGENT)
+        async with FileDocument(api, name, snapshots) as next_one:
+            assert await next_one.read(lambda editor: editor.cell(1).source) == "b = 1"
+            await document.crash()
+            assert await next_one.read(lambda editor: editor.cell(1).source) == "b = 2"
+    assert sources(path) == ["a = 2", "b = 2", "c = 1"]
+
+
 @pytest.mark.parametrize("there", ["nothing", "another notebook"])
 async def test_what_a_crash_left_of_a_notebook_that_is_gone_is_in_a_snapshot(
     file: JupyterProcess, name: str, path: Path, snapshots: Snapshots, there: str
