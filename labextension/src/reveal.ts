@@ -22,12 +22,14 @@ export class Notebooks {
     if (panel === null) {
       return; // Jupyter Notebook has opened it on a page of its own
     }
-    this._activate(panel.id);
     await panel.revealed;
     const notebook = panel.content;
     const place = notebook.widgets.findIndex(cell => cell.model.id === call.cell);
     if (place >= 0) {
       notebook.activeCellIndex = place;
+    }
+    this._activate(panel.id); // gives the focus to the active cell; a cell that gets it becomes the active one
+    if (place >= 0) {
       await notebook.scrollToItem(place, 'smart');
     }
   }
