@@ -119,11 +119,11 @@ c.JupyterHub.load_roles = [
 
         A server with a document open for collaboration does not end by itself (jupyter-collaboration#161).
         """
+        with suppress(FileNotFoundError):  # `node` may be a script that the hub ends, and node itself goes on
+            self._pids.append(int((self.home / "proxy.pid").read_text()))
         self._process.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(2)
-        with suppress(FileNotFoundError):  # the hub removes it when it has ended its proxy
-            self._pids.append(int((self.home / "proxy.pid").read_text()))
         for pid in self._pids:
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
