@@ -31,7 +31,7 @@ from mcp_types import (
 
 from jupyter_mcp_proxy.errors import BadValue, OutsideRoot, Unknown
 from jupyter_mcp_proxy.notebook.watching import Watching
-from jupyter_mcp_proxy.tools.resources import Target, fenced
+from jupyter_mcp_proxy.tools.targets import Target, fenced
 
 pytestmark = pytest.mark.anyio
 

@@ -21,7 +21,8 @@ from pydantic import Field
 
 from ..errors import BadValue, ProxyError, Unknown
 from .call import Call
-from .resources import SCHEME, as_protocol_errors, reading
+from .resources import as_protocol_errors, reading
+from .targets import SCHEME
 
 MOST_VALUES = 100
 """What the protocol allows in one answer."""

@@ -57,6 +57,13 @@ class Opened(FileDocument):
         self._unsaved.release()
 
 
+async def crashed(api: JupyterServer, name: str, snapshots: Snapshots) -> None:
+    """A process has ended that was to write `b = 2`."""
+    document = await Opened(api, name, snapshots).__aenter__()
+    await document.edit(write(1, "b = 2"), author=AGENT)
+    await document.crash()
+
+
 @pytest.fixture
 def snapshots(tmp_path: Path) -> Snapshots:
     return Snapshots(tmp_path / "snapshots", "test")
@@ -362,9 +369,7 @@ async def test_what_a_crash_left_is_written_by_whoever_opens_the_notebook(
     file: JupyterProcess, name: str, path: Path, snapshots: Snapshots
 ) -> None:
     async with JupyterServer(file.url, file.token) as api:
-        document = await Opened(api, name, snapshots).__aenter__()
-        await document.edit(write(1, "b = 2"), author=AGENT)
-        await document.crash()
+        await crashed(api, name, snapshots)
         assert sources(path) == ["a = 2", "b = 1", "c = 1"]
         save(path, lambda cells: cells[2].update(source="c = 'the person'"))
         async with FileDocument(api, name, snapshots) as another:
@@ -377,9 +382,7 @@ async def test_what_a_crash_left_does_not_go_over_what_was_saved_since(
     file: JupyterProcess, name: str, path: Path, snapshots: Snapshots
 ) -> None:
     async with JupyterServer(file.url, file.token) as api:
-        document = await Opened(api, name, snapshots).__aenter__()
-        await document.edit(write(1, "b = 2"), author=AGENT)
-        await document.crash()
+        await crashed(api, name, snapshots)
         save(path, lambda cells: cells[1].update(source="b = 'the person'"))
         async with FileDocument(api, name, snapshots):
             pass
@@ -418,9 +421,7 @@ async def test_what_a_crash_left_of_a_notebook_that_is_gone_is_in_a_snapshot(
     file: JupyterProcess, name: str, path: Path, snapshots: Snapshots, there: str
 ) -> None:
     async with JupyterServer(file.url, file.token) as api:
-        document = await Opened(api, name, snapshots).__aenter__()
-        await document.edit(write(1, "b = 2"), author=AGENT)
-        await document.crash()
+        await crashed(api, name, snapshots)
         path.unlink()
         if there == "nothing":
             with pytest.raises(Unknown):
@@ -452,9 +453,7 @@ async def test_our_version_of_a_cell_that_was_deleted_after_a_crash_is_in_a_snap
     file: JupyterProcess, name: str, path: Path, snapshots: Snapshots
 ) -> None:
     async with JupyterServer(file.url, file.token) as api:
-        document = await Opened(api, name, snapshots).__aenter__()
-        await document.edit(write(1, "b = 2"), author=AGENT)
-        await document.crash()
+        await crashed(api, name, snapshots)
         save(path, lambda cells: cells.pop(1))
         async with FileDocument(api, name, snapshots):
             pass
@@ -466,9 +465,7 @@ async def test_what_is_damaged_stands_in_nobodys_way(
     file: JupyterProcess, name: str, path: Path, snapshots: Snapshots
 ) -> None:
     async with JupyterServer(file.url, file.token) as api:
-        document = await Opened(api, name, snapshots).__aenter__()
-        await document.edit(write(1, "b = 2"), author=AGENT)
-        await document.crash()
+        await crashed(api, name, snapshots)
         damaged = snapshots.folder("damaged.ipynb")
         damaged.mkdir()
         (damaged / "of.json").write_text("")
