@@ -145,8 +145,12 @@ class Questions:
         question.refused = True
         if execution.refusals > MOST_REFUSALS:
             execution.note(STUBBORN)
-        else:
+            return
+        try:
             await self._interrupt(execution)
+        except BaseException:  # not reached, or cancelled on the way: it can still be answered, or refused again
+            question.refused = False
+            raise
 
     async def hear(self, execution: Execution, message: Message) -> None:
         """Take a question. Where nobody can be asked, or it asks on after it was refused, the execution is stopped."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -44,7 +45,7 @@ async def followed(
     whole = seconds
     asks = seconds > 0 and TIERS.index(call.tier) >= TIERS.index("run")  # an answer decides what the code does
     questions = call.workspace.runner.questions
-    try:
+    async with _stopped_if_cancelled(call, running, started):
         while True:
             began = time.monotonic()
             outcome = await follow(call, running, seconds, asks=asks)
@@ -69,15 +70,26 @@ async def followed(
                 break
             if put is asking.Put.REFUSED:
                 asks, seconds = False, STOP_SECONDS
-    except asyncio.CancelledError:
-        if started:
-            with anyio.CancelScope(shield=True):
-                await call.workspace.runner.interrupt(running)
-        raise
     if outcome is Outcome.GONE and started:
-        await call.workspace.runner.interrupt(running)
+        await _stop(call, running)
         await running.written.wait()
     return result(call, running, new_only=not started, before=before)
+
+
+@asynccontextmanager
+async def _stopped_if_cancelled(call: Call, running: Execution | Batch, started: bool) -> AsyncIterator[None]:
+    try:
+        yield
+    except asyncio.CancelledError:
+        if started:
+            await _stop(call, running)
+        raise
+
+
+async def _stop(call: Call, running: Execution | Batch) -> None:
+    """Interrupt a run whoever is cancelled meanwhile: a client that goes ends its session, and with it this call."""
+    with anyio.CancelScope(shield=True):
+        await call.workspace.runner.interrupt(running)
 
 
 async def resume(call: Call) -> Result:
@@ -91,13 +103,14 @@ async def resume(call: Call) -> Result:
     question = execution.question
     response = (call.ctx.input_responses or {}).get(asking.KEY)
     before, seconds = asked.before, asked.seconds
-    if question is None or question.id != asked.question:
-        before = f"{before}\nYour answer was not used: the question is not open any more.".strip()
-    elif response is not None and not await asking.give(call, execution, question, response):
-        seconds = min(seconds, STOP_SECONDS)
-    if asked.starts:
-        with suppress(ProxyError):  # only to tell what others did meanwhile
-            await call.document(running.notebook)
+    async with _stopped_if_cancelled(call, running, asked.starts):
+        if question is None or question.id != asked.question:
+            before = f"{before}\nYour answer was not used: the question is not open any more.".strip()
+        elif response is not None and not await asking.give(call, execution, question, response):
+            seconds = min(seconds, STOP_SECONDS)
+        if asked.starts:
+            with suppress(ProxyError):  # only to tell what others did meanwhile
+                await call.document(running.notebook)
     return await followed(call, running, seconds, started=asked.starts, before=before, rounds=asked.rounds)
 
 
