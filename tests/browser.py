@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from harness import JupyterProcess, needs
-from playwright.async_api import Browser, Locator, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page, TimeoutError, async_playwright
 
 OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -31,19 +31,26 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def opened(
-    browser: Browser, server: JupyterProcess, path: str, routes: dict[str, Any] | None = None
-) -> AsyncIterator[Window]:
-    """A person's window with a page of the server in it, in which nothing goes wrong."""
+async def empty_window(browser: Browser, routes: dict[str, Any] | None = None) -> AsyncIterator[Window]:
+    """A person's window, in whose pages nothing goes wrong."""
     context = await browser.new_context(viewport={"width": 1400, "height": 900})
     context.set_default_timeout(30_000)
     window = Window(await context.new_page())
     for pattern, handler in (routes or {}).items():
         await window.page.route(pattern, handler)
-    await window.page.goto(f"{server.url}{path}?token={server.token}")
     yield window
     await context.close()
     assert window.errors == []
+
+
+@asynccontextmanager
+async def opened(
+    browser: Browser, server: JupyterProcess, path: str, routes: dict[str, Any] | None = None
+) -> AsyncIterator[Window]:
+    """A window with a page of the server in it."""
+    async with empty_window(browser, routes) as window:
+        await window.page.goto(f"{server.url}{path}?token={server.token}")
+        yield window
 
 
 @asynccontextmanager
@@ -51,12 +58,14 @@ async def lab(
     browser: Browser, server: JupyterProcess, notebook: str, routes: dict[str, Any] | None = None
 ) -> AsyncIterator[Window]:
     """JupyterLab in a workspace of its own, with a notebook and the panel open."""
-    workspace = f"lab/workspaces/{secrets.token_hex(4)}"
-    async with opened(browser, server, f"{workspace}/tree/{notebook}", routes) as window:
-        await window.page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
-        await window.page.locator("li.lm-TabBar-tab[data-id=jupyter-mcp-proxy-panel]").click()
-        await window.panel.wait_for()
+    async with opened(browser, server, lab_path(notebook), routes) as window:
+        await window.open_panel()
         yield window
+
+
+def lab_path(notebook: str) -> str:
+    """The path of a notebook in a workspace of its own."""
+    return f"lab/workspaces/{secrets.token_hex(4)}/tree/{notebook}"
 
 
 class Window:
@@ -85,6 +94,12 @@ class Window:
         if request.url.endswith("/mcp-proxy/api/activity"):
             self.streams.append(request.url)
 
+    async def open_panel(self) -> None:
+        """Open the panel beside the notebook that is being opened."""
+        await self.page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
+        await self.page.locator("li.lm-TabBar-tab[data-id=jupyter-mcp-proxy-panel]").click()
+        await self.panel.wait_for()
+
     def line(self, *words: str) -> Locator:
         """The newest line of the log that holds all these words."""
         lines = self.lines
@@ -98,8 +113,12 @@ class Window:
 
     async def command(self, label: str) -> None:
         """Run a command from the palette."""
-        await self.page.keyboard.press("Control+Shift+KeyC")
-        await self.page.locator(".lm-CommandPalette-input").fill(label)
+        palette = self.page.locator(".lm-CommandPalette-input")
+        while not await palette.is_visible():  # the keys do nothing before the palette has been loaded
+            await self.page.keyboard.press("Control+Shift+KeyC")
+            with suppress(TimeoutError):
+                await palette.wait_for(timeout=2000)
+        await palette.fill(label)
         await self.page.locator(".lm-CommandPalette-item").filter(has_text=label).first.click()
 
     async def hide(self, hidden: bool) -> None:

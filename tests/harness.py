@@ -30,6 +30,8 @@ from mcp_types import CallToolResult, Implementation
 TOKEN = "test-token-0123456789"
 START_TIMEOUT = 60.0
 ERAS = ("2026-07-28", "legacy")
+SLEEP = "import time\nprint('begun', flush=True)\ntime.sleep(60)"
+"""Code that runs until it is stopped, and shows that it does."""
 
 
 def free_port() -> int:
@@ -44,6 +46,13 @@ INITIALIZE = {
     "method": "initialize",
     "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}},
 }
+
+
+def write_notebook(path: Path, *sources: str, **metadata: Any) -> Path:
+    """Write a notebook of code cells, and return its path."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    path.write_text(nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=metadata)))
+    return path
 
 
 class JupyterProcess:
@@ -143,11 +152,7 @@ class JupyterProcess:
         raise AssertionError("no sidecar runs")
 
     def write_notebook(self, name: str, *sources: str, **metadata: Any) -> Path:
-        cells = [nbformat.v4.new_code_cell(source) for source in sources]
-        notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
-        path = self.root / name
-        path.write_text(nbformat.writes(notebook))
-        return path
+        return write_notebook(self.root / name, *sources, **metadata)
 
     def read_notebook(self, name: str) -> Any:
         """A notebook's content on disk. Jupyter writes in place: half of it may be there for a moment."""

@@ -14,7 +14,7 @@ import anyio
 import httpx2
 import pytest
 from conftest import StartJupyter
-from harness import ERAS, TOKEN, JupyterProcess, connect, login_cookie, post, text
+from harness import ERAS, SLEEP, TOKEN, JupyterProcess, connect, login_cookie, post, text
 from mcp_types import ElicitResult
 
 from jupyter_mcp_proxy.audit import audit_file
@@ -27,7 +27,6 @@ pytestmark = pytest.mark.anyio
 MARKUP = "<img src=x onerror=alert(1)>"
 ROUTES = [("GET", "activity"), ("GET", "status"), ("POST", "pause"), ("POST", "stop")]
 SECRET = "nobody-else-shall-read-it"
-SLEEP = "import time\nprint('begun', flush=True)\ntime.sleep(60)"
 
 
 class Stream:
@@ -445,7 +444,7 @@ async def test_only_a_page_of_this_server_or_jupyters_token_may_ask(
         answer = attempt(live, method, what, **refused)
         assert answer[0] == status, (case, answer)
         assert json.loads(answer[1])["message"], case
-    # An EventSource sends no header of ours; Jupyter takes the page that it comes from for a GET, and for nothing else.
+    # Without the header Jupyter takes the page that it comes from for a GET, and for nothing else.
     here = {"Cookie": cookie, "Referer": f"{own}/lab", **JSON}
     assert attempt(live, method, what, **here)[0] == (200 if method == "GET" else 403)
     assert attempt(live, method, what, **{**here, "Referer": "https://evil.example/lab"})[0] == 403

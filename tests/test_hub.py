@@ -17,10 +17,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from harness import ERAS, Agent, connect, free_port, needs
+from browser import KERNELSPEC, chromium, empty_window, lab_path
+from harness import ERAS, SLEEP, Agent, connect, free_port, needs, write_notebook
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import Implementation
+from playwright.async_api import expect
 
 # Starting the hub falls into whichever test comes first.
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
@@ -343,6 +345,54 @@ async def test_bob_makes_no_token_on_alices_server(hub: Hub) -> None:
                 )
                 assert response.status_code == 403, response.text
                 assert "token" not in response.json()
+
+
+@pytest.mark.slow
+async def test_a_person_works_with_an_agent_in_a_browser_behind_the_hub(hub: Hub, name: str, screenshots: Path) -> None:
+    """From the Hub's login to the tile, a token, the panel, a pause, a stop and the token's end."""
+    write_notebook(hub.home / "home-alice" / name, "x = 1", SLEEP, kernelspec=KERNELSPEC)
+    lab = f"/user/alice/{lab_path(name)}"
+    async with chromium() as browser, empty_window(browser) as window:
+        await window.page.goto(f"{hub.origin}/hub/login?next={lab}")
+        await window.page.fill("#username_input", "alice")
+        await window.page.fill("#password_input", "any")
+        await window.page.click("#login_submit")
+        await window.open_panel()
+        await expect(window.status).to_have_text("Agents may look, edit and run.")
+
+        await window.command("New Launcher")
+        async with window.page.context.expect_page() as popup:
+            await window.page.locator(".jp-LauncherCard").filter(has_text="MCP").click()
+        page = await popup.value
+        page.on("dialog", lambda dialog: dialog.accept())
+        await expect(page.locator("#endpoint")).to_have_text(hub.url("alice") + "mcp")
+        await page.get_by_label("Name", exact=True).fill("hub")
+        await page.get_by_role("button", name="Make the token").click()
+        await expect(page.locator("#made-heading")).to_have_text("The token “hub”")
+        token = await page.locator("#secret").inner_text()
+
+        await window.page.bring_to_front()
+        await window.page.locator(".lm-TabBar-tab").filter(has_text=name).first.click()
+        async with connect_to(hub.url("alice") + "mcp", token, ERAS[0]) as agent:
+            await agent.ok("execute_cell", notebook=name, cell=0)
+            await expect(window.line("pytest", "execute_cell", "ok")).to_be_visible()
+            await expect(window.marks()).to_have_count(1)
+            await window.pause.click()
+            await expect(window.status).to_contain_text("Paused")
+            assert "paused" in await agent.fails("overwrite_cell_source", notebook=name, cell=0, source="x = 2")
+            await window.pause.click()
+            await expect(window.status).to_contain_text("Agents may")
+            await agent.ok("execute_cell", notebook=name, cell=1, wait=0.5)
+            await expect(window.page.locator(".jp-OutputArea-output").first).to_contain_text("begun")
+            await window.stop.click()
+            await expect(window.line("pytest", "execute_cell", "cancelled")).to_be_visible()
+            await window.screenshot(screenshots, "panel-behind-a-hub")
+
+        await page.bring_to_front()
+        await page.get_by_role("button", name="Revoke hub").click()
+        await expect(page.locator("#list-status")).to_have_text("Revoked “hub”.")
+    async with http_client(Authorization=f"Bearer {token}", **MCP_HEADERS) as http:
+        assert "was revoked" in refusal(await http.post(hub.url("alice") + "mcp", json=CALL))
 
 
 async def test_a_server_with_a_token_of_its_own_in_a_hubs_environment(start_jupyter: Any, name: str) -> None:

@@ -12,13 +12,12 @@ import anyio
 import pytest
 from browser import KERNELSPEC, chromium, lab, opened
 from conftest import StartJupyter
-from harness import JupyterProcess, connect
+from harness import SLEEP, JupyterProcess, connect
 from playwright.async_api import Browser, expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 MARKUP = "<img src=x onerror=window.harmed=1><b>agent</b>"
-SLEEP = "import time\nprint('begun', flush=True)\ntime.sleep(60)"
 
 
 @pytest.fixture(scope="module")

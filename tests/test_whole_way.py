@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 from browser import KERNELSPEC, chromium, lab
-from harness import INITIALIZE, JupyterProcess, as_client, connect, post, refused
+from harness import INITIALIZE, SLEEP, JupyterProcess, as_client, connect, post, refused
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
-
-SLEEP = "import time\nprint('begun', flush=True)\ntime.sleep(60)"
 
 
 async def test_from_the_tile_to_the_revoked_token(live: JupyterProcess, name: str, screenshots: Path) -> None:

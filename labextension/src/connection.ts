@@ -1,5 +1,6 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import { createParser, EventSourceMessage } from 'eventsource-parser';
 
 import { Activity, ICall, IState } from './model';
 
@@ -18,6 +19,9 @@ interface IReply {
 
 /**
  * The one stream of events, and what can be asked of the server.
+ *
+ * The stream is read with JupyterLab's own requests, not with an EventSource: that cannot send the XSRF token, without
+ * which a JupyterHub takes no cookie.
  *
  * A page that nobody sees has no stream: browsers allow six connections to a server, and Jupyter Notebook opens a page
  * for each notebook.
@@ -65,38 +69,59 @@ export class Connection {
     window.clearTimeout(this._leaving);
     if (document.hidden) {
       this._leaving = window.setTimeout(() => this._close(), GRACE);
-    } else if (!this._source) {
-      this._open();
+    } else if (!this._stream) {
+      void this._watch();
     }
   }
 
-  private _open(): void {
+  private async _watch(): Promise<void> {
     this._close();
-    const source = new EventSource(this._url('activity'), { withCredentials: true });
-    this._source = source;
-    source.addEventListener('state', (event: MessageEvent<string>) => {
-      this._retry = FIRST_RETRY;
-      this._activity.setState(JSON.parse(event.data) as IState);
-    });
-    source.addEventListener('call', (event: MessageEvent<string>) => {
-      this._activity.setCall(JSON.parse(event.data) as ICall);
-    });
-    source.addEventListener('error', () => {
-      // The browser's own attempts come every few seconds for ever: ours become rare.
+    const stream = new AbortController();
+    this._stream = stream;
+    try {
+      await this._read(stream.signal);
+    } catch (reason) {
+      console.debug('The stream of what agents do was lost.', reason);
+    }
+    if (this._stream === stream) {
       this._close();
       this._activity.setLink('lost');
       this._waiting = window.setTimeout(() => this._look(), this._retry * (0.75 + Math.random() / 2));
       this._retry = Math.min(this._retry * 2, LAST_RETRY);
-    });
+    }
+  }
+
+  /** Take what the server tells, until it ends or is aborted. */
+  private async _read(signal: AbortSignal): Promise<void> {
+    const init: RequestInit = { cache: 'no-cache', headers: { Accept: 'text/event-stream' }, signal };
+    const response = await ServerConnection.makeRequest(this._url('activity'), init, this._settings);
+    if (!response.ok || !response.body) {
+      throw new Error(`The server answered ${response.status}.`);
+    }
+    const parser = createParser({ onEvent: event => this._take(event) });
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      parser.feed(part.value);
+    }
+  }
+
+  private _take(event: EventSourceMessage): void {
+    if (event.event === 'state') {
+      this._retry = FIRST_RETRY;
+      this._activity.setState(JSON.parse(event.data) as IState);
+    } else if (event.event === 'call') {
+      this._activity.setCall(JSON.parse(event.data) as ICall);
+    }
   }
 
   private _close(): void {
     window.clearTimeout(this._waiting);
-    this._source?.close();
-    this._source = null;
+    const stream = this._stream;
+    this._stream = null;
+    stream?.abort();
   }
 
-  private _source: EventSource | null = null;
+  private _stream: AbortController | null = null;
   private _retry = FIRST_RETRY;
   private _waiting = 0;
   private _leaving = 0;
