@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ class Window:
         await self.panel.wait_for()
 
     def line(self, *words: str) -> Locator:
-        """The newest line of the log that holds all these words."""
+        """The newest line of the log that holds all these words. A shared server has other tests' calls in it, too."""
         lines = self.lines
         for word in words:
             lines = lines.filter(has_text=word)
@@ -112,14 +112,21 @@ class Window:
         return self.page.locator(".jp-Cell[data-mcp-client]")
 
     async def command(self, label: str) -> None:
-        """Run a command from the palette."""
-        palette = self.page.locator(".lm-CommandPalette-input")
-        while not await palette.is_visible():  # the keys do nothing before the palette has been loaded
+        """Run a command from the palette.
+
+        A page that is still being opened ignores the keys, or takes the focus away, which closes the palette.
+        """
+        item = self.page.locator(".lm-CommandPalette-item").filter(has_text=label).first
+        for last in (False, False, False, True):
             await self.page.keyboard.press("Control+Shift+KeyC")
-            with suppress(TimeoutError):
-                await palette.wait_for(timeout=2000)
-        await palette.fill(label)
-        await self.page.locator(".lm-CommandPalette-item").filter(has_text=label).first.click()
+            try:
+                await self.page.locator(".lm-CommandPalette-input").fill(label, timeout=3000)
+                await item.click(timeout=3000)
+                return
+            except TimeoutError:
+                if last:
+                    raise
+                await self.page.keyboard.press("Escape")
 
     async def hide(self, hidden: bool) -> None:
         """Tell the page that nobody sees it, as a browser without a screen never does."""

@@ -375,7 +375,7 @@ async def test_a_person_works_with_an_agent_in_a_browser_behind_the_hub(hub: Hub
         await window.page.locator(".lm-TabBar-tab").filter(has_text=name).first.click()
         async with connect_to(hub.url("alice") + "mcp", token, ERAS[0]) as agent:
             await agent.ok("execute_cell", notebook=name, cell=0)
-            await expect(window.line("pytest", "execute_cell", "ok")).to_be_visible()
+            await expect(window.line("pytest", name, "execute_cell", "ok")).to_be_visible()
             await expect(window.marks()).to_have_count(1)
             await window.pause.click()
             await expect(window.status).to_contain_text("Paused")
@@ -385,7 +385,7 @@ async def test_a_person_works_with_an_agent_in_a_browser_behind_the_hub(hub: Hub
             await agent.ok("execute_cell", notebook=name, cell=1, wait=0.5)
             await expect(window.page.locator(".jp-OutputArea-output").first).to_contain_text("begun")
             await window.stop.click()
-            await expect(window.line("pytest", "execute_cell", "cancelled")).to_be_visible()
+            await expect(window.line("pytest", name, "execute_cell", "cancelled")).to_be_visible()
             await window.screenshot(screenshots, "panel-behind-a-hub")
 
         await page.bring_to_front()

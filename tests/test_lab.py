@@ -55,7 +55,7 @@ async def test_the_panel_shows_an_agent_at_work_and_a_click_reveals_the_cell(
         await window.screenshot(screenshots, "panel")
 
         await agent.ok("insert_execute_code_cell", notebook=other, source="z = 1", index=30)
-        await window.line("insert_execute_code_cell", "ok").click()
+        await window.line("insert_execute_code_cell", other, "ok").click()
         opened_cell = window.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell.jp-mod-active")
         await expect(opened_cell).to_contain_text("z = 1")
         await expect(opened_cell).to_be_in_viewport()
@@ -78,7 +78,7 @@ async def test_pausing_refuses_what_agents_want_to_change_until_it_is_released(
             await agent.fails("overwrite_cell_source", notebook=name, cell=0, source="2")
             await agent.fails("execute_cell", notebook=name, cell=0)
             await agent.ok("read_cell", notebook=name, cell=0)
-            await expect(window.line("careless", "overwrite_cell_source", "refused")).to_be_visible()
+            await expect(window.line("careless", name, "overwrite_cell_source", "refused")).to_be_visible()
             await expect(window.marks()).to_have_count(0)
             await expect(window.page.locator(".Toastify__toast").filter(has_text="refused")).to_have_count(0)
             await window.screenshot(screenshots, "paused")
@@ -100,7 +100,7 @@ async def test_several_cells_that_ran_are_marked_and_those_that_did_not_are_not(
     live.write_notebook(name, "1", "2", "1/0", "4", kernelspec=KERNELSPEC)
     async with lab(browser, live, name) as window, connect(live) as agent:
         await agent.call("run_cells", notebook=name)
-        await expect(window.line("run_cells", "error")).to_be_visible()
+        await expect(window.line("run_cells", name, "error")).to_be_visible()
         await expect(window.marks()).to_have_count(3)
 
 
@@ -111,7 +111,7 @@ async def test_stopping_interrupts_what_an_agent_runs(browser: Browser, live: Ju
         await expect(window.clients.filter(has_text="busy")).to_contain_text("execute_cell")
         await expect(window.page.locator(".jp-OutputArea-output").first).to_contain_text("begun")
         await window.stop.click()
-        await expect(window.line("busy", "execute_cell", "cancelled")).to_be_visible()
+        await expect(window.line("busy", name, "execute_cell", "cancelled")).to_be_visible()
         await expect(window.status).to_contain_text("Interrupted: 1")
         found = re.search(r"execution='(\w+)'", running)
         assert found
@@ -169,7 +169,7 @@ async def test_jupyter_notebook_has_the_panel_and_the_marks(
         await window.page.get_by_text("Show MCP", exact=True).click()
         await expect(window.status).to_have_text("Agents may look, edit and run.")
         await agent.ok("execute_cell", notebook=name, cell=50)
-        await window.line(MARKUP, "execute_cell", "ok").click()
+        await window.line(MARKUP, "execute_cell", name, "ok").click()
         revealed = window.page.locator(".jp-Cell.jp-mod-active")
         await expect(revealed).to_be_in_viewport()
         await expect(revealed).to_have_attribute("data-mcp-client", MARKUP)
@@ -181,5 +181,5 @@ async def test_jupyter_notebook_has_the_panel_and_the_marks(
             await window.hide(True)
         await agent.ok("read_cell", notebook=name, cell=49)
         await window.hide(False)
-        await expect(window.line("read_cell", "ok")).to_be_visible()
+        await expect(window.line("read_cell", name, "ok")).to_be_visible()
         assert len(window.streams) == 2

@@ -44,7 +44,7 @@ async def test_from_the_tile_to_the_revoked_token(live: JupyterProcess, name: st
         async with connect(live, name="Visitor", token=secret) as agent:
             # Its call appears in the panel.
             await agent.ok("execute_cell", notebook=name, cell=0)
-            await expect(window.line("Visitor", "execute_cell", "ok")).to_be_visible()
+            await expect(window.line("Visitor", name, "execute_cell", "ok")).to_be_visible()
 
             # While a person has paused agents, nothing is written.
             await window.pause.click()
@@ -53,7 +53,7 @@ async def test_from_the_tile_to_the_revoked_token(live: JupyterProcess, name: st
             told = await agent.fails("overwrite_cell_source", notebook=name, cell=0, source="x = 2")
             assert "paused" in told
             assert "nothing was" in told.lower()
-            await expect(window.line("Visitor", "overwrite_cell_source", "refused")).to_be_visible()
+            await expect(window.line("Visitor", name, "overwrite_cell_source", "refused")).to_be_visible()
             assert (live.root / name).read_bytes() == before
             await window.screenshot(screenshots, "whole-way-paused")
             await window.pause.click()
@@ -64,7 +64,7 @@ async def test_from_the_tile_to_the_revoked_token(live: JupyterProcess, name: st
             running = await agent.ok("execute_cell", notebook=name, cell=1, wait=0.5)
             assert " · running · " in running
             await window.stop.click()
-            await expect(window.line("Visitor", "execute_cell", "cancelled")).to_be_visible()
+            await expect(window.line("Visitor", name, "execute_cell", "cancelled")).to_be_visible()
 
             # And ends its token.
             await page.bring_to_front()
