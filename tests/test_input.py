@@ -20,11 +20,11 @@ from harness import ERAS, Agent, JupyterProcess, connect, connection_file, kerne
 from mcp_types import ElicitResult, InputRequiredResult
 
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
-from jupyter_mcp_proxy.notebook.executions import State
+from jupyter_mcp_proxy.notebook.executions import Execution, State
 from jupyter_mcp_proxy.notebook.journal import Journal
 from jupyter_mcp_proxy.notebook.kernels import Kernels
 from jupyter_mcp_proxy.notebook.pause import Pause
-from jupyter_mcp_proxy.notebook.questions import ANSWER_LIMIT, UNANSWERED
+from jupyter_mcp_proxy.notebook.questions import ANSWER_LIMIT, UNANSWERED, Question
 from jupyter_mcp_proxy.notebook.runner import Runner
 
 pytestmark = pytest.mark.anyio
@@ -280,24 +280,34 @@ async def test_a_debugger_is_answered_and_ended(server: JupyterProcess, name: st
     assert person.messages == ["ipdb> ", "ipdb> "]
 
 
-async def test_a_question_that_was_taken_along_and_not_answered_stops_the_code(
-    file: JupyterProcess, name: str, tmp_path: Path
-) -> None:
-    """A client of the new era that gives up tells nobody; its kernel is free again after an hour."""
-    file.write_notebook(name, "pass")
-    api = JupyterServer(file.url, file.token)
-    kernels = Kernels(api, "a-session", str(file.runtime))
-    pause = Pause(str(tmp_path), "run", os.getpid())
-    async with api, kernels, Runner(api, kernels, Journal(str(tmp_path), "run"), pause) as runner:
+@asynccontextmanager
+async def running_code_that_asks(
+    server: JupyterProcess, name: str, folder: Path
+) -> AsyncIterator[tuple[Runner, Execution, Question]]:
+    """A runner in this process, with code in a real kernel that has asked for input."""
+    server.write_notebook(name, "pass")
+    api = JupyterServer(server.url, server.token)
+    kernels = Kernels(api, "a-session", str(server.runtime))
+    pause = Pause(str(folder), "run", os.getpid())
+    async with api, kernels, Runner(api, kernels, Journal(str(folder), "run"), pause) as runner:
         kernel = await kernels.start(name, "python3")
         execution = runner.start(name, kernel.id, "input('x? ')", None, None)
         with anyio.fail_after(30):
             while execution.question is None:
                 await execution.changed(execution.version)
-            execution.question.handed_out = time.monotonic() - ANSWER_LIMIT + 60
+        yield runner, execution, execution.question
+
+
+async def test_a_question_that_was_taken_along_and_not_answered_stops_the_code(
+    file: JupyterProcess, name: str, tmp_path: Path
+) -> None:
+    """A client of the new era that gives up tells nobody; its kernel is free again after an hour."""
+    async with running_code_that_asks(file, name, tmp_path) as (runner, execution, question):
+        with anyio.fail_after(30):
+            question.handed_out = time.monotonic() - ANSWER_LIMIT + 60
             await runner.questions.stop_unanswered([execution])
-            assert execution.question.is_open
-            execution.question.handed_out -= 61
+            assert question.is_open
+            question.handed_out -= 61
             await runner.questions.stop_unanswered([execution])
             await execution.written.wait()
         assert execution.state is State.INTERRUPTED
@@ -308,17 +318,8 @@ async def test_a_question_that_was_taken_along_and_not_answered_stops_the_code(
 async def test_a_refusal_that_is_cancelled_on_its_way_leaves_the_question_open(
     file: JupyterProcess, name: str, tmp_path: Path
 ) -> None:
-    file.write_notebook(name, "pass")
-    api = JupyterServer(file.url, file.token)
-    kernels = Kernels(api, "a-session", str(file.runtime))
-    pause = Pause(str(tmp_path), "run", os.getpid())
-    async with api, kernels, Runner(api, kernels, Journal(str(tmp_path), "run"), pause) as runner:
-        kernel = await kernels.start(name, "python3")
-        execution = runner.start(name, kernel.id, "input('x? ')", None, None)
+    async with running_code_that_asks(file, name, tmp_path) as (runner, execution, question):
         with anyio.fail_after(30):
-            while execution.question is None:
-                await execution.changed(execution.version)
-            question = execution.question
             refusal = asyncio.create_task(runner.questions.refuse(execution, question, UNANSWERED))
             while not question.refused:
                 await asyncio.sleep(0)
