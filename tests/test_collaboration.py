@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from harness import JupyterProcess, connect
 from hypothesis import HealthCheck, given, settings
@@ -95,6 +96,21 @@ async def test_edits_and_outputs_appear_at_once(live: JupyterProcess, name: str)
         await other.sees(lambda: other.notebook.ycells[0]["execution_state"] == "idle")
         assert other.outputs() == "tick 0\ntick 1\ntick 2\ntick 3\n"
         assert other.notebook.ycells[0]["execution_count"] == 1
+
+
+async def test_opening_that_is_cancelled_leaves_nobody_in_the_room(live: JupyterProcess, name: str) -> None:
+    """Its client may be gone before a large document has come."""
+    live.write_notebook(name, "pass")
+    async with JupyterServer(live.url, live.token) as api:
+        room = Room(api, name)
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as call:
+                call.start_soon(room.__aenter__)
+                while not any(task.get_name() == f"room {name}" for task in asyncio.all_tasks()):
+                    await anyio.lowlevel.checkpoint()
+                call.cancel_scope.cancel()
+        assert room._connection.state.name == "CLOSED"
+        assert not [task for task in asyncio.all_tasks() if name in task.get_name()]
 
 
 async def test_the_agent_is_present_under_its_clients_name_and_leaves(live: JupyterProcess, name: str) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from conftest import StartJupyter
 from harness import ERAS, Agent, JupyterProcess, connect, connection_file, kernel_of, text
 from mcp_types import ElicitResult, InputRequiredResult
 
+from jupyter_mcp_proxy.errors import ServerError
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
 from jupyter_mcp_proxy.notebook.executions import Execution, State
 from jupyter_mcp_proxy.notebook.journal import Journal
@@ -222,18 +224,18 @@ async def test_cancelling_the_call_while_it_asks_interrupts_the_cell(live: Jupyt
 async def test_a_client_that_goes_while_it_is_asked_interrupts_the_cell(server: JupyterProcess, name: str) -> None:
     """Also where its session ends in the moment in which its code is being interrupted: one in twenty did."""
     server.write_notebook(name, ASKS)
-    async with with_person(server, ERAS[0], None) as other:
+    async with connect(server, ERAS[0]) as other:
         await other.ok("execute_ipython", notebook=name, code="pass")
         for times in range(20):
             person = Person("never")
             person.may_answer = anyio.Event()
-            async with connect(server, "legacy", elicitation=person) as agent:
+            async with with_person(server, "legacy", person) as agent:
                 call = asyncio.create_task(agent.call("execute_cell", notebook=name, cell=0))
                 await person.is_asked.wait()
                 await anyio.sleep(times % 10 / 100)
             await asyncio.gather(call, return_exceptions=True)
             await kernel_is_idle(other, name)
-        assert "KeyboardInterrupt" in await other.ok("read_cell", notebook=name, cell=0)
+            assert "KeyboardInterrupt" in await other.ok("read_cell", notebook=name, cell=0)
 
 
 async def test_cancelling_wait_execution_while_it_asks_leaves_the_question(server: JupyterProcess, name: str) -> None:
@@ -315,20 +317,40 @@ async def test_a_question_that_was_taken_along_and_not_answered_stops_the_code(
     assert not list(tmp_path.iterdir())
 
 
-async def test_a_refusal_that_is_cancelled_on_its_way_leaves_the_question_open(
+async def test_a_refusal_whose_call_is_cancelled_stops_the_code(
     file: JupyterProcess, name: str, tmp_path: Path
 ) -> None:
     async with running_code_that_asks(file, name, tmp_path) as (runner, execution, question):
         with anyio.fail_after(30):
-            refusal = asyncio.create_task(runner.questions.refuse(execution, question, UNANSWERED))
-            while not question.refused:
-                await asyncio.sleep(0)
-            refusal.cancel()
-            await asyncio.gather(refusal, return_exceptions=True)
-            assert question.is_open
-            await runner.questions.refuse(execution, question, "")
+            async with anyio.create_task_group() as call:
+                call.start_soon(runner.questions.refuse, execution, question, UNANSWERED)
+                while not question.refused:
+                    await anyio.lowlevel.checkpoint()
+                call.cancel_scope.cancel()
             await execution.written.wait()
         assert execution.state is State.INTERRUPTED
+        assert execution.refusals == 1
+
+
+async def test_a_refusal_that_does_not_reach_the_kernel_is_tried_again(
+    file: JupyterProcess, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then the question can still be answered."""
+
+    async def fails(_: Any) -> None:
+        raise ServerError("Interrupting kernel", 503, "busy")
+
+    async with running_code_that_asks(file, name, tmp_path) as (runner, execution, question):
+        with monkeypatch.context() as patch, pytest.raises(ServerError):
+            patch.setattr(runner.questions, "_interrupt", fails)
+            await runner.questions.refuse(execution, question, UNANSWERED)
+        assert question.is_open
+        with anyio.fail_after(30):
+            await runner.questions.stop_unanswered([execution])
+            await execution.written.wait()
+        assert execution.state is State.INTERRUPTED
+        assert execution.refusals == 1
+        assert execution.notes == [UNANSWERED]
 
 
 async def test_an_interrupt_ends_the_call_that_asks(server: JupyterProcess, name: str) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import anyio
 import pytest
-from browser import KERNELSPEC, chromium, lab, opened
+from browser import KERNELSPEC, chromium, empty_window, lab, lab_path, opened
 from conftest import StartJupyter
-from harness import SLEEP, JupyterProcess, connect
+from harness import SLEEP, TOKEN, JupyterProcess, connect
 from playwright.async_api import Browser, expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -139,6 +139,31 @@ async def test_the_panel_comes_back_with_the_sidecar(browser: Browser, start_jup
         await expect(window.page.locator(".Toastify__toast").filter(has_text="after: read_cell failed")).to_be_visible()
         await expect(window.line("after", "list_cells")).to_be_visible()
         await expect(window.line("before", "list_cells")).to_be_visible()
+
+
+async def test_a_page_whose_token_holds_no_more_goes_on_by_its_login(
+    browser: Browser, live: JupyterProcess, name: str
+) -> None:
+    """As JupyterLab does: its server was started anew, with another token, and takes the cookie."""
+    live.write_notebook(name, "1", kernelspec=KERNELSPEC)
+    async with empty_window(browser) as window:
+        await window.page.add_init_script(f"""
+            new MutationObserver(() => {{
+              const config = document.getElementById('jupyter-config-data');
+              if (config?.textContent.includes('{TOKEN}')) {{
+                config.textContent = config.textContent.replaceAll('{TOKEN}', 'of an earlier day');
+              }}
+            }}).observe(document, {{ childList: true, subtree: true }});
+        """)
+        async with window.page.expect_response(lambda response: response.status == 403) as refused:
+            await window.page.goto(f"{live.url}{lab_path(name)}?token={TOKEN}")
+        assert (await refused.value).url in window.streams
+        await window.open_panel()
+        await expect(window.status).to_have_text("Agents may look, edit and run.")
+        await window.pause.click()
+        await expect(window.status).to_contain_text("Paused")
+        await window.pause.click()
+        await expect(window.status).to_contain_text("Agents may")
 
 
 async def test_the_panel_is_quiet_where_nobody_answers(

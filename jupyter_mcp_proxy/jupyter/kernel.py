@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
+import anyio
 import websockets
 
 from ..errors import KernelFailed
@@ -211,10 +212,11 @@ class WebSocketChannel(KernelChannel):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
-        await self._stack.aclose()
+        with anyio.CancelScope(shield=True):
+            if self._reader is not None:
+                self._reader.cancel()
+                await asyncio.gather(self._reader, return_exceptions=True)
+            await self._stack.aclose()
         self.closed.set()
 
     async def _send(self, message: Message) -> None:

@@ -17,6 +17,8 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
+import anyio
+
 from ..errors import KernelFailed
 from .kernel import KernelChannel, WebSocketChannel
 from .messages import Message, Piece, parse
@@ -121,8 +123,9 @@ class PortsChannel(KernelChannel):
                 await asyncio.wait_for(self._overlap.wait(), OVERLAP_PATIENCE)
 
     async def __aexit__(self, *_: object) -> None:
-        await self._leave_ports()
-        await self._line.__aexit__(None, None, None)
+        with anyio.CancelScope(shield=True):  # a kernel that still has a connection is not culled
+            await self._leave_ports()
+            await self._line.__aexit__(None, None, None)
         self.closed.set()
 
     async def _leave_ports(self) -> None:

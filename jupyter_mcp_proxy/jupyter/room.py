@@ -12,6 +12,7 @@ import logging
 from contextlib import AsyncExitStack
 from typing import Any
 
+import anyio
 import websockets
 from pycrdt import (
     Awareness,
@@ -99,6 +100,10 @@ class Room:
             raise
 
     async def __aexit__(self, *_: object) -> None:
+        with anyio.CancelScope(shield=True):  # whoever is cancelled while it is opened leaves no replica behind
+            await self._leave()
+
+    async def _leave(self) -> None:
         if not self.closed.is_set() and self._tasks:
             self.presences.hide_all()
             try:

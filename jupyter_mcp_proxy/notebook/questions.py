@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+import anyio
+
 from ..errors import KernelFailed, ProxyError
 from ..jupyter.messages import Message
 from .outputs import strip_ansi
@@ -61,6 +63,8 @@ class Question:
         """When a client last took it along, to come back with the answer."""
         self.answering = False
         self.refused = False
+        self.unrefused: tuple[str, bool] | None = None
+        """A refusal that did not reach the kernel: its reason, and whether there was nobody who could be asked."""
         self.settled = asyncio.Event()
         """Set once it is answered, or the code does not wait for an answer any more."""
 
@@ -76,8 +80,9 @@ class Question:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether whoever took it along has not come back in time."""
-        return not self.held and self.handed_out is not None and time.monotonic() - self.handed_out > ANSWER_LIMIT
+        """Whether it is to be refused: whoever took it along has not come back in time, or a refusal has failed."""
+        late = self.handed_out is not None and time.monotonic() - self.handed_out > ANSWER_LIMIT
+        return not self.held and (late or self.unrefused is not None)
 
 
 def answered(question: Question) -> Message:
@@ -131,12 +136,14 @@ class Questions:
     async def refuse(self, execution: Execution, question: Question, reason: str, *, nobody: bool = False) -> None:
         """Stop an execution whose question is not answered; `nobody` where there was nobody who could be asked.
 
-        What asks on after the interrupt (a debugger does) is told that there is no more input.
+        What asks on after the interrupt (a debugger does) is told that there is no more input. Raises ServerError
+        where the interrupt fails: the question is open then, and `stop_unanswered` refuses it again.
         """
         if execution.question is not question or not question.is_open:
             return
+        unheard_before = execution.unheard
         execution.refusals += 1
-        execution.unheard = execution.unheard or nobody
+        execution.unheard = unheard_before or nobody
         if reason:
             execution.note(reason)
         if 1 < execution.refusals <= MOST_REFUSALS:
@@ -146,10 +153,15 @@ class Questions:
         if execution.refusals > MOST_REFUSALS:
             execution.note(STUBBORN)
             return
+        question.unrefused = None
         try:
-            await self._interrupt(execution)
-        except BaseException:  # not reached, or cancelled on the way: it can still be answered, or refused again
+            with anyio.CancelScope(shield=True):  # whoever has declined may be gone in the next moment
+                await self._interrupt(execution)
+        except BaseException:
             question.refused = False
+            question.unrefused = (reason, nobody)
+            execution.refusals -= 1
+            execution.unheard = unheard_before
             raise
 
     async def hear(self, execution: Execution, message: Message) -> None:
@@ -168,11 +180,12 @@ class Questions:
             log.warning("execution %s could not be stopped: %s", execution.id, error)
 
     async def stop_unanswered(self, executions: Iterable[Execution]) -> None:
-        """Stop what was asked for and not answered in time."""
+        """Stop what was asked for and not answered in time, or could not be stopped when it was refused."""
         for execution in executions:
             question = execution.question
             if question is not None and question.is_overdue:
+                reason, nobody = question.unrefused or (UNANSWERED, False)
                 try:
-                    await self.refuse(execution, question, UNANSWERED)
+                    await self.refuse(execution, question, reason, nobody=nobody)
                 except ProxyError as error:
                     log.warning("execution %s could not be interrupted: %s", execution.id, error)

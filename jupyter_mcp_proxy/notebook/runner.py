@@ -248,7 +248,7 @@ class Runner:
             execution.feed(message, from_server=from_server)
             begins = message.type == "status" and channel.busy_with == execution.request_id
             if begins and execution.interrupt_wanted:
-                self._spawn(self._kernels.interrupt(execution.kernel_id), "interrupt of what has just begun")
+                self._spawn(self._interrupt_begun(execution), "interrupt of what has just begun")
 
         return take
 
@@ -375,8 +375,33 @@ class Runner:
             execution.finish(State.INTERRUPTED, "It was stopped before it began.")
             return
         if execution.state is State.RUNNING:
-            await self._kernels.interrupt(execution.kernel_id)
+            await self._interrupt(execution.kernel_id, execution)
         # Otherwise it waits behind another's work, and is interrupted in the moment it begins.
+
+    async def interrupt_kernel(self, kernel_id: str) -> list[Execution]:
+        """Stop everything in a kernel, people's cells too. What of it was ours."""
+        running = self.running(kernel_id)
+        for waiting in reversed(running[1:]):
+            await self.interrupt(waiting)
+        await self._interrupt(kernel_id, running[0] if running else None)
+        return running
+
+    async def _interrupt(self, kernel_id: str, execution: Execution | None) -> None:
+        """Interrupt a kernel. What it runs of ours counts as interrupted then, however it ends."""
+        if execution is not None:
+            execution.interrupt_wanted = True
+        try:
+            await self._kernels.interrupt(kernel_id)
+        except ProxyError:
+            if execution is not None:
+                execution.interrupt_wanted = False
+            raise
+
+    async def _interrupt_begun(self, execution: Execution) -> None:
+        try:
+            await self._interrupt(execution.kernel_id, execution)
+        except ProxyError as error:
+            log.warning("execution %s could not be interrupted: %s", execution.id, error)
 
     async def interrupt_all(self) -> int:
         """Stop everything that agents run or have queued, and nothing of people's; how many executions that were."""

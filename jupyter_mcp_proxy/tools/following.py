@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +23,8 @@ from .blocks import batch_blocks, execution_blocks, text_block, waits_for_input
 
 if TYPE_CHECKING:
     from .call import Call
+
+log = logging.getLogger(__name__)
 
 Result: TypeAlias = CallToolResult | InputRequiredResult
 """What a call that may ask its client something ends with."""
@@ -89,7 +92,10 @@ async def _stopped_if_cancelled(call: Call, running: Execution | Batch, started:
 async def _stop(call: Call, running: Execution | Batch) -> None:
     """Interrupt a run whoever is cancelled meanwhile: a client that goes ends its session, and with it this call."""
     with anyio.CancelScope(shield=True):
-        await call.workspace.runner.interrupt(running)
+        try:
+            await call.workspace.runner.interrupt(running)
+        except ProxyError as error:
+            log.warning("%s goes on, though its client is gone: %s", running.id, error)
 
 
 async def resume(call: Call) -> Result:

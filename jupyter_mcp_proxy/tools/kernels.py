@@ -64,11 +64,5 @@ async def interrupt_kernel(
     kernel = await workspace.kernels.of_notebook(path)
     if kernel is None:
         return f"{path} has no kernel, so nothing runs."
-    running = workspace.runner.running(kernel.id)
-    for waiting in reversed(running[1:]):
-        await workspace.runner.interrupt(waiting)
-    if running:
-        running[0].interrupt_wanted = True
-    await workspace.kernels.interrupt(kernel.id)
-    names = ", ".join(e.id for e in running)
+    names = ", ".join(e.id for e in await workspace.runner.interrupt_kernel(kernel.id))
     return f"Interrupted the kernel of {path}{f' ({names})' if names else ''}. Its variables are kept."

@@ -53,7 +53,7 @@ export class Connection {
   private async _post(what: string, body: object): Promise<IReply> {
     const headers = { 'Content-Type': 'application/json' };
     const init = { method: 'POST', headers, body: JSON.stringify(body) };
-    const response = await ServerConnection.makeRequest(this._url(what), init, this._settings);
+    const response = await this._ask(what, init);
     const reply = (await response.json().catch(() => ({}))) as IReply;
     if (!response.ok) {
       throw new Error(reply.message ?? reply.error?.message ?? `The server answered ${response.status}.`);
@@ -61,8 +61,14 @@ export class Connection {
     return reply;
   }
 
-  private _url(what: string): string {
-    return URLExt.join(this._settings.baseUrl, 'mcp-proxy', 'api', what);
+  /** Ask as JupyterLab does; where the token in the page holds no more, by the person's login, which may. */
+  private async _ask(what: string, init: RequestInit): Promise<Response> {
+    const url = URLExt.join(this._settings.baseUrl, 'mcp-proxy', 'api', what);
+    const response = await ServerConnection.makeRequest(url, init, this._settings);
+    if (response.status !== 403 || !this._settings.token) {
+      return response;
+    }
+    return ServerConnection.makeRequest(url, init, { ...this._settings, token: '' });
   }
 
   private _look(): void {
@@ -78,12 +84,14 @@ export class Connection {
     this._close();
     const stream = new AbortController();
     this._stream = stream;
+    let reason: unknown = 'it has ended';
     try {
       await this._read(stream.signal);
-    } catch (reason) {
-      console.debug('The stream of what agents do was lost.', reason);
+    } catch (error) {
+      reason = error;
     }
     if (this._stream === stream) {
+      console.debug('The stream of what agents do was lost:', reason);
       this._close();
       this._activity.setLink('lost');
       this._waiting = window.setTimeout(() => this._look(), this._retry * (0.75 + Math.random() / 2));
@@ -94,7 +102,7 @@ export class Connection {
   /** Take what the server tells, until it ends or is aborted. */
   private async _read(signal: AbortSignal): Promise<void> {
     const init: RequestInit = { cache: 'no-cache', headers: { Accept: 'text/event-stream' }, signal };
-    const response = await ServerConnection.makeRequest(this._url('activity'), init, this._settings);
+    const response = await this._ask('activity', init);
     if (!response.ok || !response.body) {
       throw new Error(`The server answered ${response.status}.`);
     }

@@ -112,9 +112,14 @@ async function copy(source) {
 
 // -- tokens --------------------------------------------------------------------------------------------
 
+/** The header without which a login cookie is not enough. Of several such cookies Jupyter takes the last. */
+function xsrfHeader() {
+  const found = [...document.cookie.matchAll(/(?:^|;\s*)_xsrf=([^;]*)/g)].at(-1);
+  return { "X-XSRFToken": found ? found[1] : "" };
+}
+
 async function api(method, path, body) {
-  const xsrf = document.cookie.match(/(?:^|;\s*)_xsrf=([^;]*)/);
-  const headers = { "X-XSRFToken": xsrf ? xsrf[1] : "" };
+  const headers = xsrfHeader();
   if (body) {
     headers["Content-Type"] = "application/json";
   }
@@ -319,7 +324,9 @@ function ask(token, session, method, message) {
 async function checkHealth() {
   let state;
   try {
-    const response = await fetch(`${here}healthz`, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT) });
+    const response = await fetch(`${here}healthz`, {
+      headers: xsrfHeader(), cache: "no-store", signal: AbortSignal.timeout(TIMEOUT),
+    });
     const text = await response.text();
     state = response.ok ? `running, version ${JSON.parse(text).version}` : `not running: ${reason(response, text)}`;
   } catch (error) {
