@@ -61,14 +61,10 @@ export class Connection {
     return reply;
   }
 
-  /** Ask as JupyterLab does; where the token in the page holds no more, by the person's login, which may. */
-  private async _ask(what: string, init: RequestInit): Promise<Response> {
+  private _ask(what: string, init: RequestInit): Promise<Response> {
     const url = URLExt.join(this._settings.baseUrl, 'mcp-proxy', 'api', what);
-    const response = await ServerConnection.makeRequest(url, init, this._settings);
-    if (response.status !== 403 || !this._settings.token) {
-      return response;
-    }
-    return ServerConnection.makeRequest(url, init, { ...this._settings, token: '' });
+    const settings = this._byLogin ? { ...this._settings, token: '' } : this._settings;
+    return ServerConnection.makeRequest(url, init, settings);
   }
 
   private _look(): void {
@@ -103,6 +99,9 @@ export class Connection {
   private async _read(signal: AbortSignal): Promise<void> {
     const init: RequestInit = { cache: 'no-cache', headers: { Accept: 'text/event-stream' }, signal };
     const response = await this._ask('activity', init);
+    if (response.status === 403) {
+      this._byLogin = !this._byLogin; // of the token in the page and the person's login one may still hold
+    }
     if (!response.ok || !response.body) {
       throw new Error(`The server answered ${response.status}.`);
     }
@@ -130,6 +129,8 @@ export class Connection {
   }
 
   private _stream: AbortController | null = null;
+  /** Whether to ask without the token that the page came with: after a restart the server may have another. */
+  private _byLogin = false;
   private _retry = FIRST_RETRY;
   private _waiting = 0;
   private _leaving = 0;
