@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import JupyterProcess, needs
-from playwright.async_api import Browser, Locator, Page, TimeoutError, async_playwright
+from playwright.async_api import Browser, Locator, Page, TimeoutError, async_playwright, expect
 
 OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -66,6 +66,17 @@ async def lab(
 def lab_path(notebook: str) -> str:
     """The path of a notebook in a workspace of its own."""
     return f"lab/workspaces/{secrets.token_hex(4)}/tree/{notebook}"
+
+
+async def make_token(page: Page, name: str, tier: str = "run", days: str = "30") -> str:
+    """Fill the form of the connect page as a person does; the token that is shown."""
+    await page.get_by_label("Name", exact=True).fill(name)
+    await page.get_by_label("It may", exact=True).select_option(tier)
+    await page.get_by_label("For days", exact=True).fill(days)
+    await page.get_by_role("button", name="Make the token").click()
+    await expect(page.locator("#made-heading")).to_have_text(f"The token “{name}”")
+    await expect(page.locator("#made-heading")).to_be_focused()
+    return await page.locator("#secret").inner_text()
 
 
 class Window:

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from browser import KERNELSPEC, chromium, empty_window, lab_path
+from browser import KERNELSPEC, chromium, empty_window, lab_path, make_token
 from harness import ERAS, SLEEP, Agent, connect, free_port, needs, write_notebook
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -366,10 +366,7 @@ async def test_a_person_works_with_an_agent_in_a_browser_behind_the_hub(hub: Hub
         page = await popup.value
         page.on("dialog", lambda dialog: dialog.accept())
         await expect(page.locator("#endpoint")).to_have_text(hub.url("alice") + "mcp")
-        await page.get_by_label("Name", exact=True).fill("hub")
-        await page.get_by_role("button", name="Make the token").click()
-        await expect(page.locator("#made-heading")).to_have_text("The token “hub”")
-        token = await page.locator("#secret").inner_text()
+        token = await make_token(page, "hub")
 
         await page.get_by_role("button", name="Test the connection").click()
         await expect(page.locator("#test-status")).to_contain_text("It works")

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from browser import chromium
+from browser import chromium, make_token
 from conftest import StartJupyter
 from harness import INITIALIZE, TOKEN, JupyterProcess, as_client, connect, login_cookie, post, refused
 from playwright.async_api import Browser, Page, expect
@@ -126,17 +126,6 @@ async def opened(browser: Browser, server: JupyterProcess, **options: Any) -> As
     assert [text for text in wrong if "status of 403" not in text and "status of 409" not in text] == []
     assert await page.evaluate("window.harmed") is None
     await context.close()
-
-
-async def make_token(page: Page, name: str, tier: str = "run", days: str = "30") -> str:
-    """Fill the form as a person does; the token that is shown."""
-    await page.get_by_label("Name", exact=True).fill(name)
-    await page.get_by_label("It may", exact=True).select_option(tier)
-    await page.get_by_label("For days", exact=True).fill(days)
-    await page.get_by_role("button", name="Make the token").click()
-    await expect(page.locator("#made-heading")).to_have_text(f"The token “{name}”")
-    await expect(page.locator("#made-heading")).to_be_focused()
-    return await page.locator("#secret").inner_text()
 
 
 def place_of(server: JupyterProcess) -> Place:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from browser import KERNELSPEC, chromium, lab
+from browser import KERNELSPEC, chromium, lab, make_token
 from harness import INITIALIZE, SLEEP, JupyterProcess, as_client, connect, post, refused
 from playwright.async_api import expect
 
@@ -28,16 +28,14 @@ async def test_from_the_tile_to_the_revoked_token(live: JupyterProcess, name: st
 
         # A token of the agent's own, and the line to copy.
         await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        await page.get_by_label("Name", exact=True).fill("the whole way")
-        await page.get_by_role("button", name="Make the token").click()
-        await expect(page.locator("#made-heading")).to_have_text("The token “the whole way”")
+        secret = await make_token(page, "the whole way")
         await page.get_by_role("button", name="Copy the command for Claude Code").click()
         await expect(page.locator("#copied")).to_contain_text("Copied")
         copied = await page.evaluate("navigator.clipboard.readText()")
         found = re.search(r'(http://\S+) --header "Authorization: Bearer (jmp_\S+)"', copied)
         assert found, "claude mcp add …"
         assert found[1] == live.endpoint
-        secret = found[2]
+        assert found[2] == secret
 
         await window.page.bring_to_front()
         await window.page.locator(".lm-TabBar-tab").filter(has_text=name).first.click()
