@@ -34,7 +34,7 @@ def jupyter(home: Path, *arguments: str, rtc: bool = True) -> Iterator[JupyterPr
 
 
 class SidecarByHand:
-    """A sidecar with this process as its parent, told what `jupyter_mcp_proxy.launcher` would tell it."""
+    """A sidecar with this process as its parent, told what `jupyter_mcp_proxy.parent.launcher` would tell it."""
 
     def __init__(self, home: Path, server: JupyterProcess) -> None:
         home.mkdir(parents=True, exist_ok=True)

@@ -9,4 +9,4 @@ __all__ = ["__version__"]
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
     """Tell Jupyter Server where the extension lives (imported only when a server starts)."""
-    return [{"module": "jupyter_mcp_proxy.extension", "name": "jupyter_mcp_proxy"}]
+    return [{"module": "jupyter_mcp_proxy.parent.extension", "name": "jupyter_mcp_proxy"}]

@@ -17,10 +17,10 @@ from conftest import StartJupyter
 from harness import ERAS, SLEEP, TOKEN, JupyterProcess, connect, login_cookie, post, text
 from mcp_types import ElicitResult
 
-from jupyter_mcp_proxy.audit import audit_file
 from jupyter_mcp_proxy.jupyter.kernel import WebSocketChannel
 from jupyter_mcp_proxy.jupyter.messages import Message
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
+from jupyter_mcp_proxy.store.audit import audit_file
 
 pytestmark = pytest.mark.anyio
 

@@ -17,8 +17,8 @@ from conftest import StartJupyter
 from harness import JupyterProcess, connect
 from mcp.shared.exceptions import MCPError
 
-from jupyter_mcp_proxy.audit import Audit, audit_file, lines, older
 from jupyter_mcp_proxy.cli import main
+from jupyter_mcp_proxy.store.audit import Audit, audit_file, lines, older
 from jupyter_mcp_proxy.tools.redaction import CONTENTS, NAMES, PATHS, described
 from jupyter_mcp_proxy.tools.registry import TOOLS
 from jupyter_mcp_proxy.tools.server import CATALOGUE

@@ -24,12 +24,12 @@ from hypothesis.errors import HypothesisDeprecationWarning
 from jupyter_ydoc import YNotebook
 from pycrdt import Assoc, Text
 
+from jupyter_mcp_proxy.documents.document import Author
+from jupyter_mcp_proxy.documents.shared import SharedDocument, collapsed
 from jupyter_mcp_proxy.errors import CannotUndo, CollapsedDocument
 from jupyter_mcp_proxy.jupyter.room import Room
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
-from jupyter_mcp_proxy.notebook.document import Author
-from jupyter_mcp_proxy.notebook.shared import SharedDocument, collapsed
-from jupyter_mcp_proxy.notebook.snapshots import Snapshots
+from jupyter_mcp_proxy.store.snapshots import Snapshots
 
 pytestmark = pytest.mark.anyio
 

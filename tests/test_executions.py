@@ -293,8 +293,8 @@ async def test_a_kernel_that_nobody_uses_any_more_is_left(
     server: JupyterProcess, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Jupyter's culler spares a kernel that somebody is connected to."""
+    from jupyter_mcp_proxy.execution import kernels as module
     from jupyter_mcp_proxy.jupyter.server import JupyterServer
-    from jupyter_mcp_proxy.notebook import kernels as module
 
     server.write_notebook(name, "pass")
     api = JupyterServer(server.url, server.token)

@@ -21,13 +21,13 @@ from harness import ERAS, Agent, JupyterProcess, connect, connection_file, kerne
 from mcp_types import ElicitResult, InputRequiredResult
 
 from jupyter_mcp_proxy.errors import ServerError
+from jupyter_mcp_proxy.execution.executions import Execution, State
+from jupyter_mcp_proxy.execution.journal import Journal
+from jupyter_mcp_proxy.execution.kernels import Kernels
+from jupyter_mcp_proxy.execution.pause import Pause
+from jupyter_mcp_proxy.execution.questions import ANSWER_LIMIT, UNANSWERED, Question
+from jupyter_mcp_proxy.execution.runner import Runner
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
-from jupyter_mcp_proxy.notebook.executions import Execution, State
-from jupyter_mcp_proxy.notebook.journal import Journal
-from jupyter_mcp_proxy.notebook.kernels import Kernels
-from jupyter_mcp_proxy.notebook.pause import Pause
-from jupyter_mcp_proxy.notebook.questions import ANSWER_LIMIT, UNANSWERED, Question
-from jupyter_mcp_proxy.notebook.runner import Runner
 
 pytestmark = pytest.mark.anyio
 

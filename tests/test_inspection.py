@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from harness import JupyterProcess, as_client, connect, post
 
+from jupyter_mcp_proxy.execution.inspection import PYTHON_EXPRESSION, completions, r_variables, summarize
 from jupyter_mcp_proxy.jupyter.kernel import WebSocketChannel
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
-from jupyter_mcp_proxy.notebook.inspection import PYTHON_EXPRESSION, completions, r_variables, summarize
 
 pytestmark = pytest.mark.anyio
 

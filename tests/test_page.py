@@ -22,7 +22,7 @@ from playwright.async_api import Browser, Page, expect
 
 from jupyter_mcp_proxy.clients import CLIENTS
 from jupyter_mcp_proxy.sidecar.page import SCRIPT, STYLE
-from jupyter_mcp_proxy.tokens import Place, TokenStore
+from jupyter_mcp_proxy.store.tokens import Place, TokenStore
 
 pytestmark = pytest.mark.anyio
 

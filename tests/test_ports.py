@@ -20,11 +20,11 @@ import pytest
 from conftest import StartJupyter
 from harness import Agent, JupyterProcess, connect, connection_file, kernel_of, said_missing, text, until
 
+from jupyter_mcp_proxy.execution.executions import LOST, Execution, State
 from jupyter_mcp_proxy.jupyter.messages import Message, Piece
 from jupyter_mcp_proxy.jupyter.pieces import texts
 from jupyter_mcp_proxy.jupyter.spool import SPOOL_IN_MEMORY, Spool
-from jupyter_mcp_proxy.notebook.executions import LOST, Execution, State
-from jupyter_mcp_proxy.notebook.outputs import Append, Clear, Extend, anew, portions
+from jupyter_mcp_proxy.outputs.log import Append, Clear, Extend, anew, portions
 
 pytestmark = pytest.mark.anyio
 

@@ -30,8 +30,8 @@ from harness import (
 )
 
 from jupyter_mcp_proxy.contract import SECRET_HEADER
-from jupyter_mcp_proxy.supervisor import restart_delay
-from jupyter_mcp_proxy.upstream import ImpostorError, Upstream
+from jupyter_mcp_proxy.parent.supervisor import restart_delay
+from jupyter_mcp_proxy.parent.upstream import ImpostorError, Upstream
 
 pytestmark = pytest.mark.anyio
 

@@ -29,8 +29,8 @@ from mcp_types import (
     TextResourceContents,
 )
 
+from jupyter_mcp_proxy.documents.watching import Watching
 from jupyter_mcp_proxy.errors import BadValue, OutsideRoot, Unknown
-from jupyter_mcp_proxy.notebook.watching import Watching
 from jupyter_mcp_proxy.tools.targets import Target, fenced
 
 pytestmark = pytest.mark.anyio
@@ -211,7 +211,7 @@ def test_a_code_block_holds_any_text() -> None:
 def test_the_modules_import_nothing_heavy() -> None:
     code = (
         "import sys, jupyter_mcp_proxy.tools.resources, jupyter_mcp_proxy.tools.prompts, "
-        "jupyter_mcp_proxy.notebook.watching\n"
+        "jupyter_mcp_proxy.documents.watching\n"
         "print([m for m in ('pycrdt', 'jupyter_ydoc', 'nbformat', 'httpx', 'PIL', 'websockets') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

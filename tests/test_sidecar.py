@@ -30,8 +30,8 @@ from jupyter_mcp_proxy.contract import (
     SECRET_HEADER,
     prove,
 )
+from jupyter_mcp_proxy.settings import Settings
 from jupyter_mcp_proxy.sidecar.sessions import MOST, Sessions
-from jupyter_mcp_proxy.sidecar.settings import Settings
 
 pytestmark = pytest.mark.anyio
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mcp_proxy import filelock
 from jupyter_mcp_proxy.errors import AmbiguousToken, BadValue, NameTaken, TokenRefused, TokensUnreadable, Unknown
-from jupyter_mcp_proxy.tokens import Place, TokenStore, admit, parse, unparse
+from jupyter_mcp_proxy.store import filelock
+from jupyter_mcp_proxy.store.tokens import Place, TokenStore, admit, parse, unparse
 
 HERE = Place("/home/ada/work", "/")
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
@@ -247,7 +247,7 @@ def test_a_writer_that_never_ends_does_not_hang_the_next(store: TokenStore, monk
 
 def test_processes_that_write_at_once_lose_nothing(store: TokenStore) -> None:
     code = (
-        "import sys; from pathlib import Path; from jupyter_mcp_proxy.tokens import Place, TokenStore\n"
+        "import sys; from pathlib import Path; from jupyter_mcp_proxy.store.tokens import Place, TokenStore\n"
         "store = TokenStore(Path(sys.argv[1])); sys.stdin.read()\n"
         "for n in range(15):\n"
         "    store.create(Place('/', '/'), f'{sys.argv[2]}-{n}')\n"

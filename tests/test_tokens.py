@@ -41,7 +41,7 @@ from mcp.shared.exceptions import MCPError
 
 from jupyter_mcp_proxy.cli import main
 from jupyter_mcp_proxy.contract import TIERS
-from jupyter_mcp_proxy.tokens import Place, TokenStore, utc_now
+from jupyter_mcp_proxy.store.tokens import Place, TokenStore, utc_now
 from jupyter_mcp_proxy.tools.server import TOOLS
 
 pytestmark = pytest.mark.anyio
@@ -651,7 +651,7 @@ async def test_with_the_extension_disabled_nobody_can_say_that_they_came_with_a_
 
 async def test_the_server_and_other_processes_make_tokens_at_once(live: JupyterProcess, label: str) -> None:
     code = (
-        "import sys; from pathlib import Path; from jupyter_mcp_proxy.tokens import Place, TokenStore\n"
+        "import sys; from pathlib import Path; from jupyter_mcp_proxy.store.tokens import Place, TokenStore\n"
         "for n in range(10): TokenStore(Path(sys.argv[1])).create(Place(*sys.argv[2:4]), f'{sys.argv[4]} process {n}')"
     )
     place = place_of(live)

@@ -84,7 +84,7 @@ def count(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Show the calls that are asked for."""
-    from ..audit import audit_file, lines
+    from ..store.audit import audit_file, lines
 
     file = audit_file()
     wanted = chooser(options)
@@ -178,7 +178,7 @@ def as_text(line: dict[str, Any]) -> str:
 
 def appended(file: Path, start: int) -> Iterator[dict[str, Any]]:
     """What is appended after `start`, through changes of files too, as it comes."""
-    from ..audit import parsed
+    from ..store.audit import parsed
 
     source: BinaryIO | None = None
     rest = b""

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
 def snapshots(restore: str | None, to: str | None) -> int:
     """List the snapshots, or write one to a file that is not there yet."""
-    from ..notebook.snapshots import stored
+    from ..store.snapshots import stored
 
     found = stored()
     if restore is None:

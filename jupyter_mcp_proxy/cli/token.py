@@ -14,7 +14,7 @@ from .output import PROGRAM, remark
 from .servers import NoAnswer, NotAsked, Server, fetch, reachable, remarks_on, running, without_endpoint
 
 if TYPE_CHECKING:
-    from ..tokens import TokenStore
+    from ..store.tokens import TokenStore
 
 DESCRIPTION = """\
 Make, list and revoke tokens for agents. Such a token opens the MCP endpoint of one server (one root
@@ -56,7 +56,7 @@ def declare(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Make, list or revoke."""
     from ..errors import ProxyError
-    from ..tokens import TokenStore, store_file
+    from ..store.tokens import TokenStore, store_file
 
     store = TokenStore(store_file())
     try:
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 
 def new(store: TokenStore, options: argparse.Namespace) -> int:
     """Make a token for a running server, and see that this server knows it."""
-    from ..tokens import Place
+    from ..store.tokens import Place
 
     server = chosen(options.server)
     if server is None or not knows(server):

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..contract import EXIT_ADDRESS_TAKEN, EXIT_STOPPED
-from .settings import Settings
+from ..settings import Settings
 
 GRACE = 1
 """Seconds that open streams get when the sidecar is told to stop."""

@@ -13,13 +13,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .. import __version__
+from ..settings import Settings
 from ..tools.server import create_server
 from ..tools.state import State
 from .api import Api
 from .guard import Guard
 from .page import SCRIPT, STYLE, connect_page
 from .sessions import Sessions
-from .settings import Settings
 
 SESSION_IDLE = 24 * 3600.0
 """Seconds without a request after which an old-era session ends. A laptop sleeps over night."""

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from .. import __version__
 from ..clients import CLIENTS, Client, Link, Target
-from .settings import Settings
+from ..settings import Settings
 
 POLICY = "; ".join(
     [

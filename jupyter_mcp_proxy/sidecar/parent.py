@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from ..processes import alive
+from ..store.processes import alive
 
 POLL = 1.0
 """Seconds between looks where the system cannot tell us (macOS, Windows)."""

@@ -24,11 +24,11 @@ from mcp_types.version import is_version_at_least
 from pydantic import ValidationError
 
 from ..errors import KernelFailed, NotAnswered
-from ..notebook.batch import Batch
-from ..notebook.questions import ANSWER_LIMIT, CANCELLED, DECLINED, NOBODY, UNANSWERED, Question
+from ..execution.batch import Batch
+from ..execution.questions import ANSWER_LIMIT, CANCELLED, DECLINED, NOBODY, UNANSWERED, Question
 
 if TYPE_CHECKING:
-    from ..notebook.executions import Execution
+    from ..execution.executions import Execution
     from .call import Call
 
 ASKS_BY_RESULT: Final = "2026-07-28"

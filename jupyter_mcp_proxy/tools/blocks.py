@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from mcp_types import ContentBlock, ImageContent, TextContent
 
-from ..notebook.executions import State
-from ..notebook.render import images, shrink, within_budget
+from ..execution.executions import State
+from ..outputs.render import images, shrink, within_budget
 
 if TYPE_CHECKING:
-    from ..notebook.batch import Batch
-    from ..notebook.executions import Execution
-    from ..notebook.outputs import Output
-    from ..notebook.questions import Question
+    from ..execution.batch import Batch
+    from ..execution.executions import Execution
+    from ..execution.questions import Question
+    from ..outputs.log import Output
 
 
 def text_block(text: str) -> TextContent:

@@ -12,17 +12,17 @@ import anyio
 from mcp.server.mcpserver import Context
 
 from ..contract import CALLER_HEADER, TIER_HEADER, TIERS, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
+from ..settings import Settings, Tier
 from ..sidecar.guard import GONE
-from ..sidecar.settings import Settings, Tier
 from .recording import RECORDING, Recording
 from .registry import require
 from .state import State
 
 if TYPE_CHECKING:
-    from ..notebook.batch import Batch
-    from ..notebook.document import Author, Document
-    from ..notebook.executions import Execution
-    from ..notebook.workspace import Workspace
+    from ..documents.document import Author, Document
+    from ..execution.batch import Batch
+    from ..execution.executions import Execution
+    from ..workspace import Workspace
 
 
 TOUCHED: ContextVar[list[Document]] = ContextVar("touched")
@@ -72,7 +72,7 @@ class Call:
     @property
     def author(self) -> Author:
         """Who makes this call's changes."""
-        from ..notebook.document import Author
+        from ..documents.document import Author
 
         return Author(self.client, self.client_name)
 
@@ -93,7 +93,7 @@ class Call:
 
     def execution(self, id: str) -> Execution | Batch:
         """An execution or a batch by its id. Raises Unknown with those that there are."""
-        from ..notebook.batch import Batch
+        from ..execution.batch import Batch
 
         found = self.workspace.runner.get(id)
         self.concerns(found.notebook, None if isinstance(found, Batch) else found.cell_id)

@@ -9,15 +9,15 @@ from mcp.server.mcpserver import Context
 from mcp_types import ContentBlock
 from pydantic import BaseModel, Field
 
+from ..documents.cells import Cell, check_cell_type, insertion_index, replaced, short_ids, unified
 from ..errors import BadValue, StaleCell
-from ..notebook.cells import Cell, check_cell_type, insertion_index, replaced, short_ids, unified
-from ..notebook.render import cut, output_text
+from ..outputs.render import cut, output_text
 from .blocks import image_blocks, text_block
 from .call import Call
 from .registry import CellRef, IfHash, Notebook, OptionalNotebook, tool
 
 if TYPE_CHECKING:
-    from ..notebook.document import Editor
+    from ..documents.document import Editor
 
 FIRST_LINE = 90
 BRIEF = 400

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mcp.server.mcpserver import Context
 from pydantic import Field
 
-from ..notebook.history import OTHERS, summarize
+from ..documents.history import OTHERS, summarize
 from .call import Call
 from .registry import Notebook, OptionalNotebook, tool
 
 if TYPE_CHECKING:
-    from ..notebook.history import Entry
+    from ..documents.history import Entry
 
 MOST_ENTRIES = 100
 

@@ -16,7 +16,7 @@ from mcp_types import ContentBlock, ImageContent
 from pydantic import Field
 
 from ..errors import BadValue, NotSaved, ServerError, StaleFile, Unknown
-from ..notebook.render import IMAGE_TYPES, Image, shrink
+from ..outputs.render import IMAGE_TYPES, Image, shrink
 from .blocks import text_block
 from .call import Call
 from .registry import tool

@@ -15,9 +15,9 @@ from mcp_types import CallToolResult, InputRequiredResult
 
 from ..contract import TIERS
 from ..errors import ProxyError
-from ..notebook.batch import Batch
-from ..notebook.executions import Execution, State
-from ..notebook.questions import NOBODY
+from ..execution.batch import Batch
+from ..execution.executions import Execution, State
+from ..execution.questions import NOBODY
 from . import asking
 from .blocks import batch_blocks, execution_blocks, text_block, waits_for_input
 

@@ -13,7 +13,7 @@ from .call import Call
 from .registry import OptionalNotebook, tool
 
 if TYPE_CHECKING:
-    from ..notebook.inspection import Inspector
+    from ..execution.inspection import Inspector
 
 
 @tool("read", "List variables")
@@ -80,7 +80,7 @@ async def complete_code(
 
 
 async def _inspector(call: Call, notebook: str | None) -> Inspector:
-    from ..notebook.inspection import Inspector
+    from ..execution.inspection import Inspector
 
     document = await call.document(call.workspace.named(call.client, notebook))
     return await Inspector.of(call.workspace, document.path)

@@ -13,8 +13,8 @@ from .cells import outline
 from .registry import Notebook, tool
 
 if TYPE_CHECKING:
-    from ..notebook.document import Document, Editor
-    from ..notebook.kernels import KernelRef
+    from ..documents.document import Document, Editor
+    from ..execution.kernels import KernelRef
 
 OUTLINE_CELLS = 40
 

@@ -11,14 +11,14 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ..audit import Audit
 from ..errors import NotAllowed, PathRefused, Paused
-from ..notebook.batch import Batch
+from ..execution.batch import Batch
+from ..store.audit import Audit
 from .activity import Activity, Entry, Outcome
 from .redaction import described
 
 if TYPE_CHECKING:
-    from ..notebook.executions import Execution
+    from ..execution.executions import Execution
 
 REFUSALS = (NotAllowed, PathRefused, Paused)
 """Errors that say that a call may not be made, rather than that it went wrong."""

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ..contract import TIERS
 from ..errors import NotAllowed
-from ..sidecar.settings import Tier
+from ..settings import Tier
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 

@@ -43,8 +43,8 @@ from .state import State
 from .targets import MARKDOWN, TEMPLATES, Target, content_of, named
 
 if TYPE_CHECKING:
-    from ..notebook.watching import Watching
-    from ..notebook.workspace import Workspace
+    from ..documents.watching import Watching
+    from ..workspace import Workspace
 
 MOST_SUBSCRIPTIONS = 100
 """Resources that one subscription may name."""
@@ -221,7 +221,7 @@ class Resources:
 
     def _watch(self, workspace: Workspace) -> Watching:
         if self._watching is None:
-            from ..notebook.watching import Watching
+            from ..documents.watching import Watching
 
             self._watching = Watching(workspace.document)
         return self._watching

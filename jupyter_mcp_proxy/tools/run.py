@@ -10,10 +10,10 @@ from mcp.server.mcpserver import Context
 from mcp_types import ContentBlock
 from pydantic import Field
 
+from ..documents.cells import Cell
 from ..errors import BadValue, NotRun, ProxyError
-from ..notebook.batch import Batch
-from ..notebook.cells import Cell
-from ..notebook.render import output_text
+from ..execution.batch import Batch
+from ..outputs.render import output_text
 from . import asking
 from .blocks import image_blocks, text_block
 from .call import Call
@@ -23,7 +23,7 @@ from .notebooks import start_kernel
 from .registry import CellRef, IfHash, Notebook, OptionalNotebook, Wait, tool
 
 if TYPE_CHECKING:
-    from ..notebook.document import Document, Editor
+    from ..documents.document import Document, Editor
 
 MOST_LINES = 500
 GREP_SECONDS = 2.0
@@ -158,7 +158,7 @@ async def read_output(
             f"read_output(execution={source.id!r})",
         )
     elif cell is not None:
-        from ..notebook.outputs import Transcript
+        from ..outputs.log import Transcript
 
         path = call.workspace.named(call.client, notebook)
         found = await (await call.document(path)).read(lambda editor: editor.cell(cell))

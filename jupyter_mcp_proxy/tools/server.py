@@ -28,7 +28,7 @@ from .resources import register as register_resources
 from .state import State
 
 if TYPE_CHECKING:
-    from ..notebook.document import Document
+    from ..documents.document import Document
 
 CATALOGUE = {name: build(spec) for name, spec in TOOLS.items()}
 """The tools as they are served: the same list for everyone."""
@@ -190,7 +190,7 @@ def create_server(state: State) -> NotebookServer:
 
 def icon() -> Icon:
     """The server's icon, carried in its own description: a client need not fetch it."""
-    drawing = (Path(__file__).parent.parent / "static" / "icon.svg").read_bytes()
+    drawing = (Path(__file__).parent.parent / "icon.svg").read_bytes()
     return Icon(
         src=f"data:image/svg+xml;base64,{b64encode(drawing).decode()}", mime_type="image/svg+xml", sizes=["any"]
     )

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from jupyter_core.paths import jupyter_data_dir
 
-from ..audit import Audit, audit_file
-from ..notebook.pause import Pause
-from ..sidecar.settings import Settings
+from ..execution.pause import Pause
+from ..settings import Settings
+from ..store.audit import Audit, audit_file
 from .activity import Activity
 from .recording import Recorder
 
 if TYPE_CHECKING:
-    from ..notebook.workspace import Workspace
+    from ..workspace import Workspace
 
 
 class State:
@@ -63,14 +63,14 @@ class State:
         return self._opening.result()
 
     async def _open(self) -> Workspace:
-        for module in ("notebook.workspace", "notebook.shared", "notebook.file"):
+        for module in ("workspace", "documents.shared", "documents.file"):
             await asyncio.to_thread(importlib.import_module, f"jupyter_mcp_proxy.{module}")
         # What is loaded stays: a later collection need not look at it, and stops us for 4 ms instead of 50.
         gc.freeze()
         gc.enable()
         from ..jupyter.paths import Paths
         from ..jupyter.server import JupyterServer
-        from ..notebook.workspace import Workspace
+        from ..workspace import Workspace
 
         settings = self.settings
         server = JupyterServer(

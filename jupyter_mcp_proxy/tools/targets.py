@@ -17,13 +17,13 @@ from urllib.parse import quote, unquote
 from mcp_types import BlobResourceContents, ResourceTemplate, TextResourceContents
 
 from ..errors import BadValue, ProxyError, Unknown
-from ..notebook.render import IMAGE_TYPES, cut, joined, output_text
+from ..outputs.render import IMAGE_TYPES, cut, joined, output_text
 from .cells import BRIEF
 
 if TYPE_CHECKING:
-    from ..notebook.cells import Cell
-    from ..notebook.document import Editor
-    from ..notebook.outputs import Output
+    from ..documents.cells import Cell
+    from ..documents.document import Editor
+    from ..outputs.log import Output
 
 SCHEME = "notebook://"
 MARKDOWN = "text/markdown"
@@ -102,7 +102,7 @@ class Target:
 
     def look(self, editor: Editor) -> str:
         """A digest of it that changes when it does. Raises Unknown and Ambiguous."""
-        from ..notebook.watching import fingerprint
+        from ..documents.watching import fingerprint
 
         if self.cell is None:
             return fingerprint(editor.cells())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_mcp_proxy.documents.cells import check_cell_type, find_cell, insertion_index, short_ids, source_hash
 from jupyter_mcp_proxy.errors import Ambiguous, BadValue, Unknown
-from jupyter_mcp_proxy.notebook.cells import check_cell_type, find_cell, insertion_index, short_ids, source_hash
 
 IDS = ["aaaa1111", "aaaa2222", "bbbb0000", "7"]
 

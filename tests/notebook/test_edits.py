@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycrdt import Doc, Text
 
-from jupyter_mcp_proxy.notebook.edits import in_bytes, splices
+from jupyter_mcp_proxy.documents.edits import in_bytes, splices
 
 texts = st.text(alphabet="ab\nöß漢😀 ", max_size=60)
 

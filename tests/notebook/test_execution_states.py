@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_mcp_proxy.execution.executions import DROPPED, Execution, State
+from jupyter_mcp_proxy.execution.questions import answered
 from jupyter_mcp_proxy.jupyter.messages import Message, decode, encode, new_message
-from jupyter_mcp_proxy.notebook.executions import DROPPED, Execution, State
-from jupyter_mcp_proxy.notebook.questions import answered
 
 pytestmark = pytest.mark.anyio
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from harness import JupyterProcess
 
+from jupyter_mcp_proxy.documents.document import Editor
+from jupyter_mcp_proxy.documents.file import FileDocument
+from jupyter_mcp_proxy.documents.file_editor import with_ids
+from jupyter_mcp_proxy.documents.stored import LARGE
 from jupyter_mcp_proxy.errors import Conflict, Unknown
 from jupyter_mcp_proxy.jupyter.encoding import PIECE, notebook_model
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
-from jupyter_mcp_proxy.notebook.document import Editor
-from jupyter_mcp_proxy.notebook.file import FileDocument
-from jupyter_mcp_proxy.notebook.file_editor import with_ids
-from jupyter_mcp_proxy.notebook.snapshots import Snapshots
-from jupyter_mcp_proxy.notebook.stored import LARGE
+from jupyter_mcp_proxy.store.snapshots import Snapshots
 
 pytestmark = pytest.mark.anyio
 

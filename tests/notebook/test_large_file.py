@@ -15,15 +15,15 @@ import anyio
 import pytest
 from harness import JupyterProcess, connect, until
 
+from jupyter_mcp_proxy.documents.document import Author, Editor
+from jupyter_mcp_proxy.documents.file import FileDocument
+from jupyter_mcp_proxy.documents.history import OTHERS
+from jupyter_mcp_proxy.documents.stored import LARGE
 from jupyter_mcp_proxy.errors import NotSaved, ServerError, Unknown
+from jupyter_mcp_proxy.execution.pause import Pause
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
-from jupyter_mcp_proxy.notebook.document import Author, Editor
-from jupyter_mcp_proxy.notebook.file import FileDocument
-from jupyter_mcp_proxy.notebook.history import OTHERS
-from jupyter_mcp_proxy.notebook.pause import Pause
-from jupyter_mcp_proxy.notebook.snapshots import Snapshots
-from jupyter_mcp_proxy.notebook.stored import LARGE
-from jupyter_mcp_proxy.notebook.workspace import Workspace
+from jupyter_mcp_proxy.store.snapshots import Snapshots
+from jupyter_mcp_proxy.workspace import Workspace
 
 pytestmark = pytest.mark.anyio
 
@@ -141,8 +141,8 @@ async def test_changes_are_written_together_a_moment_after_the_last(
 async def test_what_is_changed_again_and_again_does_not_wait_for_ever(
     file: JupyterProcess, name: str, path: Path, snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jupyter_mcp_proxy.notebook.file.SETTLED", 1000.0)
-    monkeypatch.setattr("jupyter_mcp_proxy.notebook.file.LONGEST", 0.5)
+    monkeypatch.setattr("jupyter_mcp_proxy.documents.file.SETTLED", 1000.0)
+    monkeypatch.setattr("jupyter_mcp_proxy.documents.file.LONGEST", 0.5)
     async with Counting(file) as api, Opened(api, name, snapshots) as document:
         await document.edit(write(1, "b = 2"), author=AGENT)
         await until(lambda: not kept(snapshots, name).exists())
@@ -568,7 +568,7 @@ async def test_what_could_not_be_written_is_tried_again(
                 raise ServerError("Writing", 500, "disk full") if self.writes == 2 else ValueError("unforeseen")
             return await super().save_notebook(path, content)
 
-    monkeypatch.setattr("jupyter_mcp_proxy.notebook.file.RETRY", 0.2)
+    monkeypatch.setattr("jupyter_mcp_proxy.documents.file.RETRY", 0.2)
     async with Failing(file) as api, Opened(api, name, snapshots) as document:
         await document.edit(write(1, "b = 2"), author=AGENT)
         await until(lambda: document.trouble is not None)

@@ -21,15 +21,15 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jupyter_mcp_proxy.documents import file as file_module
+from jupyter_mcp_proxy.documents.document import Author, Editor
+from jupyter_mcp_proxy.documents.file import FileDocument
+from jupyter_mcp_proxy.documents.stored import LARGE
 from jupyter_mcp_proxy.errors import ProxyError, ServerError, ServerUnreachable
 from jupyter_mcp_proxy.jupyter.encoding import notebook_model
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
-from jupyter_mcp_proxy.notebook import file as file_module
-from jupyter_mcp_proxy.notebook import snapshots as snapshots_module
-from jupyter_mcp_proxy.notebook.document import Author, Editor
-from jupyter_mcp_proxy.notebook.file import FileDocument
-from jupyter_mcp_proxy.notebook.snapshots import Snapshots
-from jupyter_mcp_proxy.notebook.stored import LARGE
+from jupyter_mcp_proxy.store import snapshots as snapshots_module
+from jupyter_mcp_proxy.store.snapshots import Snapshots
 
 SEQUENCES = int(os.environ.get("SEQUENCES", "50"))
 """Sequences that Hypothesis plays; the nightly run sets SEQUENCES=1000."""

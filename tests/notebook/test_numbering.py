@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from jupyter_mcp_proxy.execution.executions import Execution
 from jupyter_mcp_proxy.jupyter.messages import Message, Piece
 from jupyter_mcp_proxy.jupyter.numbering import Numbering
-from jupyter_mcp_proxy.notebook.executions import Execution
 
 
 def message(number: int, kind: str = "stream", parent: str = "ours", **content: Any) -> Message:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mcp_proxy.notebook.document import apply_changes
-from jupyter_mcp_proxy.notebook.outputs import (
+from jupyter_mcp_proxy.documents.document import apply_changes
+from jupyter_mcp_proxy.outputs.log import (
     STORED_LIMIT,
     Append,
     Extend,

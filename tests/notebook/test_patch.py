@@ -10,8 +10,8 @@ import nbformat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mcp_proxy.notebook.file_editor import FileEditor, working_copy
-from jupyter_mcp_proxy.notebook.patch import Content, Patch
+from jupyter_mcp_proxy.documents.file_editor import FileEditor, working_copy
+from jupyter_mcp_proxy.documents.patch import Content, Patch
 
 Deed = tuple[str, int, int]
 

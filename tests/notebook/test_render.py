@@ -9,8 +9,8 @@ import time
 import pytest
 from PIL import Image as Picture
 
-from jupyter_mcp_proxy.notebook.outputs import Transcript
-from jupyter_mcp_proxy.notebook.render import (
+from jupyter_mcp_proxy.outputs.log import Transcript
+from jupyter_mcp_proxy.outputs.render import (
     LONGEST_SIDE,
     Image,
     cut,

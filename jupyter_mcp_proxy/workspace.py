@@ -11,19 +11,19 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import NotNamed, ProxyError, ServerError, Unknown
-from ..jupyter.server import JupyterServer, clean_path
-from .document import Document, Guarantee, open_document
-from .history import Entry
-from .journal import Journal
-from .kernels import Kernels
-from .pause import Pause
-from .runner import Runner
-from .snapshots import Snapshots, folder_of_all
-from .unsaved import NAME as UNSAVED
+from .documents.document import Document, Guarantee, open_document
+from .documents.history import Entry
+from .documents.unsaved import NAME as UNSAVED
+from .errors import NotNamed, ProxyError, ServerError, Unknown
+from .execution.journal import Journal
+from .execution.kernels import Kernels
+from .execution.pause import Pause
+from .execution.runner import Runner
+from .jupyter.server import JupyterServer, clean_path
+from .store.snapshots import Snapshots, folder_of_all
 
 if TYPE_CHECKING:
-    from ..jupyter.awareness import GlobalAwareness
+    from .jupyter.awareness import GlobalAwareness
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Workspace:
         """Each person in JupyterLab with the path of the document in front of them."""
         async with self._awareness_lock:
             if self._awareness is None or self._awareness.closed.is_set():
-                from ..jupyter.awareness import GlobalAwareness
+                from .jupyter.awareness import GlobalAwareness
 
                 await self._leave_awareness()
                 self._awareness = await GlobalAwareness(self.server).__aenter__()

@@ -19,12 +19,12 @@ from typing import Any, TypeVar, cast
 
 from ..errors import CannotUndo, Conflict, NotSaved, ProxyError, Unknown
 from ..jupyter.server import JupyterServer
+from ..store.snapshots import Snapshots
 from .document import Author, Document, Editor
 from .file_editor import FileEditor, working_copy
 from .file_undo import Step, difference
 from .history import OTHERS, OURSELVES, Entry, History
 from .patch import Digests, Patch
-from .snapshots import Snapshots
 from .stored import StoredFile, Version
 from .unsaved import Unsaved
 

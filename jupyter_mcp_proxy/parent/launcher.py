@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from jupyter_server.serverapp import ServerApp
 
-from .config import MCPProxy
-from .contract import ENV_PREFIX, IDENTITY_HEADERS, SECRET_HEADER, TIER_HEADER
+from ..config import MCPProxy
+from ..contract import ENV_PREFIX, IDENTITY_HEADERS, SECRET_HEADER, TIER_HEADER
 
 READY_TIMEOUT = 60.0
 """Seconds that a sidecar may take to answer; the default of 5 is too few for a loaded machine."""
@@ -73,7 +73,7 @@ class Launch:
             "update_last_activity": False,
             "launcher_entry": {
                 "title": "MCP",
-                "icon_path": str(Path(__file__).parent / "static" / "icon.svg"),
+                "icon_path": str(Path(__file__).parent.parent / "icon.svg"),
                 "category": "Other",
             },
         }

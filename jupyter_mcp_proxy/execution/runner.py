@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..documents.document import Document
 from ..errors import KernelFailed, ProxyError, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message
 from .batch import Batch
-from .document import Document
 from .executions import DIED, LOST, Execution, State
 from .journal import Entry, Journal
 from .kernels import Kernels

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CannotUndo
+from ..outputs.render import joined
 from .document import Editor
 from .file_editor import FileEditor
-from .render import joined
 
 
 @dataclass(frozen=True)

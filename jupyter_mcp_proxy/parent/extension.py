@@ -14,12 +14,12 @@ from typing import Any
 from jupyter_server.utils import url_path_join
 from jupyter_server_proxy.handlers import AddSlashHandler
 
-from .contract import NAME
+from ..contract import NAME
+from ..store.tokens import Place, TokenStore, store_file
 from .launcher import Launch
 from .relay import RelayHandler
 from .supervisor import NotReadyError, Sidecar
 from .token_api import TokenApiHandler
-from .tokens import Place, TokenStore, store_file
 
 SIDECAR_SETTING = "jupyter_mcp_proxy_sidecar"
 """Where the web application keeps the server's `Sidecar`."""

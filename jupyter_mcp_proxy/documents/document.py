@@ -13,10 +13,10 @@ from typing import Any, Literal, TypeVar
 
 from ..errors import NotSaved, ProxyError
 from ..jupyter.server import JupyterServer
+from ..outputs.log import Append, Change, Clear, Extend, Output, Replace
+from ..store.snapshots import Snapshots
 from .cells import Cell, CellType, find_cell
 from .history import Entry, History
-from .outputs import Append, Change, Clear, Extend, Output, Replace
-from .snapshots import Snapshots
 
 T = TypeVar("T")
 Guarantee = Literal["live", "file"]

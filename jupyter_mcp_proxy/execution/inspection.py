@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import KernelBusy, KernelFailed, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message
+from ..outputs.render import output_text
 from .kernels import KernelRef
-from .render import output_text
 
 if TYPE_CHECKING:
+    from ..workspace import Workspace
     from .executions import Execution
-    from .workspace import Workspace
 
 T = TypeVar("T")
 Json = dict[str, Any]

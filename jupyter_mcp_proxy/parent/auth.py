@@ -11,8 +11,8 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 from tornado.httputil import HTTPServerRequest
 
-from .contract import TIERS
-from .tokens import PREFIX
+from ..contract import TIERS
+from ..store.tokens import PREFIX
 
 REQUIRED = (("read", "read", "contents"), ("edit", "write", "contents"), ("run", "execute", "kernels"))
 """Each tier with the action and resource that Jupyter's authorizer must grant for it."""

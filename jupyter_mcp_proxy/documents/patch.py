@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..jupyter.encoding import encoded, encoded_cell
+from ..outputs.render import joined
 from .history import out_of_order
-from .render import joined
 
 Content = dict[str, Any]
 

@@ -19,8 +19,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from .contract import TIERS, same
-from .errors import AmbiguousToken, BadValue, NameTaken, TokenRefused, TokensUnreadable, Unknown
+from ..contract import TIERS, same
+from ..errors import AmbiguousToken, BadValue, NameTaken, TokenRefused, TokensUnreadable, Unknown
 from .filelock import locked
 
 PREFIX = "jmp_"

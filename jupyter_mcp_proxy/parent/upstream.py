@@ -16,7 +16,7 @@ from typing import Any
 
 import h11
 
-from .contract import NONCE_HEADER, PROOF_PATH, prove, same
+from ..contract import NONCE_HEADER, PROOF_PATH, prove, same
 
 READ_SIZE = 64 * 1024
 IDLE_LIMIT = 50.0

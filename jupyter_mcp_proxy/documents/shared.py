@@ -22,12 +22,12 @@ from ..errors import (
 )
 from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
+from ..store.snapshots import Snapshots
 from .cells import Cell, source_hash
 from .document import Author, Document, Editor
 from .history import OTHERS, OURSELVES, Entry, History
 from .shared_editor import CellIndex, SharedEditor
 from .shared_undo import Step
-from .snapshots import Snapshots
 
 T = TypeVar("T")
 

@@ -6,11 +6,11 @@ import asyncio
 from collections import deque
 from typing import Any
 
+from ..documents.cells import Cell
+from ..documents.document import Document, Editor
 from ..errors import Conflict, Unknown
-from .cells import Cell
-from .document import Document, Editor
+from ..outputs.log import STORED_LIMIT, Change, anew, portions
 from .executions import Execution
-from .outputs import STORED_LIMIT, Change, anew, portions
 
 WRITTEN_AT_ONCE = 1_000_000
 """Characters of a stream that one write adds to a shared document: each takes several times its size meanwhile."""

@@ -11,7 +11,7 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
-from ..filelock import locked
+from ..store.filelock import locked
 from .patch import Patch
 
 log = logging.getLogger(__name__)

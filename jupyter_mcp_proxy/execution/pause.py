@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import Paused
-from ..processes import alive
+from ..store.processes import alive
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .outputs import Output, Transcript, overwrite_line, strip_ansi
+from .log import Output, Transcript, overwrite_line, strip_ansi
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 LONGEST_SIDE = 1024

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 from pycrdt import Array, Map, Text
 
+from ..outputs.log import Append, Change, Clear, Extend, Output, Replace
 from .cells import Cell, CellType
 from .document import Editor
 from .edits import in_bytes, splices
-from .outputs import Append, Change, Clear, Extend, Output, Replace
 
 
 class CellIndex:

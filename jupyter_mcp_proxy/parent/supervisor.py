@@ -16,7 +16,7 @@ from typing import Any
 import simpervisor.atexitasync
 from simpervisor import KilledProcessError, SupervisedProcess
 
-from .contract import EXIT_ADDRESS_TAKEN, NAME
+from ..contract import EXIT_ADDRESS_TAKEN, NAME
 from .launcher import READY_TIMEOUT, Launch
 from .upstream import ImpostorError, Pool, UpstreamError
 

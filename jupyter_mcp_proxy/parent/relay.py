@@ -20,12 +20,12 @@ from jupyter_server_proxy.handlers import SuperviseAndProxyHandler
 from tornado import httputil, web
 from tornado.iostream import StreamClosedError
 
+from ..contract import CALLER_HEADER, NAME, TIER_HEADER, TIERS, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
+from ..errors import TokenRefused, TokensUnreadable
+from ..store.tokens import Place, ScopedToken, TokenStore
 from . import auth
-from .contract import CALLER_HEADER, NAME, TIER_HEADER, TIERS, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
-from .errors import TokenRefused, TokensUnreadable
 from .launcher import server_token
 from .supervisor import NotReadyError, Sidecar
-from .tokens import Place, ScopedToken, TokenStore
 from .upstream import Upstream, UpstreamError
 
 FORWARDED_HEADERS = ("Accept", "Accept-Language", "Content-Type", "Last-Event-Id", "User-Agent")

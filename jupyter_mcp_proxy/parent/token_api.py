@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
+from ..contract import TIERS
+from ..errors import BadValue, NameTaken, ProxyError, TokensUnreadable, Unknown
+from ..store.tokens import DEFAULT_DAYS, LONGEST_DAYS, Place, TokenStore, checked_tier
 from . import auth
-from .contract import TIERS
-from .errors import BadValue, NameTaken, ProxyError, TokensUnreadable, Unknown
-from .tokens import DEFAULT_DAYS, LONGEST_DAYS, Place, TokenStore, checked_tier
 
 LARGEST_BODY = 10_000
 """Bytes; what is asked for is a name, a tier and a number."""

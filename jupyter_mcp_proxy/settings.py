@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from ..contract import ENV_PREFIX
+from .contract import ENV_PREFIX
 
 Tier = Literal["read", "edit", "run"]
 

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from ..jupyter.messages import Message, Piece
-from .outputs import OutputLog
+from ..outputs.log import OutputLog
 from .questions import Question
 
 

@@ -1,1 +1,0 @@
-"""The domain: documents, cells, executions, outputs. No MCP and no HTTP in it."""

@@ -1,0 +1,1 @@
+"""What runs in the Jupyter process: loads no `mcp`, no `pydantic`, no `pycrdt`."""

@@ -1,0 +1,1 @@
+"""Files of our own, below Jupyter's data and runtime directories."""
