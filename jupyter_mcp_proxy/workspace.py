@@ -11,8 +11,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .documents.document import Document, Guarantee, open_document
+from .documents.document import Document, Guarantee
 from .documents.history import Entry
+from .documents.opening import open_document
 from .documents.unsaved import NAME as UNSAVED
 from .errors import NotNamed, ProxyError, ServerError, Unknown
 from .execution.journal import Journal

@@ -24,7 +24,7 @@ from jupyter_mcp_proxy.execution.executions import LOST, Execution, State
 from jupyter_mcp_proxy.jupyter.messages import Message, Piece
 from jupyter_mcp_proxy.jupyter.pieces import texts
 from jupyter_mcp_proxy.jupyter.spool import SPOOL_IN_MEMORY, Spool
-from jupyter_mcp_proxy.outputs.log import Append, Clear, Extend, anew, portions
+from jupyter_mcp_proxy.outputs.changes import Append, Clear, Extend, anew, portions
 
 pytestmark = pytest.mark.anyio
 

@@ -1,7 +1,6 @@
 """A notebook as a document that can be read and changed, whether it is shared or a file.
 
 Both kinds offer `read` and `edit`; what is done is a plain function of an `Editor`, the same for both.
-The only place that asks which kind a notebook is, is `open_document`.
 """
 
 from __future__ import annotations
@@ -13,89 +12,13 @@ from typing import Any, Literal, TypeVar
 
 from ..errors import NotSaved, ProxyError
 from ..jupyter.server import JupyterServer
-from ..outputs.log import Append, Change, Clear, Extend, Output, Replace
 from ..store.snapshots import Snapshots
-from .cells import Cell, CellType, find_cell
+from .cells import Cell
+from .editor import Editor
 from .history import Entry, History
 
 T = TypeVar("T")
 Guarantee = Literal["live", "file"]
-
-
-class Editor(ABC):
-    """A notebook's content in memory, changed cell by cell. Cells are named by their ids."""
-
-    @abstractmethod
-    def ids(self) -> list[str]:
-        """The ids of all cells, in order."""
-
-    @abstractmethod
-    def cell_at(self, index: int, *, outputs: bool = True) -> Cell:
-        """The cell at an index; without `outputs` where they are not needed, which is cheaper."""
-
-    @abstractmethod
-    def has_outputs(self, index: int) -> Literal["none", "output", "error"]:
-        """What kind of output a cell has, without reading it."""
-
-    @abstractmethod
-    def output_count(self, index: int) -> int | None:
-        """How many outputs a cell has; None where it is no code cell."""
-
-    @abstractmethod
-    def is_running(self, index: int) -> bool:
-        """Whether the cell is marked as running."""
-
-    @abstractmethod
-    def metadata(self) -> dict[str, Any]:
-        """The notebook's metadata."""
-
-    @abstractmethod
-    def set_kernelspec(self, name: str, display_name: str, language: str) -> None:
-        """Record which kernelspec the notebook runs with."""
-
-    @abstractmethod
-    def insert(self, index: int, cell_type: CellType, source: str) -> str:
-        """Insert a cell and return its id."""
-
-    @abstractmethod
-    def delete(self, index: int) -> None:
-        """Remove a cell."""
-
-    @abstractmethod
-    def set_source(self, index: int, source: str) -> None:
-        """Change a cell's source by the smallest operations that make the change."""
-
-    @abstractmethod
-    def move(self, index: int, to: int) -> None:
-        """Put a cell where it is the one at index `to`; its id, outputs and metadata stay."""
-
-    @abstractmethod
-    def set_type(self, index: int, cell_type: CellType) -> None:
-        """Make a cell one of another type; its id, source and metadata stay, outputs only while it is code."""
-
-    @abstractmethod
-    def set_execution(self, index: int, count: int | None, running: bool) -> None:
-        """Set a code cell's execution count and whether it runs."""
-
-    @abstractmethod
-    def set_outputs(self, index: int, outputs: list[Output]) -> None:
-        """Put these outputs in place of all that a code cell has."""
-
-    @abstractmethod
-    def change_outputs(self, index: int, changes: list[Change]) -> None:
-        """Apply changes to a code cell's outputs."""
-
-    def find(self, cell: str | int) -> int:
-        """The index of the cell that a caller means; raises as `find_cell` does."""
-        return find_cell(self.ids(), cell)
-
-    def cell(self, cell: str | int) -> Cell:
-        """The cell that a caller means."""
-        return self.cell_at(self.find(cell))
-
-    def cells(self, *, outputs: bool = True) -> list[Cell]:
-        """All cells."""
-        return [self.cell_at(index, outputs=outputs) for index in range(len(self.ids()))]
 
 
 @dataclass(frozen=True)
@@ -188,28 +111,3 @@ class Document(ABC):
             await self._snapshots.take(self.path, content)
         except OSError as error:
             raise NotSaved(self.path, f"no snapshot of it could be taken ({error})") from error
-
-
-async def open_document(server: JupyterServer, path: str, snapshots: Snapshots, *, shared: bool) -> Document:
-    """The document of a notebook, not entered yet: shared where the server has jupyter-collaboration."""
-    if shared:
-        from .shared import SharedDocument
-
-        return SharedDocument(server, path, snapshots)
-    from .file import FileDocument
-
-    return FileDocument(server, path, snapshots)
-
-
-def apply_changes(outputs: list[Output], changes: list[Change]) -> None:
-    """Apply changes to a list of nbformat outputs, in place."""
-    for change in changes:
-        match change:
-            case Clear():
-                outputs.clear()
-            case Append(output):
-                outputs.append(dict(output))
-            case Extend(index, text):
-                outputs[index]["text"] += text
-            case Replace(index, output):
-                outputs[index] = dict(output)

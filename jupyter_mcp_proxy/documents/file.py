@@ -20,7 +20,8 @@ from typing import Any, TypeVar, cast
 from ..errors import CannotUndo, Conflict, NotSaved, ProxyError, Unknown
 from ..jupyter.server import JupyterServer
 from ..store.snapshots import Snapshots
-from .document import Author, Document, Editor
+from .document import Author, Document
+from .editor import Editor
 from .file_editor import FileEditor, working_copy
 from .file_undo import Step, difference
 from .history import OTHERS, OURSELVES, Entry, History

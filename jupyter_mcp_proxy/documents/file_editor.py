@@ -7,10 +7,10 @@ import hashlib
 from typing import Any, Literal
 from uuid import uuid4
 
-from ..outputs.log import Change, Output
-from ..outputs.render import joined
+from ..outputs.changes import Change, Output, apply_changes
+from ..outputs.text import joined
 from .cells import Cell, CellType
-from .document import Editor, apply_changes
+from .editor import Editor
 
 
 def working_copy(content: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CannotUndo
-from ..outputs.render import joined
-from .document import Editor
+from ..outputs.text import joined
+from .editor import Editor
 from .file_editor import FileEditor
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from .document import Editor
+    from .editor import Editor
 
 Action = Literal["added", "edited", "deleted", "moved", "ran"]
 

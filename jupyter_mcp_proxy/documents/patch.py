@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..jupyter.encoding import encoded, encoded_cell
-from ..outputs.render import joined
+from ..outputs.text import joined
 from .history import out_of_order
 
 Content = dict[str, Any]

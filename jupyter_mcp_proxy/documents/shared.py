@@ -24,7 +24,8 @@ from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
 from ..store.snapshots import Snapshots
 from .cells import Cell, source_hash
-from .document import Author, Document, Editor
+from .document import Author, Document
+from .editor import Editor
 from .history import OTHERS, OURSELVES, Entry, History
 from .shared_editor import CellIndex, SharedEditor
 from .shared_undo import Step

@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from pycrdt import Array, Map, Text
 
-from ..outputs.log import Append, Change, Clear, Extend, Output, Replace
+from ..outputs.changes import Append, Change, Clear, Extend, Output, Replace
 from .cells import Cell, CellType
-from .document import Editor
+from .editor import Editor
 from .edits import in_bytes, splices
 
 

@@ -15,7 +15,8 @@ from ..errors import ProxyError, Unknown
 
 if TYPE_CHECKING:
     from .cells import Cell
-    from .document import Document, Editor
+    from .document import Document
+    from .editor import Editor
 
 log = logging.getLogger(__name__)
 

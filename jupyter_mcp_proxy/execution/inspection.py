@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..errors import KernelBusy, KernelFailed, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message
-from ..outputs.render import output_text
+from ..outputs.text import output_text
 from .kernels import KernelRef
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import anyio
 
 from ..errors import KernelFailed, ProxyError
 from ..jupyter.messages import Message
-from ..outputs.log import strip_ansi
+from ..outputs.text import strip_ansi
 
 if TYPE_CHECKING:
     from ..jupyter.kernel import KernelChannel

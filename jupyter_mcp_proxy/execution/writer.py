@@ -7,9 +7,11 @@ from collections import deque
 from typing import Any
 
 from ..documents.cells import Cell
-from ..documents.document import Document, Editor
+from ..documents.document import Document
+from ..documents.editor import Editor
 from ..errors import Conflict, Unknown
-from ..outputs.log import STORED_LIMIT, Change, anew, portions
+from ..outputs.changes import Change, anew, portions
+from ..outputs.log import STORED_LIMIT
 from .executions import Execution
 
 WRITTEN_AT_ONCE = 1_000_000

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..execution.batch import Batch
     from ..execution.executions import Execution
     from ..execution.questions import Question
-    from ..outputs.log import Output
+    from ..outputs.changes import Output
 
 
 def text_block(text: str) -> TextContent:

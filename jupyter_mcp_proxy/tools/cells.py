@@ -11,13 +11,14 @@ from pydantic import BaseModel, Field
 
 from ..documents.cells import Cell, check_cell_type, insertion_index, replaced, short_ids, unified
 from ..errors import BadValue, StaleCell
-from ..outputs.render import cut, output_text
+from ..outputs.render import cut
+from ..outputs.text import output_text
 from .blocks import image_blocks, text_block
 from .call import Call
 from .registry import CellRef, IfHash, Notebook, OptionalNotebook, tool
 
 if TYPE_CHECKING:
-    from ..documents.document import Editor
+    from ..documents.editor import Editor
 
 FIRST_LINE = 90
 BRIEF = 400

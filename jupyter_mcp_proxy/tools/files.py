@@ -16,7 +16,8 @@ from mcp_types import ContentBlock, ImageContent
 from pydantic import Field
 
 from ..errors import BadValue, NotSaved, ServerError, StaleFile, Unknown
-from ..outputs.render import IMAGE_TYPES, Image, shrink
+from ..outputs.render import Image, shrink
+from ..outputs.text import IMAGE_TYPES
 from .blocks import text_block
 from .call import Call
 from .registry import tool

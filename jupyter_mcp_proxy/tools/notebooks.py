@@ -13,7 +13,8 @@ from .cells import outline
 from .registry import Notebook, tool
 
 if TYPE_CHECKING:
-    from ..documents.document import Document, Editor
+    from ..documents.document import Document
+    from ..documents.editor import Editor
     from ..execution.kernels import KernelRef
 
 OUTLINE_CELLS = 40

@@ -13,7 +13,7 @@ from pydantic import Field
 from ..documents.cells import Cell
 from ..errors import BadValue, NotRun, ProxyError
 from ..execution.batch import Batch
-from ..outputs.render import output_text
+from ..outputs.text import output_text
 from . import asking
 from .blocks import image_blocks, text_block
 from .call import Call
@@ -23,7 +23,8 @@ from .notebooks import start_kernel
 from .registry import CellRef, IfHash, Notebook, OptionalNotebook, Wait, tool
 
 if TYPE_CHECKING:
-    from ..documents.document import Document, Editor
+    from ..documents.document import Document
+    from ..documents.editor import Editor
 
 MOST_LINES = 500
 GREP_SECONDS = 2.0
@@ -158,7 +159,7 @@ async def read_output(
             f"read_output(execution={source.id!r})",
         )
     elif cell is not None:
-        from ..outputs.log import Transcript
+        from ..outputs.transcript import Transcript
 
         path = call.workspace.named(call.client, notebook)
         found = await (await call.document(path)).read(lambda editor: editor.cell(cell))

@@ -17,13 +17,14 @@ from urllib.parse import quote, unquote
 from mcp_types import BlobResourceContents, ResourceTemplate, TextResourceContents
 
 from ..errors import BadValue, ProxyError, Unknown
-from ..outputs.render import IMAGE_TYPES, cut, joined, output_text
+from ..outputs.render import cut
+from ..outputs.text import IMAGE_TYPES, joined, output_text
 from .cells import BRIEF
 
 if TYPE_CHECKING:
     from ..documents.cells import Cell
-    from ..documents.document import Editor
-    from ..outputs.log import Output
+    from ..documents.editor import Editor
+    from ..outputs.changes import Output
 
 SCHEME = "notebook://"
 MARKDOWN = "text/markdown"

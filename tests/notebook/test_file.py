@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from harness import JupyterProcess
 
-from jupyter_mcp_proxy.documents.document import Editor
+from jupyter_mcp_proxy.documents.editor import Editor
 from jupyter_mcp_proxy.documents.file import FileDocument
 from jupyter_mcp_proxy.documents.file_editor import with_ids
 from jupyter_mcp_proxy.documents.stored import LARGE

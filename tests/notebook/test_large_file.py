@@ -15,7 +15,8 @@ import anyio
 import pytest
 from harness import JupyterProcess, connect, until
 
-from jupyter_mcp_proxy.documents.document import Author, Editor
+from jupyter_mcp_proxy.documents.document import Author
+from jupyter_mcp_proxy.documents.editor import Editor
 from jupyter_mcp_proxy.documents.file import FileDocument
 from jupyter_mcp_proxy.documents.history import OTHERS
 from jupyter_mcp_proxy.documents.stored import LARGE

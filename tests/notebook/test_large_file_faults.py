@@ -22,7 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_mcp_proxy.documents import file as file_module
-from jupyter_mcp_proxy.documents.document import Author, Editor
+from jupyter_mcp_proxy.documents.document import Author
+from jupyter_mcp_proxy.documents.editor import Editor
 from jupyter_mcp_proxy.documents.file import FileDocument
 from jupyter_mcp_proxy.documents.stored import LARGE
 from jupyter_mcp_proxy.errors import ProxyError, ServerError, ServerUnreachable

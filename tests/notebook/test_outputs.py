@@ -5,16 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mcp_proxy.documents.document import apply_changes
-from jupyter_mcp_proxy.outputs.log import (
-    STORED_LIMIT,
-    Append,
-    Extend,
-    OutputLog,
-    Transcript,
-    overwrite_line,
-    strip_ansi,
-)
+from jupyter_mcp_proxy.outputs.changes import Append, Extend, apply_changes
+from jupyter_mcp_proxy.outputs.log import STORED_LIMIT, OutputLog
+from jupyter_mcp_proxy.outputs.text import overwrite_line, strip_ansi
+from jupyter_mcp_proxy.outputs.transcript import Transcript
 
 
 def read_all(transcript: Transcript) -> str:

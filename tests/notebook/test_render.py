@@ -9,17 +9,9 @@ import time
 import pytest
 from PIL import Image as Picture
 
-from jupyter_mcp_proxy.outputs.log import Transcript
-from jupyter_mcp_proxy.outputs.render import (
-    LONGEST_SIDE,
-    Image,
-    cut,
-    html_text,
-    images,
-    output_text,
-    shrink,
-    within_budget,
-)
+from jupyter_mcp_proxy.outputs.render import LONGEST_SIDE, Image, cut, images, shrink, within_budget
+from jupyter_mcp_proxy.outputs.text import html_text, output_text
+from jupyter_mcp_proxy.outputs.transcript import Transcript
 
 
 def picture(width: int, height: int, kind: str = "PNG") -> str:
