@@ -25,7 +25,8 @@ from jupyter_mcp_proxy.execution.executions import Execution, State
 from jupyter_mcp_proxy.execution.journal import Journal
 from jupyter_mcp_proxy.execution.kernels import Kernels
 from jupyter_mcp_proxy.execution.pause import Pause
-from jupyter_mcp_proxy.execution.questions import ANSWER_LIMIT, UNANSWERED, Question
+from jupyter_mcp_proxy.execution.question import ANSWER_LIMIT, Question
+from jupyter_mcp_proxy.execution.questions import UNANSWERED
 from jupyter_mcp_proxy.execution.runner import Runner
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
 

@@ -7,10 +7,9 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from .editor import Editor
+from .editor import Editor
 
 Action = Literal["added", "edited", "deleted", "moved", "ran"]
 

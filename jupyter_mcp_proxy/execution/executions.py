@@ -11,7 +11,7 @@ from typing import Any
 
 from ..jupyter.messages import Message, Piece
 from ..outputs.log import OutputLog
-from .questions import Question
+from .question import Question
 
 
 class State(str, Enum):

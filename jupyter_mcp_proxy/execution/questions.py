@@ -10,24 +10,20 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import anyio
 
 from ..errors import KernelFailed, ProxyError
+from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message
-from ..outputs.text import strip_ansi
-
-if TYPE_CHECKING:
-    from ..jupyter.kernel import KernelChannel
-    from .executions import Execution
-    from .journal import Journal
-    from .kernels import Kernels
+from .executions import Execution
+from .journal import Journal
+from .kernels import Kernels
+from .question import ANSWER_LIMIT, Question, answered
 
 log = logging.getLogger(__name__)
 
-ANSWER_LIMIT = 3600.0
-"""Seconds that somebody who has been asked may take; then the code is stopped, or its kernel would wait for ever."""
 BEHIND_OUTPUT = 0.05
 """Seconds that a question is held back: it comes on a line of its own, ahead of what was printed before it."""
 REACHED_WITHIN = 15.0
@@ -47,47 +43,6 @@ CANCELLED = "The code asked for input; the question was dismissed without an ans
 UNHEARD_BEFORE = "The sidecar was restarted while this ran: what it printed before it asked for input is lost."
 STUBBORN = "It goes on asking for input, though it was interrupted; restart_notebook ends it."
 UNANSWERED = f"The code asked for input and had no answer for {ANSWER_LIMIT / 60:.0f} minutes, so it was interrupted."
-
-
-class Question:
-    """One `input_request` of a kernel, open until it is settled."""
-
-    def __init__(self, message: Message) -> None:
-        self.id = str(message.header.get("msg_id", ""))
-        self.header = message.header
-        self.prompt = strip_ansi(str(message.content.get("prompt", "")))
-        self.password = bool(message.content.get("password"))
-        self.held = False
-        """Whether a call holds it: it has asked its client and waits for the answer."""
-        self.handed_out: float | None = None
-        """When a client last took it along, to come back with the answer."""
-        self.answering = False
-        self.refused = False
-        self.unrefused: tuple[str, bool] | None = None
-        """A refusal that did not reach the kernel: its reason, and whether there was nobody who could be asked."""
-        self.settled = asyncio.Event()
-        """Set once it is answered, or the code does not wait for an answer any more."""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it can still be answered or refused."""
-        return not (self.answering or self.refused or self.settled.is_set())
-
-    @property
-    def is_out(self) -> bool:
-        """Whether somebody is being asked, as far as is known."""
-        return self.held or (self.handed_out is not None and not self.is_overdue)
-
-    @property
-    def is_overdue(self) -> bool:
-        """Whether it is to be refused: whoever took it along has not come back in time, or a refusal has failed."""
-        late = self.handed_out is not None and time.monotonic() - self.handed_out > ANSWER_LIMIT
-        return not self.held and (late or self.unrefused is not None)
-
-
-def answered(question: Question) -> Message:
-    """What the journal keeps of an answer: that there was one."""
-    return Message("stdin", {"msg_type": "input_reply"}, {}, {}, {"question": question.id})
 
 
 class Questions:

@@ -7,40 +7,30 @@ import itertools
 import logging
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from ..documents.document import Document
-from ..errors import KernelFailed, ProxyError, ServerError, Unknown
+from ..errors import ProxyError, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message
+from ..jupyter.server import JupyterServer
 from .batch import Batch
 from .executions import DIED, LOST, Execution, State
 from .journal import Entry, Journal
 from .kernels import Kernels
 from .memory import LONG_OUTPUT, give_memory_back, keep_large_buffers_apart
 from .pause import Pause
-from .questions import UNHEARD_BEFORE, Questions
-from .writer import OutputWriter, begin, restore, worth_writing
-
-if TYPE_CHECKING:
-    from ..jupyter.server import JupyterServer
+from .questions import Questions
+from .recovery import OpenDocument, Recovery
+from .writer import OutputWriter, begin, restore
 
 log = logging.getLogger(__name__)
 
 KEPT = 200
 """Finished executions that can still be read."""
-WRITE_EVERY = {"live": 0.1, "file": 1.0}
-"""Seconds between two writes of a running cell's outputs."""
-FIRST_WRITE = 0.03
-"""Seconds that the first write waits: a quick cell is then written once, with its result."""
-WRITE_RETRIES = 20
 IDLE_GRACE = 5.0
 """Seconds of silence after a kernel's reply, after which its missing `idle` is not waited for any more."""
-MOST_RETURNS = 8
-RETURN_PAUSE = 15.0
-"""Seconds between two tries to reach a kernel whose server does not answer; eight of them take a minute and a half."""
 HEARTBEAT = 60.0
 """Seconds between two signs of life to the server's idle culler while something runs."""
 
@@ -54,6 +44,7 @@ class Runner:
         self._journal = journal
         self._pause = pause
         self.questions = Questions(kernels, journal, self.interrupt)
+        self._recovery = Recovery(server, kernels, journal, listen=self._handler, spawn=self._spawn)
         self._executions: dict[str, Execution] = {}
         self._batches: dict[str, Batch] = {}
         self._finished: deque[str] = deque()
@@ -260,7 +251,7 @@ class Runner:
             return
         ended = asyncio.ensure_future(self._ended(execution))
         try:
-            await self._write_until(ended, OutputWriter(document, execution), WRITE_EVERY[document.guarantee])
+            await OutputWriter(document, execution).follow(ended)
         except Unknown:
             execution.note("The cell is not there any more; its outputs are only here.", in_cell=False)
         except asyncio.CancelledError:
@@ -275,33 +266,12 @@ class Runner:
             ended.cancel()
         self._journal.remove(execution.id)
 
-    async def _write_until(self, ended: asyncio.Future[None], writer: OutputWriter, pause: float) -> None:
-        """Write what changes, `pause` seconds apart, until the execution has ended and all of it is written."""
-        failures = 0
-        seen = -1
-        while True:
-            seen = await worth_writing(ended, writer.execution, seen, pause if seen >= 0 else FIRST_WRITE)
-            last = writer.execution.finished.is_set()
-            try:
-                await writer.write()
-            except Unknown:
-                raise
-            except ProxyError:
-                failures += 1
-                if failures > WRITE_RETRIES:
-                    raise
-                await asyncio.sleep(min(2.0, 0.1 * 2**failures))
-                continue
-            failures = 0
-            if last:
-                return
-
     async def _ended(self, execution: Execution) -> None:
         """Wait for the end of an execution, coming back to its kernel where the connection breaks."""
         while not execution.finished.is_set():
             channel = self._kernels.open_channel(execution.kernel_id)
             if channel is None:
-                await self._come_back(execution)
+                await self._recovery.come_back(execution)
                 continue
             events = [execution.finished, channel.closed]
             if not execution.replied.is_set():
@@ -319,41 +289,6 @@ class Runner:
                     wait.cancel()
             if not done and execution.version == seen:
                 execution.end_incomplete()
-
-    async def _come_back(self, execution: Execution) -> None:
-        """Open the kernel's channel again for something that runs; the server has buffered for our session."""
-        execution.line_broke()
-        prepared = False
-
-        def resume(channel: KernelChannel) -> None:
-            nonlocal prepared
-            prepared = True
-            channel.resume(execution.request_id, self._handler(execution, channel), execution.newest)
-
-        try:
-            channel = await self._kernels.channel(execution.kernel_id, resume)
-            if not prepared:  # somebody else has opened it meanwhile
-                resume(channel)
-            # What was buffered and sent before has come once the kernel answers a question asked after it.
-            await channel.answers(timeout=60)
-            execution.came_back(channel.numbering.missing())
-            if not execution.finished.is_set():
-                self._spawn(_end_when_overtaken(execution, channel), f"end of {execution.id}")
-        except (KernelFailed, ServerError) as error:
-            await self._after_failed_return(execution, error)
-
-    async def _after_failed_return(self, execution: Execution, error: ProxyError) -> None:
-        """Tell a kernel that is gone from one that only cannot be reached now."""
-        try:
-            await self._server.kernel(execution.kernel_id)
-        except ServerError as answer:
-            if answer.status == 404:
-                execution.finish(State.KERNEL_DIED, f"The kernel is gone, with all its variables. {error}")
-                return
-        if execution.returns >= MOST_RETURNS:
-            execution.finish(State.LOST, f"The kernel could not be reached; it may still run this. {error}")
-            return
-        await _pause(execution)
 
     def _died(self, kernel_id: str) -> None:
         for execution in self.running(kernel_id):
@@ -421,27 +356,22 @@ class Runner:
 
     # -- after a crash --------------------------------------------------------------------------------
 
-    def recover(self, open_document: Callable[[str], Awaitable[Document]]) -> None:
+    def recover(self, open_document: OpenDocument) -> None:
         """Take over, in the background, what an earlier process of this run left running."""
-        for entry in self._journal.recover():
-            execution = Execution(entry.id, entry.notebook, entry.kernel_id, "", entry.cell_id or None)
-            if execution.cell_id is None:
-                execution.note(UNHEARD_BEFORE, in_cell=False)
-            execution.request_id = entry.request_id
-            self._queues.setdefault(entry.kernel_id, []).append(execution)
+        for execution in self._recovery.left():
+            self._queues.setdefault(execution.kernel_id, []).append(execution)
             self._executions[execution.id] = execution
-            self._spawn(self._take_over(execution, open_document), f"recovery of {entry.id}")
+            self._spawn(self._take_over(execution, open_document), f"recovery of {execution.id}")
 
-    async def _take_over(self, execution: Execution, open_document: Callable[[str], Awaitable[Document]]) -> None:
+    async def _take_over(self, execution: Execution, open_document: OpenDocument) -> None:
         try:
-            for message, from_server in self._journal.recorded(execution.id):
-                execution.feed(message, from_server=from_server)
+            self._recovery.replay(execution)
             async with self._turns.setdefault(execution.kernel_id, asyncio.Lock()):
-                document = await self._reopened(execution, open_document)
+                document = await self._recovery.reopened(execution, open_document)
                 cell = execution.cell_id
                 if cell is None or await document.read(lambda editor: editor.is_running(editor.find(cell))):
                     if not execution.finished.is_set():
-                        await self._come_back(execution)
+                        await self._recovery.come_back(execution)
                     await self._follow(execution, document)
                 else:  # somebody has run the cell anew since
                     execution.finish(State.LOST, LOST)
@@ -456,16 +386,6 @@ class Runner:
         finally:
             self._retire(execution)
 
-    async def _reopened(self, execution: Execution, open_document: Callable[[str], Awaitable[Document]]) -> Document:
-        """The document of what is taken over; a server that does not answer yet is asked again."""
-        while True:
-            try:
-                return await open_document(execution.notebook)
-            except ServerError as error:
-                if 400 <= error.status < 500 or execution.returns >= MOST_RETURNS:
-                    raise
-                await _pause(execution)
-
     async def _keep_alive(self) -> None:
         """A running cell is activity: tell the server so, or a culler ends it in the middle."""
         while True:
@@ -477,17 +397,3 @@ class Runner:
                         await self._server.kernel(kernel_id, track_activity=True)
                     except ServerError as error:
                         log.info("no sign of life for kernel %s: %s", kernel_id, error)
-
-
-async def _pause(execution: Execution) -> None:
-    """Wait before the next try to reach what does not answer, longer each time."""
-    execution.returns += 1
-    await asyncio.sleep(min(RETURN_PAUSE, 0.5 * 2**execution.returns))
-
-
-async def _end_when_overtaken(execution: Execution, channel: KernelChannel) -> None:
-    """End what the kernel is done with already: its last messages went to a process or connection that is no more."""
-    with suppress(KernelFailed):
-        await channel.catches_up()
-        if not channel.closed.is_set():
-            execution.end_incomplete()

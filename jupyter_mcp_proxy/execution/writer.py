@@ -7,13 +7,18 @@ from collections import deque
 from typing import Any
 
 from ..documents.cells import Cell
-from ..documents.document import Document
+from ..documents.document import Document, Guarantee
 from ..documents.editor import Editor
-from ..errors import Conflict, Unknown
+from ..errors import Conflict, ProxyError, Unknown
 from ..outputs.changes import Change, anew, portions
 from ..outputs.log import STORED_LIMIT
 from .executions import Execution
 
+WRITE_EVERY: dict[Guarantee, float] = {"live": 0.1, "file": 1.0}
+"""Seconds between two writes of a running cell's outputs."""
+FIRST_WRITE = 0.03
+"""Seconds that the first write waits: a quick cell is then written once, with its result."""
+WRITE_RETRIES = 20
 WRITTEN_AT_ONCE = 1_000_000
 """Characters of a stream that one write adds to a shared document: each takes several times its size meanwhile."""
 
@@ -39,6 +44,32 @@ class OutputWriter:
         self._document = document
         self._there: int | None = None
         """How many outputs the cell has if nobody else touched them; None where that is not known."""
+
+    async def follow(self, ended: asyncio.Future[None]) -> None:
+        """Write what changes, again and again, until the execution has ended and all of it is written.
+
+        Raises Unknown where the cell is not there any more, and what the document raises once it has been tried
+        often enough.
+        """
+        pause = WRITE_EVERY[self._document.guarantee]
+        failures = 0
+        seen = -1
+        while True:
+            seen = await worth_writing(ended, self.execution, seen, pause if seen >= 0 else FIRST_WRITE)
+            last = self.execution.finished.is_set()
+            try:
+                await self.write()
+            except Unknown:
+                raise
+            except ProxyError:
+                failures += 1
+                if failures > WRITE_RETRIES:
+                    raise
+                await asyncio.sleep(min(2.0, 0.1 * 2**failures))
+                continue
+            failures = 0
+            if last:
+                return
 
     async def write(self) -> None:
         """Write what has changed; all of it where the cell is not as we left it, as in another replica."""

@@ -25,7 +25,8 @@ from pydantic import ValidationError
 
 from ..errors import KernelFailed, NotAnswered
 from ..execution.batch import Batch
-from ..execution.questions import ANSWER_LIMIT, CANCELLED, DECLINED, NOBODY, UNANSWERED, Question
+from ..execution.question import ANSWER_LIMIT, Question
+from ..execution.questions import CANCELLED, DECLINED, NOBODY, UNANSWERED
 
 if TYPE_CHECKING:
     from ..execution.executions import Execution

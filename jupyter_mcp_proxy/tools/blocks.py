@@ -12,7 +12,7 @@ from ..outputs.render import images, shrink, within_budget
 if TYPE_CHECKING:
     from ..execution.batch import Batch
     from ..execution.executions import Execution
-    from ..execution.questions import Question
+    from ..execution.question import Question
     from ..outputs.changes import Output
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_mcp_proxy.execution.executions import DROPPED, Execution, State
-from jupyter_mcp_proxy.execution.questions import answered
+from jupyter_mcp_proxy.execution.question import answered
 from jupyter_mcp_proxy.jupyter.messages import Message, decode, encode, new_message
 
 pytestmark = pytest.mark.anyio
