@@ -20,7 +20,9 @@ from .execution.journal import Journal
 from .execution.kernels import Kernels
 from .execution.pause import Pause
 from .execution.runner import Runner
-from .jupyter.server import JupyterServer, clean_path
+from .jupyter.paths import Paths, clean_path
+from .jupyter.server import JupyterServer
+from .settings import Settings
 from .store.snapshots import Snapshots, folder_of_all
 
 if TYPE_CHECKING:
@@ -71,6 +73,25 @@ class Workspace:
         self._awareness: GlobalAwareness | None = None
         self._awareness_lock = asyncio.Lock()
         self._stack = AsyncExitStack()
+
+    @classmethod
+    def of(cls, settings: Settings, data_dir: Path, pause: Pause) -> Workspace:
+        """The workspace of the server that the settings name."""
+        server = JupyterServer(
+            settings.server_url,
+            token=settings.server_token,
+            certificate=settings.server_certificate,
+            unix_socket=settings.server_socket,
+            paths=Paths(settings.allowed_paths, settings.refused_paths),
+        )
+        return cls(
+            server,
+            run_id=settings.run_id,
+            runtime_dir=settings.runtime_dir,
+            data_dir=data_dir,
+            root_dir=settings.root_dir,
+            pause=pause,
+        )
 
     async def __aenter__(self) -> Workspace:
         await self._stack.enter_async_context(self.server)

@@ -1,4 +1,6 @@
-"""Which files and folders agents may see: the settings `allowed_paths` and `refused_paths`. Pure.
+"""Paths from the server's root: how one is spelled, and which of them agents may see. Pure.
+
+The settings `allowed_paths` and `refused_paths` decide the second.
 
 A path is open where it, or a folder above it, fits an allowed glob and none fits a refused one. `*` and `?` match
 slashes too. Refused globs are compared without regard to case, as many file systems do. Asked by `JupyterServer`,
@@ -11,8 +13,23 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from urllib.parse import quote
 
-from ..errors import PathRefused
+from ..errors import OutsideRoot, PathRefused
+
+
+def api_path(path: str) -> str:
+    """A path from the server's root, quoted for a URL. Raises OutsideRoot where it leads out."""
+    parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise OutsideRoot(path)
+    return "/".join(quote(part, safe="") for part in parts)
+
+
+def clean_path(path: str) -> str:
+    """The one spelling of a path from the server's root: no leading slash, no `.`. Raises OutsideRoot."""
+    api_path(path)
+    return "/".join(part for part in path.replace("\\", "/").split("/") if part not in ("", "."))
 
 
 class Paths:

@@ -13,23 +13,9 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 import websockets
 
-from ..errors import OutsideRoot, ServerError, ServerUnreachable
+from ..errors import ServerError, ServerUnreachable
 from .encoding import PIECE, Json, notebook_model
-from .paths import Paths
-
-
-def api_path(path: str) -> str:
-    """A path from the server's root, quoted for a URL. Raises OutsideRoot where it leads out."""
-    parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
-    if ".." in parts:
-        raise OutsideRoot(path)
-    return "/".join(quote(part, safe="") for part in parts)
-
-
-def clean_path(path: str) -> str:
-    """The one spelling of a path from the server's root: no leading slash, no `.`. Raises OutsideRoot."""
-    api_path(path)
-    return "/".join(part for part in path.replace("\\", "/").split("/") if part not in ("", "."))
+from .paths import Paths, api_path, clean_path
 
 
 def own_certificate(path: str) -> ssl.SSLContext:

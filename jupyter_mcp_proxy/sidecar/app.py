@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .. import __version__
+from ..errors import ProxyError
 from ..settings import Settings
 from ..tools.server import create_server
 from ..tools.state import State
@@ -43,10 +44,10 @@ def create_app(settings: Settings) -> Guard:
             yield
 
     async def healthz(request: Request) -> Response:
-        return JSONResponse(await health(settings))
+        return JSONResponse(await health(state))
 
     async def page(request: Request) -> Response:
-        return connect_page(request, settings, await health(settings))
+        return connect_page(request, settings, await health(state))
 
     app = Starlette(
         routes=[
@@ -63,26 +64,17 @@ def create_app(settings: Settings) -> Guard:
     return Guard(app, settings.secret)
 
 
-async def health(settings: Settings) -> dict[str, object]:
+async def health(state: State) -> dict[str, object]:
     """What `/healthz` says. `rtc` is None while the server cannot be asked."""
-    from ..errors import ProxyError
-    from ..jupyter.server import JupyterServer
-
     rtc: bool | None
     try:
-        async with JupyterServer(
-            settings.server_url,
-            token=settings.server_token,
-            certificate=settings.server_certificate,
-            unix_socket=settings.server_socket,
-        ) as server:
-            rtc = await server.has_collaboration()
+        rtc = await (await state.ready()).server.has_collaboration()
     except ProxyError:
         rtc = None
     return {
         "status": "ok",
         "version": __version__,
         "rtc": rtc,
-        "relay": settings.relay,
-        "authentication": not settings.server_open,
+        "relay": state.settings.relay,
+        "authentication": not state.settings.server_open,
     }

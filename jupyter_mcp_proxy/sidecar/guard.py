@@ -9,9 +9,7 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..contract import NONCE_HEADER, PROOF_PATH, SECRET_HEADER, prove, same
-
-GONE: Final = "jupyter_mcp_proxy.gone"
-"""Key in the ASGI scope of an event that is set once the client has disconnected."""
+from ..tools.call import GONE
 
 _STRIPPED: Final = frozenset({b"authorization", b"cookie", SECRET_HEADER.lower().encode()})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import unquote
 
 import anyio
@@ -13,7 +13,6 @@ from mcp.server.mcpserver import Context
 
 from ..contract import CALLER_HEADER, TIER_HEADER, TIERS, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
 from ..settings import Settings, Tier
-from ..sidecar.guard import GONE
 from .recording import RECORDING, Recording
 from .registry import require
 from .state import State
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
     from ..execution.executions import Execution
     from ..workspace import Workspace
 
+
+GONE: Final = "jupyter_mcp_proxy.gone"
+"""Key in the ASGI scope of an event that the sidecar's guard sets once the client has disconnected."""
 
 TOUCHED: ContextVar[list[Document]] = ContextVar("touched")
 """The documents that the current call has opened; what others did to them is told with its result."""

@@ -16,6 +16,7 @@ from mcp_types import ContentBlock, ImageContent
 from pydantic import Field
 
 from ..errors import BadValue, NotSaved, ServerError, StaleFile, Unknown
+from ..jupyter.paths import api_path, clean_path
 from ..outputs.render import Image, shrink
 from ..outputs.text import IMAGE_TYPES
 from .blocks import text_block
@@ -40,8 +41,6 @@ async def list_files(
     depth: Annotated[int, Field(description="Levels of folders to enter", ge=1, le=8)] = 1,
 ) -> str:
     """List the files and folders of the Jupyter server, with sizes."""
-    from ..jupyter.server import clean_path
-
     server = Call.of(ctx).workspace.server
     top = clean_path(path)
     lines: list[str] = []
@@ -83,8 +82,6 @@ async def read_file(
     limit: Annotated[int | None, Field(description="Most lines", ge=1)] = None,
 ) -> list[ContentBlock]:
     """Read a text file by lines, with its hash for write_file, or see an image. For notebooks use read_cells."""
-    from ..jupyter.server import clean_path
-
     call = Call.of(ctx)
     server = call.workspace.server
     path = clean_path(path)
@@ -160,8 +157,6 @@ async def write_file(
     overwrite: Annotated[bool, Field(description="Replace it unseen")] = False,
 ) -> str:
     """Write a whole text file. One that exists needs if_hash or overwrite, so that nothing unread is lost."""
-    from ..jupyter.server import clean_path
-
     server = Call.of(ctx).workspace.server
     wanted = path
     path = clean_path(path)
@@ -267,8 +262,6 @@ async def _verify(server: JupyterServer, path: str, raw: bytes) -> None:
 
 async def _remove_remains(server: JupyterServer, path: str, raw: bytes) -> None:
     """Take away the beginning of a new file that a failed write has left behind."""
-    from ..jupyter.server import api_path
-
     with suppress(ServerError):
         left = _bytes(await server.contents(path, type="file"))
         if raw.startswith(left):

@@ -8,6 +8,7 @@ from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from ..errors import BadValue
+from ..jupyter.paths import clean_path
 from .call import Call
 from .registry import tool
 
@@ -47,8 +48,6 @@ async def interrupt_kernel(
     execution: Annotated[str | None, Field(description="Stop only this execution")] = None,
 ) -> str:
     """Stop what runs: one execution, or everything in a notebook's kernel (a person's cells too). Variables stay."""
-    from ..jupyter.server import clean_path
-
     call = Call.of(ctx)
     workspace = call.workspace
     if execution is not None:

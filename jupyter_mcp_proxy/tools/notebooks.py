@@ -8,6 +8,7 @@ from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from ..errors import BadValue, KernelFailed, ServerError, Unknown
+from ..jupyter.paths import clean_path
 from .call import Call
 from .cells import outline
 from .registry import Notebook, tool
@@ -30,8 +31,6 @@ async def use_notebook(
     ] = None,
 ) -> str:
     """Open a notebook and show its outline. Its kernel starts with the first run unless kernelspec asks for it now."""
-    from ..jupyter.server import clean_path
-
     call = Call.of(ctx)
     path = clean_path(notebook)
     if not path.endswith(".ipynb"):
@@ -149,8 +148,6 @@ async def list_notebooks(ctx: Context[Any, Any]) -> str:
 @tool("read", "Close a notebook")
 async def unuse_notebook(ctx: Context[Any, Any], notebook: Notebook) -> str:
     """Close a notebook for you. Its kernel and its file stay."""
-    from ..jupyter.server import clean_path
-
     call = Call.of(ctx)
     path = clean_path(notebook)
     workspace = call.workspace

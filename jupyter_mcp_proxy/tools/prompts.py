@@ -20,6 +20,7 @@ from mcp_types import (
 from pydantic import Field
 
 from ..errors import BadValue, ProxyError, Unknown
+from ..jupyter.paths import clean_path
 from .call import Call
 from .resources import as_protocol_errors, reading
 from .targets import SCHEME
@@ -153,8 +154,6 @@ async def _data(call: Call, typed: str, before: dict[str, str]) -> list[str]:
 
 async def _paths(call: Call, typed: str, suffixes: tuple[str, ...]) -> list[str]:
     """The files with these suffixes, and the folders, that begin with what is typed."""
-    from ..jupyter.server import clean_path
-
     folder, _, begun = typed.replace("\\", "/").rpartition("/")
     model = await call.workspace.server.contents(clean_path(folder))
     if model["type"] != "directory":

@@ -68,24 +68,6 @@ class State:
         # What is loaded stays: a later collection need not look at it, and stops us for 4 ms instead of 50.
         gc.freeze()
         gc.enable()
-        from ..jupyter.paths import Paths
-        from ..jupyter.server import JupyterServer
         from ..workspace import Workspace
 
-        settings = self.settings
-        server = JupyterServer(
-            settings.server_url,
-            token=settings.server_token,
-            certificate=settings.server_certificate,
-            unix_socket=settings.server_socket,
-            paths=Paths(settings.allowed_paths, settings.refused_paths),
-        )
-        workspace = Workspace(
-            server,
-            run_id=settings.run_id,
-            runtime_dir=settings.runtime_dir,
-            data_dir=Path(jupyter_data_dir()),
-            root_dir=settings.root_dir,
-            pause=self.pause,
-        )
-        return await workspace.__aenter__()
+        return await Workspace.of(self.settings, Path(jupyter_data_dir()), self.pause).__aenter__()

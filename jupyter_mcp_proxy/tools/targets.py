@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 from mcp_types import BlobResourceContents, ResourceTemplate, TextResourceContents
 
 from ..errors import BadValue, ProxyError, Unknown
+from ..jupyter.paths import clean_path
 from ..outputs.render import cut
 from ..outputs.text import IMAGE_TYPES, joined, output_text
 from .cells import BRIEF
@@ -76,8 +77,6 @@ class Target:
     @classmethod
     def of(cls, uri: str) -> Target:
         """What a URI names. Raises Unknown where it is none of ours, OutsideRoot and BadValue."""
-        from ..jupyter.server import clean_path
-
         if not uri.startswith(SCHEME) or len(uri) == len(SCHEME):
             raise Unknown("resource", uri, hint=f"Resources are {', '.join(t.uri_template for t in TEMPLATES)}.")
         rest = uri.removeprefix(SCHEME)
