@@ -17,6 +17,7 @@ from typing import Any
 
 import anyio
 import pytest
+import zmq
 from conftest import StartJupyter
 from harness import Agent, JupyterProcess, connect, connection_file, kernel_of, said_missing, text, until
 
@@ -137,7 +138,7 @@ async def test_what_a_dying_kernel_printed_is_there(server: JupyterProcess, name
     await until(lambda: stream_of(server, name).startswith("x" * 8_000_000 + "\n"))
 
 
-@pytest.mark.parametrize("lost", ["removed", "encrypted"])
+@pytest.mark.parametrize("lost", ["removed", "half", "no keys", "other keys"])
 async def test_a_kernel_whose_ports_cannot_be_used_is_served_over_the_websocket(
     server: JupyterProcess, name: str, lost: str
 ) -> None:
@@ -149,7 +150,10 @@ async def test_a_kernel_whose_ports_cannot_be_used_is_served_over_the_websocket(
             if lost == "removed":
                 file.unlink()
             else:
-                file.write_text(json.dumps(json.loads(whole) | {"curve_publickey": "x"}))
+                public, secret = (key.decode() for key in zmq.curve_keypair())
+                keys = {"half": (public, ""), "no keys": ("x", "y"), "other keys": (public, secret)}[lost]
+                said = dict(zip(("curve_publickey", "curve_secretkey"), keys, strict=True))
+                file.write_text(json.dumps(json.loads(whole) | said))
             assert "42" in await agent.ok("execute_cell", notebook=name, cell=0)
             assert re.search(rf"{kernel_of(file)}.*  websocket", await agent.ok("list_kernels"))
         finally:

@@ -83,6 +83,10 @@ class Execution:
         """Whether messages were lost: a question may have been one of them."""
         self.returns = 0
         """How often its kernel could not be reached again."""
+        self.sent_at: float | None = None
+        """When its request left (monotonic seconds)."""
+        self.unseen_since: float | None = None
+        """Since when nobody can say whether its kernel is there (monotonic seconds)."""
         self.finished = asyncio.Event()
         self.written = asyncio.Event()
         """Set once the notebook holds the outputs, or there is no cell to hold them."""

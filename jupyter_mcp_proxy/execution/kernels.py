@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from ..errors import KernelFailed, ServerError, Unknown
-from ..jupyter.deathwatch import heartbeat_address, watch
-from ..jupyter.kernel import KernelChannel, WebSocketChannel
+from ..jupyter.deathwatch import watch
+from ..jupyter.kernel import KernelChannel, Resumption, WebSocketChannel
 from ..jupyter.ports import PortsChannel
 from ..jupyter.server import JupyterServer
 from ..jupyter.zmtp import Ports
@@ -22,6 +23,8 @@ SESSION_TRUSTED = 5.0
 """Seconds for which a notebook's kernel is not asked for again."""
 REVIVAL = 60.0
 """Seconds that a kernel which died may take to answer again."""
+REVIVAL_ANSWER = 3.0
+"""Seconds that one try to reach it may take: the websocket may have been connected to the process that is gone."""
 REVIVAL_PAUSE = 0.1
 
 Json = dict[str, Any]
@@ -103,8 +106,9 @@ class Kernels:
 
     async def assign(self, path: str, kernel: str) -> KernelRef:
         """Give a notebook a running kernel (by id) or a new one (by kernelspec)."""
-        model: Json = {"id": kernel} if kernel in [k["id"] for k in await self._server.kernels()] else {}
-        if not model:
+        if await self._runs(kernel):
+            model: Json = {"id": kernel}
+        else:
             model = {"name": await self.check_kernelspec(kernel, or_kernel=True)}
         try:
             current = await self.of_notebook(path)
@@ -115,6 +119,29 @@ class Kernels:
         except ServerError as error:
             raise KernelFailed(f"The kernel for {path!r} could not be changed", error.message) from error
         return self._remember(path, session)
+
+    async def listed(self) -> tuple[list[Json], str]:
+        """The models of all running kernels, and why some may be missing where that is so.
+
+        A kernel gateway does not list its kernels unless it is told to (`JupyterWebsocketPersonality.list_kernels`).
+        """
+        try:
+            return await self._server.kernels(), ""
+        except ServerError as error:
+            if error.status != 403:
+                raise
+            models = [session["kernel"] for session in await self._server.sessions() if session.get("kernel")]
+            return models, "The server does not list its kernels, so these are only those that a notebook has"
+
+    async def _runs(self, kernel: str) -> bool:
+        """Whether there is a kernel with this id; asked for it alone, since not every server lists them."""
+        try:
+            await self._server.kernel(kernel)
+        except ServerError as error:
+            if error.status in (400, 403, 404):
+                return False
+            raise
+        return True
 
     async def check_kernelspec(self, name: str, *, or_kernel: bool = False) -> str:
         """The name, if the server has such a kernelspec; Unknown with near matches if not."""
@@ -148,8 +175,8 @@ class Kernels:
         channel = self._channels.get(kernel_id)
         return None if channel is None or channel.closed.is_set() else channel
 
-    async def channel(self, kernel_id: str, prepare: Callable[[KernelChannel], None] | None = None) -> KernelChannel:
-        """The channel to a kernel, opened if need be. `prepare` is called on a new one before it is connected.
+    async def channel(self, kernel_id: str, resumption: Resumption | None = None) -> KernelChannel:
+        """The channel to a kernel, opened if need be, with what it shall resume.
 
         A kernel that died is waited for: Jupyter starts it again within seconds, often on other ports, so
         the old channel is of no use. Raises KernelFailed where it does not come back.
@@ -159,13 +186,15 @@ class Kernels:
         async with lock:
             channel = self.open_channel(kernel_id)
             if channel is not None and kernel_id not in self._dead:
+                if resumption is not None:
+                    channel.resume(resumption)
                 return channel
             deadline = time.monotonic() + REVIVAL
             while True:
                 try:
-                    channel = await self._open(kernel_id, prepare)
+                    channel = await self._open(kernel_id, resumption)
                     if kernel_id in self._dead:
-                        await channel.answers(timeout=5)
+                        await channel.answers(REVIVAL_ANSWER)
                         self._dead.discard(kernel_id)
                     return channel
                 except KernelFailed as error:
@@ -179,27 +208,39 @@ class Kernels:
                         ) from error
                     await asyncio.sleep(REVIVAL_PAUSE)
 
-    async def _open(self, kernel_id: str, prepare: Callable[[KernelChannel], None] | None) -> KernelChannel:
+    def _session_for(self, kernel_id: str, resumption: Resumption | None) -> str:
+        """The session under which a channel is opened: a new one, but for what the server has buffered.
+
+        Jupyter keeps the connections of a session whose websocket was closed, and gives them back with its buffer
+        (`MappingKernelManager.start_buffering`), those to the ports of a process that has died meanwhile included.
+        """
+        if resumption is not None and kernel_id not in self._dead:
+            return resumption.session
+        return f"{self._session}-{secrets.token_hex(4)}"
+
+    async def _open(self, kernel_id: str, resumption: Resumption | None) -> KernelChannel:
         await self._drop(kernel_id)
+        session = self._session_for(kernel_id, resumption)
+        ports = Ports.of(self._runtime_dir, kernel_id)
         channel: KernelChannel
-        if Ports.of(self._runtime_dir, kernel_id) is None:
-            channel = WebSocketChannel(self._server, kernel_id, self._session)
+        if ports is None:
+            channel = WebSocketChannel(self._server, kernel_id, session)
+            channel.is_remote = True
         else:
             # One that comes back after its death will answer on its ports again: no other line is taken meanwhile.
             insist = kernel_id in self._dead and kernel_id in self._on_ports
-            channel = PortsChannel(self._server, kernel_id, self._session, self._runtime_dir, insist=insist)
+            channel = PortsChannel(self._server, kernel_id, session, self._runtime_dir, insist=insist)
         channel.on_death = lambda: self._died(kernel_id)
-        if prepare is not None:
-            prepare(channel)
+        if resumption is not None:
+            channel.resume(resumption)
         await channel.__aenter__()
         self._channels[kernel_id] = channel
         if channel.transport == "ports":  # which tell of its death themselves, after all that it has sent
             self._on_ports.add(kernel_id)
             return channel
-        address = heartbeat_address(self._runtime_dir, kernel_id)
-        if address is not None:
+        if ports is not None:
             self._watches[kernel_id] = asyncio.create_task(
-                watch(address, lambda: self._died(kernel_id)), name=f"watch {kernel_id}"
+                watch(ports, lambda: self._died(kernel_id)), name=f"watch {kernel_id}"
             )
         return channel
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
 from ..documents.document import Document
 from ..errors import KernelFailed, ProxyError, ServerError
-from ..jupyter.kernel import KernelChannel
+from ..jupyter.kernel import KernelChannel, Resumption
 from ..jupyter.messages import Message
 from ..jupyter.server import JupyterServer
 from .executions import Execution, State
@@ -20,7 +21,19 @@ from .questions import UNHEARD_BEFORE
 MOST_RETURNS = 8
 RETURN_PAUSE = 15.0
 """Seconds between two tries to reach a kernel whose server does not answer; eight of them take a minute and a half."""
-
+LOOK_TIMEOUT = 2.0
+UNSEEN = 2.5
+"""Seconds after which what runs on a gateway that does not answer is told to be lost: two looks."""
+SILENT = 20.0
+"""Seconds that a kernel which is not busy may take to begin, before it is asked whether it answers at all."""
+NO_GATEWAY = (
+    "What runs this kernel (a kernel gateway) does not answer: {reason}. It may still run this; list_kernels tells "
+    "when the kernel is there again. Look before you run it a second time."
+)
+SILENT_KERNEL = (
+    "The kernel has not begun this within {seconds:.0f} s and answers nothing; the server takes it to be {state}. "
+    "restart_notebook starts it anew; its variables are gone then."
+)
 
 OpenDocument = Callable[[str], Awaitable[Document]]
 
@@ -73,17 +86,9 @@ class Recovery:
     async def come_back(self, execution: Execution) -> None:
         """Open the kernel's channel again for something that runs; the server has buffered for our session."""
         execution.line_broke()
-        prepared = False
-
-        def resume(channel: KernelChannel) -> None:
-            nonlocal prepared
-            prepared = True
-            channel.resume(execution.request_id, self._listen(execution, channel), execution.newest)
-
+        what = Resumption(execution.request_id, lambda channel: self._listen(execution, channel), execution.newest)
         try:
-            channel = await self._kernels.channel(execution.kernel_id, resume)
-            if not prepared:  # somebody else has opened it meanwhile
-                resume(channel)
+            channel = await self._kernels.channel(execution.kernel_id, what)
             # What was buffered and sent before has come once the kernel answers a question asked after it.
             await channel.answers(timeout=60)
             execution.came_back(channel.numbering.missing())
@@ -91,6 +96,55 @@ class Recovery:
                 self._spawn(_end_when_overtaken(execution, channel), f"end of {execution.id}")
         except (KernelFailed, ServerError) as error:
             await self._after_failed_return(execution, error)
+
+    async def look_after(self, execution: Execution, channel: KernelChannel) -> None:
+        """See whether a kernel is there of which nothing has come for a while; end what waits for one that is not."""
+        waits = execution.state is State.QUEUED
+        if not channel.is_remote and not waits:  # its own ports tell of its end at once
+            return
+        try:
+            state = await self._state(execution.kernel_id, remote=channel.is_remote)
+        except ServerError as error:
+            await self._unseen(execution, error)
+            return
+        execution.unseen_since = None
+        silent = time.monotonic() - (execution.sent_at or time.monotonic())
+        if waits and silent > SILENT and state != "busy":
+            try:
+                await channel.answers(LOOK_TIMEOUT)
+            except KernelFailed:
+                if execution.state is State.QUEUED:
+                    execution.finish(State.LOST, SILENT_KERNEL.format(seconds=silent, state=state))
+
+    async def _state(self, kernel_id: str, *, remote: bool) -> str:
+        """What the server takes a kernel to do. Raises ServerError where there is none, or none can be asked for.
+
+        Of a gateway's kernel Jupyter keeps a model, which it goes on to show when the gateway is gone; only the list is
+        asked for anew (`GatewayMappingKernelManager`). Gateways that refuse to list show thereby that they are there.
+        """
+        if remote:
+            try:
+                models = await self._server.kernels(timeout=LOOK_TIMEOUT)
+            except ServerError as error:
+                if error.status != 403:
+                    raise
+            else:
+                if all(model["id"] != kernel_id for model in models):
+                    raise ServerError(f"Looking at kernel {kernel_id}", 404, "it is not among the gateway's")
+        model = await self._server.kernel(kernel_id, timeout=LOOK_TIMEOUT)
+        return str(model.get("execution_state", "unknown"))
+
+    async def _unseen(self, execution: Execution, error: ServerError) -> None:
+        """The server could not say whether the kernel is there: a gateway that runs it is gone, or it is."""
+        if error.status == 404:
+            execution.finish(State.KERNEL_DIED, f"The kernel is gone, with all its variables. {error}")
+            return
+        if error.status < 500 and not (error.status == 0 and await self._server.is_up(LOOK_TIMEOUT)):
+            return  # the server itself is silent: a laptop sleeps
+        now = time.monotonic()
+        execution.unseen_since = execution.unseen_since or now
+        if now - execution.unseen_since >= UNSEEN:
+            execution.finish(State.LOST, NO_GATEWAY.format(reason=error.message))
 
     async def _after_failed_return(self, execution: Execution, error: ProxyError) -> None:
         """Tell a kernel that is gone from one that only cannot be reached now."""

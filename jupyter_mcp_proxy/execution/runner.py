@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from ..documents.document import Document
 from ..errors import ProxyError, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
-from ..jupyter.messages import Message
+from ..jupyter.messages import Message, is_rate_notice
 from ..jupyter.server import JupyterServer
 from .batch import Batch
 from .executions import DIED, LOST, Execution, State
@@ -31,6 +32,8 @@ KEPT = 200
 """Finished executions that can still be read."""
 IDLE_GRACE = 5.0
 """Seconds of silence after a kernel's reply, after which its missing `idle` is not waited for any more."""
+LOOK_EVERY = 3.0
+"""Seconds between two looks at whether a kernel is there that says nothing: Jupyter's own pace."""
 HEARTBEAT = 60.0
 """Seconds between two signs of life to the server's idle culler while something runs."""
 
@@ -214,6 +217,7 @@ class Runner:
         if execution.cell_id is not None:
             self._journal.add(Entry(execution.id, execution.notebook, execution.kernel_id, execution.cell_id, id))
         execution.request_id = id
+        execution.sent_at = time.monotonic()
         try:
             await channel.send(request, self._handler(execution, channel))
         except BaseException:
@@ -223,7 +227,7 @@ class Runner:
 
     def _handler(self, execution: Execution, channel: KernelChannel) -> Callable[[Message], None]:
         def take(message: Message) -> None:
-            from_server = channel.from_server(message)
+            from_server = is_rate_notice(message, channel.session)
             asks = message.type == "input_request"
             try:
                 if asks and execution.cell_id is None:  # whoever comes after us must know that the kernel waits
@@ -278,17 +282,18 @@ class Runner:
                 events.append(execution.replied)
             seen = execution.version
             waits = {asyncio.ensure_future(event.wait()) for event in events}
+            replied = execution.replied.is_set()
             try:
                 done, _ = await asyncio.wait(
-                    waits,
-                    timeout=IDLE_GRACE if execution.replied.is_set() else None,
-                    return_when=asyncio.FIRST_COMPLETED,
+                    waits, timeout=IDLE_GRACE if replied else LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED
                 )
             finally:
                 for wait in waits:
                     wait.cancel()
-            if not done and execution.version == seen:
+            if not done and replied and execution.version == seen:
                 execution.end_incomplete()
+            elif not done and not replied:
+                await self._recovery.look_after(execution, channel)
 
     def _died(self, kernel_id: str) -> None:
         for execution in self.running(kernel_id):

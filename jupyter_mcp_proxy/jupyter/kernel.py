@@ -11,15 +11,26 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
 import websockets
 
 from ..errors import KernelFailed
-from .messages import SUBPROTOCOL, Json, Message, decode, encode, new_message
+from .messages import (
+    SUBPROTOCOL,
+    Json,
+    Message,
+    decode,
+    decode_plain,
+    encode,
+    encode_plain,
+    is_about_process,
+    new_message,
+    session_of,
+)
 from .numbering import Numbering
 from .quickack import acknowledge_at_once
 from .server import JupyterServer
@@ -33,10 +44,27 @@ ASK_AGAIN = (0.02, 0.05, 0.1, 0.25, 0.5)
 """Seconds between two questions to a kernel whose broadcasts do not reach us yet; the last from then on."""
 
 
+@dataclass(frozen=True)
+class Resumption:
+    """A request that was sent before a connection broke, and whose answers are to be taken over."""
+
+    request_id: str
+    listen: Callable[[KernelChannel], Handler]
+    newest: str
+    """The id of the last message of it that came whole."""
+
+    @property
+    def session(self) -> str:
+        """The session for which the server has buffered its answers."""
+        return session_of(self.request_id)
+
+
 class KernelChannel(ABC):
     """Sends requests to a kernel and hands each answer to whoever asked. An async context manager."""
 
     transport: str
+    is_remote = False
+    """Whether the kernel's process is out of sight: no port of it is known whose closing would tell of its end."""
 
     def __init__(self, kernel_id: str, session: str) -> None:
         self.kernel_id = kernel_id
@@ -103,23 +131,18 @@ class KernelChannel(ABC):
 
         Raises KernelFailed where that takes longer than `timeout` seconds.
         """
-        replied, broadcast = asyncio.Event(), asyncio.Event()
-
-        def take(message: Message) -> None:
-            (broadcast if message.channel == "iopub" else replied).set()
-
+        both = _Both()
         asked: list[Message] = []
-        both = asyncio.gather(replied.wait(), broadcast.wait())
         deadline = asyncio.get_running_loop().time() + timeout
         try:
-            while not both.done():
+            while not both.came.is_set():
                 if asyncio.get_running_loop().time() > deadline:
                     raise KernelFailed(f"The kernel did not answer within {timeout:g} s", "it may be starting")
                 asked.append(self.new_request("control", "kernel_info_request", {}))
-                await self.send(asked[-1], take)
-                await asyncio.wait({both}, timeout=ASK_AGAIN[min(len(asked), len(ASK_AGAIN)) - 1])
+                await self.send(asked[-1], both.take)
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(both.came.wait(), ASK_AGAIN[min(len(asked), len(ASK_AGAIN)) - 1])
         finally:
-            both.cancel()
             for request in asked:
                 self.forget(str(request.header["msg_id"]))
 
@@ -133,39 +156,26 @@ class KernelChannel(ABC):
 
         Its shell answers one request after the other. Returns when the channel closes, too.
         """
-        replied, broadcast = asyncio.Event(), asyncio.Event()
-
-        def take(message: Message) -> None:
-            (broadcast if message.channel == "iopub" else replied).set()
-
+        both = _Both()
         request = self.new_request("shell", "kernel_info_request", {})
-        waits: list[asyncio.Future[Any]] = [
-            asyncio.gather(replied.wait(), broadcast.wait()),
-            asyncio.ensure_future(self.closed.wait()),
-        ]
+        waits = [asyncio.ensure_future(event.wait()) for event in (both.came, self.closed)]
         try:
-            await self.send(request, take)
+            await self.send(request, both.take)
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
             self.forget(str(request.header["msg_id"]))
 
-    def resume(self, request_id: str, handler: Handler, newest: str) -> None:
-        """Take over the answers to a request that was sent with the same session before the connection broke.
-
-        `newest` is the id of the last message that came whole; `numbering` counts what is missing from then on.
-        """
-        self.numbering.expect(newest)
-        self._handlers[request_id] = handler
+    def resume(self, what: Resumption) -> None:
+        """Take over the answers to a request of an earlier connection; `numbering` counts what is missing of them."""
+        if what.request_id not in self._handlers:
+            self.numbering.expect(what.newest)
+            self._handlers[what.request_id] = what.listen(self)
 
     def forget(self, request_id: str) -> None:
         """No longer hand on what answers this request."""
         self._handlers.pop(request_id, None)
-
-    def from_server(self, message: Message) -> bool:
-        """Whether the server wrote this message itself, in the kernel's name (it signs with our session)."""
-        return message.header.get("session") == self.session
 
     def _receive(self, message: Message) -> None:
         if message.type == "status":
@@ -174,13 +184,27 @@ class KernelChannel(ABC):
                 self.busy_with = message.parent_id
             elif self.busy_with == message.parent_id or self.state in ("restarting", "dead"):
                 self.busy_with = ""
-            if self.state in ("restarting", "dead") and not message.parent:
+            if is_about_process(message):
                 self.on_death()
         elif message.type == "execute_input" and isinstance(message.content.get("execution_count"), int):
             self.ran[message.content["execution_count"]] = str(message.content.get("code", ""))
         handler = self._handlers.get(message.parent_id)
         if handler is not None:
             handler(message)
+
+
+class _Both:
+    """Waits for a reply and for a broadcast: a kernel's channels are connected separately."""
+
+    def __init__(self) -> None:
+        self.came = asyncio.Event()
+        self._broadcast: set[bool] = set()
+
+    def take(self, message: Message) -> None:
+        """The handler of what was asked."""
+        self._broadcast.add(message.channel == "iopub")
+        if len(self._broadcast) == 2:
+            self.came.set()
 
 
 class WebSocketChannel(KernelChannel):
@@ -221,12 +245,17 @@ class WebSocketChannel(KernelChannel):
 
     async def _send(self, message: Message) -> None:
         try:
-            await self._connection.send(encode(message))
+            await self._connection.send(encode(message) if self._is_v1 else encode_plain(message))
         except websockets.ConnectionClosed as error:
             raise KernelFailed(f"Kernel {self.kernel_id} is gone", str(error)) from error
 
-    def _take(self, data: bytes) -> None:
-        message = decode(data)
+    @property
+    def _is_v1(self) -> bool:
+        # Asked for; but a server with a gateway negotiates nothing, and speaks the form before it.
+        return self._connection.subprotocol == SUBPROTOCOL
+
+    def _take(self, data: str | bytes) -> None:
+        message = decode(data) if self._is_v1 and isinstance(data, bytes) else decode_plain(data)
         self._count(message)
         self._receive(message)
 
@@ -239,8 +268,6 @@ class WebSocketChannel(KernelChannel):
             acknowledge_at_once(transport)
             async for frame in self._connection:
                 acknowledge_at_once(transport)
-                if isinstance(frame, str):
-                    continue
                 try:
                     self._take(frame)
                 except Exception:

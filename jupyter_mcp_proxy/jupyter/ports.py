@@ -1,44 +1,36 @@
 """A kernel's messages over its own ports: all of its output, at any rate and of any length.
 
-`PortsChannel` reads the kernel's connection file and speaks ZMTP 3.0 (ZeroMQ's wire protocol, "NULL" security)
-itself. libzmq would hand over a message of 100 MB in one piece, and queue what we do not take in time in memory;
-here a thread empties the connection into a `Spool`, on disk beyond 4 MB, and a long print is taken in pieces.
-
-The server's websocket stays open beside it, so that the server buffers for our session when this process is
-killed. What it carries is ignored while the ports serve; a channel that resumes something first takes what the
-server has buffered, up to the first message that both lines have.
+`PortsChannel` reads the kernel's connection file and connects to its ports (`links`, `curve`). The server's websocket
+stays open beside them, so that the server buffers for our session when this process is killed. What it carries is
+ignored while the ports serve; a channel that resumes something first takes what the server has buffered, up to the
+first message that both lines have.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 
 import anyio
 
 from ..errors import KernelFailed
-from .kernel import KernelChannel, WebSocketChannel
-from .messages import Message, Piece, parse
-from .pieces import STREAM_BEGINS, STREAM_ENDS, texts, with_more
+from .curve import CurveLinks
+from .kernel import KernelChannel, Resumption, WebSocketChannel
+from .links import Links, PlainLinks
+from .messages import Message, is_about_process
 from .server import JupyterServer
-from .spool import Drain
-from .zmtp import DELIMITER, MORE, Ports, frame, frames
+from .zmtp import Ports
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 3.0
 """Seconds that a kernel may take to answer on its ports before the websocket serves instead."""
 CONNECT_AGAIN = 0.05
+WORTH_READING = (b'"status"', b"_reply")
+"""What stands at the head of the messages on the websocket that matter while the ports serve."""
 OVERLAP_PATIENCE = 2.0
 """Seconds of silence on the websocket after which no message is awaited that has come on the ports too."""
-LONG = 1024 * 1024
-"""Bytes from which on a stream message is taken in pieces."""
-PIECE = 256 * 1024
-SLICE = 0.005
-"""Seconds that messages may keep the event loop from other work."""
 
 
 class PortsChannel(KernelChannel):
@@ -55,10 +47,8 @@ class PortsChannel(KernelChannel):
         self._runtime_dir = runtime_dir
         self._insist = insist
         self._line = _Line(server, kernel_id, session, self)
-        self._ports: Ports | None = None
-        self._drain: Drain | None = None
-        self._writers: dict[str, asyncio.StreamWriter] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._links: Links | None = None
+        self._follower: asyncio.Task[None] | None = None
         self.joined = False
         """Whether the ports serve; until then what the websocket brings is taken."""
         self._resumed: set[str] = set()
@@ -70,9 +60,9 @@ class PortsChannel(KernelChannel):
         self._held_ids: set[str] = set()
         self._taken_ids: set[str] = set()
 
-    def resume(self, request_id: str, handler: Callable[[Message], None], newest: str) -> None:
-        self._resumed.add(request_id)
-        super().resume(request_id, handler, newest)
+    def resume(self, what: Resumption) -> None:
+        self._resumed.add(what.request_id)
+        super().resume(what)
 
     async def __aenter__(self) -> PortsChannel:
         try:
@@ -85,8 +75,7 @@ class PortsChannel(KernelChannel):
             await self.__aexit__()
             raise
         try:
-            if not self._writers:
-                await self._leave_ports()
+            if self._links is None:
                 await asyncio.wait_for(self._connect(), PATIENCE)
             await super().answers(PATIENCE)
             if self._resumed:
@@ -108,7 +97,7 @@ class PortsChannel(KernelChannel):
                 self._receive_safely(message)
         self._held_ids.clear()
         self._taken_ids.clear()
-        self._tasks.append(asyncio.create_task(self._follow_line(), name=f"kernel {self.kernel_id} buffer"))
+        self._follower = asyncio.create_task(self._follow_line(), name=f"kernel {self.kernel_id} buffer")
         return self
 
     async def _both_lines(self) -> None:
@@ -124,21 +113,17 @@ class PortsChannel(KernelChannel):
 
     async def __aexit__(self, *_: object) -> None:
         with anyio.CancelScope(shield=True):  # a kernel that still has a connection is not culled
+            if self._follower is not None:
+                self._follower.cancel()
+                await asyncio.gather(self._follower, return_exceptions=True)
             await self._leave_ports()
             await self._line.__aexit__(None, None, None)
         self.closed.set()
 
     async def _leave_ports(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
-        for writer in self._writers.values():
-            writer.close()
-        self._writers.clear()
-        if self._drain is not None:
-            await self._drain.close()
-            self._drain = None
+        if self._links is not None:
+            links, self._links = self._links, None
+            await links.close()
 
     async def answers(self, timeout: float) -> None:
         if self.transport == "ports":
@@ -158,127 +143,37 @@ class PortsChannel(KernelChannel):
             ports = Ports.of(self._runtime_dir, self.kernel_id)
             if ports is None:
                 raise ValueError("its connection file is gone")
-            try:
-                output = await ports.connect("iopub", "SUB")
-                break
-            except ConnectionRefusedError:
-                await asyncio.sleep(CONNECT_AGAIN)
-        self._ports = ports
-        await asyncio.get_running_loop().sock_sendall(output, frame(b"\x01"))  # subscribe to everything
-        self._drain = Drain(output)
-        self._tasks.append(asyncio.create_task(self._take_output(), name=f"kernel {self.kernel_id} iopub"))
-        # Input is asked for under the identity that the request came from; answers to what an earlier
-        # process asked come to whoever bears its identity.
-        identity = f"{self.session}-ports".encode()
-        for channel in ("shell", "control", "stdin"):
-            reader, writer = await asyncio.open_connection(sock=await ports.connect(channel, "DEALER", identity))
-            self._writers[channel] = writer
-            self._tasks.append(
-                asyncio.create_task(self._take_replies(channel, reader), name=f"kernel {self.kernel_id} {channel}")
+            links = (PlainLinks if ports.keys is None else CurveLinks)(
+                ports,
+                self.kernel_id,
+                f"{self.session}-ports".encode(),
+                take=self._from_ports,
+                ended=self._ended,
+                failed=self.closed.set,
             )
+            try:
+                await links.open()
+            except ConnectionRefusedError:
+                await links.close()
+                await asyncio.sleep(CONNECT_AGAIN)
+                continue
+            except BaseException:
+                await links.close()
+                raise
+            self._links = links
+            return
+
+    def _ended(self) -> None:
+        if self.joined:
+            self.on_death()
 
     async def _send(self, message: Message) -> None:
         if self.transport != "ports":
             await self._line.pass_on(message)
-            return
-        writer = self._writers.get(message.channel)
-        if writer is None or writer.is_closing() or self._ports is None:
+        elif self._links is None:
             raise KernelFailed(f"Kernel {self.kernel_id} is gone", "its port is closed")
-        parts = [
-            json.dumps(part, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-            for part in (message.header, message.parent, message.metadata, message.content)
-        ]
-        parts = [DELIMITER, self._ports.signature(parts).value, *parts, *message.buffers]
-        try:
-            writer.write(b"".join([*(frame(part, MORE) for part in parts[:-1]), frame(parts[-1])]))
-            await writer.drain()
-        except OSError as error:
-            raise KernelFailed(f"Kernel {self.kernel_id} is gone", str(error)) from error
-
-    async def _take_replies(self, channel: str, reader: asyncio.StreamReader) -> None:
-        try:
-            while True:
-                parts: list[bytes] = []
-                async for _, size in frames(reader.readexactly):
-                    parts.append(await reader.readexactly(size))
-                self._take_parts(channel, parts)
-        except (asyncio.IncompleteReadError, OSError):
-            pass  # the end of its output says that the kernel is gone
-
-    async def _take_output(self) -> None:
-        assert self._drain is not None
-        loop = asyncio.get_running_loop()
-        drain, began = self._drain, loop.time()
-        try:
-            while True:
-                parts: list[bytes] = []
-                async for _, size in frames(drain.take):
-                    if size > LONG and _comes_next(parts) == "stream":
-                        await drain.has(size)
-                        if await self._take_long_stream(parts, size):
-                            drain.drop(size)
-                            parts.clear()
-                            continue
-                    parts.append(await drain.take(size))
-                if parts:
-                    self._take_parts("iopub", parts)
-                if loop.time() - began > SLICE:
-                    await asyncio.sleep(0)
-                    began = loop.time()
-        except EOFError:
-            # The system closes a connection in the moment its process ends, and after all that it has sent.
-            if self.joined:
-                self.on_death()
-        except OSError as error:
-            log.warning("the output of kernel %s cannot be kept: %s", self.kernel_id, error)
-            self.closed.set()
-
-    def _take_parts(self, channel: str, parts: list[bytes]) -> None:
-        assert self._ports is not None
-        try:
-            start = parts.index(DELIMITER) + 1
-            signature, *body = parts[start : start + 5]
-            if len(body) != 4 or not self._ports.signature(body).fits(signature):
-                log.warning("a message of kernel %s is not signed with its key", self.kernel_id)
-                return
-            header, parent, metadata, content = map(parse, body)
-        except ValueError:
-            return
-        self._from_ports(Message(channel, header, parent, metadata, content, parts[start + 5 :]))
-
-    async def _take_long_stream(self, parts: list[bytes], size: int) -> bool:
-        """Take the stream message whose content of `size` bytes comes next, piece by piece; False if it cannot be."""
-        assert self._ports is not None
-        assert self._drain is not None
-        peek = self._drain.peek
-        begins = STREAM_BEGINS.match(peek(0, 200))
-        tail = peek(size - 20, 20)
-        ends = STREAM_ENDS.search(tail)
-        if begins is None or ends is None:
-            return False
-        start = parts.index(DELIMITER) + 1
-        signature, *body = parts[start:]
-        signed = self._ports.signature(body)
-        for position in range(0, size, PIECE):
-            signed.add(peek(position, min(PIECE, size - position)))
-            if position % LONG == 0:
-                await asyncio.sleep(0)
-        if not signed.fits(signature):
-            log.warning("a message of kernel %s is not signed with its key", self.kernel_id)
-            return True
-        header, parent, metadata = map(json.loads, body)
-        first, last = begins.end(), size - 20 + ends.start()
-        chunks = (peek(position, min(PIECE, last - position)) for position in range(first, last, PIECE))
-        offset = 0
-        try:
-            for text, more in with_more(texts(chunks)):
-                content = {"name": begins[1].decode(), "text": text}
-                self._from_ports(Piece("iopub", header, parent, metadata, content, offset=offset, more=more))
-                offset += len(text)
-                await asyncio.sleep(0)
-        except ValueError:
-            log.exception("a long message of kernel %s could not be read to its end", self.kernel_id)
-        return True
+        else:
+            await self._links.send(message)
 
     def _from_ports(self, message: Message) -> None:
         self.numbering.take(message)
@@ -307,8 +202,8 @@ class PortsChannel(KernelChannel):
         if self.transport != "ports" or message.channel != "iopub":
             self._receive(message)
         elif self.joined or self._overlap.is_set():
-            if message.type == "status" and not message.parent and self.from_server(message):
-                self._receive(message)  # the server's word on the kernel's process
+            if is_about_process(message):
+                self._receive(message)
         else:
             message_id = str(message.header.get("msg_id"))
             if message_id in self._held_ids:
@@ -333,9 +228,9 @@ class _Line(WebSocketChannel):
     def _count(self, message: Message) -> None:
         self._owner.numbering.take(message, beside=self._owner.transport == "ports")
 
-    def _take(self, data: bytes) -> None:
-        if self._owner.joined and b'"status"' not in data[:2000] and b"_reply" not in data[:2000]:
-            return  # output, which the ports bring: not worth reading
+    def _take(self, data: str | bytes) -> None:
+        if self._owner.joined and isinstance(data, bytes) and not any(word in data[:2000] for word in WORTH_READING):
+            return  # output, which the ports bring
         super()._take(data)
 
     def _receive(self, message: Message) -> None:
@@ -343,13 +238,3 @@ class _Line(WebSocketChannel):
             super()._receive(message)
         else:
             self._owner.from_line(message)
-
-
-def _comes_next(parts: list[bytes]) -> str:
-    """The type of the message whose content is the next frame; empty where it is another frame."""
-    if len(parts) < 5 or parts[-5] != DELIMITER:
-        return ""
-    try:
-        return str(json.loads(parts[-3])["msg_type"])
-    except (ValueError, KeyError, TypeError):
-        return ""

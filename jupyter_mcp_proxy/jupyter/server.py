@@ -165,20 +165,29 @@ class JupyterServer:
         specs: Json = await self.request("GET", "api/kernelspecs", "Listing the kernelspecs")
         return specs
 
-    async def kernels(self) -> list[Json]:
+    async def kernels(self, *, timeout: float | None = None) -> list[Json]:
         """The models of all running kernels."""
-        models: list[Json] = await self.request("GET", "api/kernels", "Listing the kernels")
+        models: list[Json] = await self.request("GET", "api/kernels", "Listing the kernels", timeout=timeout)
         return models
 
-    async def kernel(self, kernel_id: str, *, track_activity: bool = False) -> Json:
+    async def kernel(self, kernel_id: str, *, track_activity: bool = False, timeout: float | None = None) -> Json:
         """The model of one kernel."""
         model: Json = await self.request(
             "GET",
             f"api/kernels/{quote(kernel_id)}",
             f"Looking at kernel {kernel_id}",
             track_activity=track_activity,
+            timeout=timeout,
         )
         return model
+
+    async def is_up(self, timeout: float) -> bool:
+        """Whether the server itself answers, which asks nobody else for this (a gateway, say)."""
+        try:
+            await self.request("GET", "api", "Looking for the server", timeout=timeout)
+        except ServerUnreachable:
+            return False
+        return True
 
     async def interrupt_kernel(self, kernel_id: str) -> None:
         """Interrupt what the kernel runs."""

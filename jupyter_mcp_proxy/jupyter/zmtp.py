@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import zmq
+
 from .messages import Json
 
 MORE, LONG_FRAME, COMMAND = 1, 2, 4
@@ -34,6 +36,8 @@ class Ports:
     numbers: dict[str, int]
     key: bytes
     digest: str
+    keys: tuple[bytes, bytes] | None = None
+    """The pair of keys, public and secret, of a kernel that speaks CURVE (jupyter_client 8.10)."""
 
     @classmethod
     def of(cls, runtime_dir: str, kernel_id: str) -> Ports | None:
@@ -41,17 +45,30 @@ class Ports:
         try:
             info: Json = json.loads((Path(runtime_dir) / f"kernel-{kernel_id}.json").read_text())
             scheme = str(info.get("signature_scheme", ""))
-            if info["transport"] not in ("tcp", "ipc") or scheme not in _UNDERSTOOD or _is_encrypted(info):
+            if info["transport"] not in ("tcp", "ipc") or scheme not in _UNDERSTOOD:
+                return None
+            keys = _keys(info)
+            if keys is None and any("curve" in name and value for name, value in info.items()):
+                return None
+            if keys is not None and not zmq.has("curve"):
                 return None
             return cls(
                 info["transport"],
                 str(info["ip"]),
-                {channel: int(info[f"{channel}_port"]) for channel in ("shell", "iopub", "stdin", "control")},
+                {channel: int(info[f"{channel}_port"]) for channel in ("shell", "iopub", "stdin", "control", "hb")},
                 str(info.get("key", "")).encode(),
                 scheme.removeprefix("hmac-") or "sha256",
+                keys,
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+
+    def address(self, channel: str) -> str:
+        """Where libzmq connects to for a channel; `hb` is the heartbeat."""
+        if self.transport == "ipc":
+            return f"ipc://{self.ip}-{self.numbers[channel]}"
+        host = f"[{self.ip}]" if ":" in self.ip else self.ip
+        return f"tcp://{host}:{self.numbers[channel]}"
 
     def signature(self, parts: list[bytes]) -> Signature:
         """The signature over the parts of a message, to which more can be added."""
@@ -84,8 +101,9 @@ class Ports:
         return connection
 
 
-def _is_encrypted(info: Json) -> bool:
-    return any("curve" in name and value for name, value in info.items())
+def _keys(info: Json) -> tuple[bytes, bytes] | None:
+    public, secret = info.get("curve_publickey"), info.get("curve_secretkey")
+    return (str(public).encode(), str(secret).encode()) if public and secret else None
 
 
 def _property(name: str, value: bytes) -> bytes:

@@ -19,19 +19,20 @@ async def list_kernels(ctx: Context[Any, Any]) -> str:
     workspace = Call.of(ctx).workspace
     server = workspace.server
     notebooks = {s["kernel"]["id"]: s["path"] for s in await server.sessions() if s.get("kernel")}
-    lines = ["Running:"]
-    for kernel in await server.kernels():
+    kernels, missing = await workspace.kernels.listed()
+    lines = [f"Running ({missing}):" if missing else "Running:"]
+    for kernel in kernels:
         channel = workspace.kernels.open_channel(kernel["id"])
         facts = [
             kernel["id"],
             kernel["name"],
-            kernel["execution_state"],
+            kernel.get("execution_state", "unknown"),
             notebooks.get(kernel["id"], "no notebook"),
             channel.transport if channel is not None else "not connected",
         ]
         lines.append("  ".join(facts))
     if len(lines) == 1:
-        lines = ["No kernel runs."]
+        lines = [f"No kernel runs. {missing}".strip()]
     specs = await server.kernelspecs()
     lines.append("Kernelspecs:")
     for name, model in sorted(specs["kernelspecs"].items()):
