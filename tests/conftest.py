@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import JupyterProcess
+from harness import JupyterProcess, StartJupyter
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-StartJupyter = Callable[..., JupyterProcess]
 
 
 @pytest.fixture

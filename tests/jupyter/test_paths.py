@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import StartJupyter
-from harness import ERAS, JupyterProcess, connect
+from harness import ERAS, JupyterProcess, StartJupyter, connect
 from mcp.shared.exceptions import MCPError
 from mcp_types import PromptReference, ResourceTemplateReference
 

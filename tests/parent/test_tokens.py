@@ -21,13 +21,13 @@ from typing import Any
 
 import anyio
 import pytest
-from conftest import StartJupyter
 from harness import (
     ERAS,
     INITIALIZE,
     TOKEN,
     Agent,
     JupyterProcess,
+    StartJupyter,
     as_client,
     connect,
     login_cookie,

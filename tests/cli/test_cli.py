@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import StartJupyter
-from harness import TOKEN, JupyterProcess, connect, free_port, needs
+from harness import TOKEN, JupyterProcess, StartJupyter, connect, free_port, needs
 from mcp_types import ImageContent
 from PIL import Image
 

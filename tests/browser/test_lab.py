@@ -10,9 +10,8 @@ from pathlib import Path
 
 import anyio
 import pytest
-from browser import KERNELSPEC, chromium, empty_window, lab, lab_path, opened
-from conftest import StartJupyter
-from harness import SLEEP, TOKEN, JupyterProcess, connect
+from harness import SLEEP, TOKEN, JupyterProcess, StartJupyter, connect
+from harness.browser import KERNELSPEC, chromium, empty_window, lab, lab_path, opened
 from playwright.async_api import Browser, expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import anyio
 import pytest
-from conftest import StartJupyter
 from harness import (
     ERAS,
     INITIALIZE,
+    REPOSITORY,
     TOKEN,
     JupyterProcess,
+    StartJupyter,
     as_client,
     connect,
     login_cookie,
@@ -112,7 +113,7 @@ async def test_a_client_that_vanishes_while_it_waits_stops_its_cell(live: Jupyte
     live.write_notebook(name, source)
     program = f"""
         import asyncio, os, sys
-        sys.path.insert(0, {str(Path(__file__).parent)!r})
+        sys.path.insert(0, {str(REPOSITORY / "tests")!r})
         from types import SimpleNamespace
         from harness import connect
         async def progress(p, t, message):

@@ -17,8 +17,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from browser import KERNELSPEC, chromium, empty_window, lab_path, make_token
 from harness import ERAS, SLEEP, Agent, connect, free_port, needs, write_notebook
+from harness.browser import KERNELSPEC, chromium, empty_window, lab_path, make_token
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import Implementation

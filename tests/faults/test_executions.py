@@ -12,8 +12,7 @@ import time
 
 import anyio
 import pytest
-from conftest import StartJupyter
-from harness import JupyterProcess, connect, said_missing, text, until
+from harness import JupyterProcess, StartJupyter, connect, said_missing, text, until
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from conftest import StartJupyter
-from harness import ERAS, Agent, JupyterProcess, connect, connection_file, kernel_of, text
+from harness import ERAS, Agent, JupyterProcess, StartJupyter, connect, connection_file, kernel_of, text
 from mcp_types import ElicitResult, InputRequiredResult
 
 from jupyter_mcp_proxy.errors import ServerError

@@ -17,8 +17,7 @@ from typing import Any
 
 import anyio
 import pytest
-from conftest import StartJupyter
-from harness import Agent, JupyterProcess, connect, connection_file, kernel_of, said_missing, text, until
+from harness import Agent, JupyterProcess, StartJupyter, connect, connection_file, kernel_of, said_missing, text, until
 
 from jupyter_mcp_proxy.execution.executions import LOST, Execution, State
 from jupyter_mcp_proxy.jupyter.messages import Message, Piece

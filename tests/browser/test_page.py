@@ -15,9 +15,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from browser import chromium, make_token
-from conftest import StartJupyter
-from harness import INITIALIZE, TOKEN, JupyterProcess, as_client, connect, login_cookie, post, refused
+from harness import INITIALIZE, TOKEN, JupyterProcess, StartJupyter, as_client, connect, login_cookie, post, refused
+from harness.browser import chromium, make_token
 from playwright.async_api import Browser, Page, expect
 
 from jupyter_mcp_proxy.clients import CLIENTS

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from browser import KERNELSPEC, chromium, lab, make_token
 from harness import INITIALIZE, SLEEP, JupyterProcess, as_client, connect, post, refused
+from harness.browser import KERNELSPEC, chromium, lab, make_token
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from harness import JupyterProcess, needs
 from playwright.async_api import Browser, Locator, Page, TimeoutError, async_playwright, expect
+
+from harness import JupyterProcess, needs
 
 OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

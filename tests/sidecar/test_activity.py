@@ -13,8 +13,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
-from conftest import StartJupyter
-from harness import ERAS, SLEEP, TOKEN, JupyterProcess, connect, login_cookie, post, text
+from harness import ERAS, SLEEP, TOKEN, JupyterProcess, StartJupyter, connect, login_cookie, post, text
 from mcp_types import ElicitResult
 
 from jupyter_mcp_proxy.jupyter.kernel import WebSocketChannel

@@ -13,8 +13,7 @@ from typing import Any
 
 import anyio
 import pytest
-from conftest import StartJupyter
-from harness import JupyterProcess, connect
+from harness import JupyterProcess, StartJupyter, connect
 from mcp.shared.exceptions import MCPError
 
 from jupyter_mcp_proxy.cli import main

@@ -11,11 +11,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from harness import REPOSITORY
 from jupyter_core.paths import jupyter_path
 
 from jupyter_mcp_proxy import __version__
 
-SOURCES = Path(__file__).parent.parent / "labextension"
+SOURCES = REPOSITORY / "labextension"
 LARGEST = 60_000
 """Bytes of script and style."""
 

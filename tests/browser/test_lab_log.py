@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from browser import KERNELSPEC, chromium, lab
 from harness import JupyterProcess
+from harness.browser import KERNELSPEC, chromium, lab
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]

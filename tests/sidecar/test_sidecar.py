@@ -16,8 +16,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from conftest import StartJupyter
-from harness import connect, free_port
+from harness import StartJupyter, connect, free_port
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 

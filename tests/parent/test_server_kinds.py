@@ -11,11 +11,10 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
-from conftest import StartJupyter
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from harness import JupyterProcess, connect
+from harness import JupyterProcess, StartJupyter, connect
 from jupyter_server.auth import passwd
 
 pytestmark = pytest.mark.anyio
