@@ -52,6 +52,7 @@ async def test_the_sidecar_is_killed_while_a_cell_runs(server: JupyterProcess, n
     What the kill catches between the server and the sidecar is lost; then the cell and the result say so.
     """
     server.write_notebook(name, TICKS.format(count=30))
+    others = server.journals()
     async with connect(server) as agent:
         await agent.ok("execute_ipython", notebook=name, code="pass")
         told = await agent.ok("execute_cell", notebook=name, cell=0, wait=1.5)
@@ -68,7 +69,7 @@ async def test_the_sidecar_is_killed_while_a_cell_runs(server: JupyterProcess, n
     assert len(missing) <= 2
     for seen in (shown, told):
         assert len(missing) <= said_missing(seen) <= len(missing) + 20, (missing, seen)
-    await until(lambda: not list(server.runtime.glob("mcp-proxy-*.jsonl")))
+    await until(lambda: server.journals() <= others)
 
 
 async def test_a_client_that_is_gone_after_running_loses_nothing(server: JupyterProcess, name: str) -> None:

@@ -117,6 +117,10 @@ class JupyterProcess:
                 return int(entry.name)
         raise AssertionError("no sidecar runs")
 
+    def journals(self) -> set[Path]:
+        """What the sidecar keeps of the code that it runs; on a shared server other tests' too."""
+        return set(self.runtime.glob("mcp-proxy-*.jsonl"))
+
     def write_notebook(self, name: str, *sources: str, **metadata: Any) -> Path:
         return write_notebook(self.root / name, *sources, **metadata)
 
