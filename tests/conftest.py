@@ -16,6 +16,18 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What runs in the tests' own process has a Jupyter of its own, too, with nothing in it and no setting of ours."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("JUPYTER")]:
+            patch.delenv(name)
+        for kind in ("CONFIG", "DATA", "RUNTIME"):
+            patch.setenv(f"JUPYTER_{kind}_DIR", str(folder / kind.lower()))
+        yield
+
+
 @pytest.fixture
 def start_jupyter(tmp_path: Path) -> Iterator[StartJupyter]:
     """Start servers with options of a test's own; they end with the test."""

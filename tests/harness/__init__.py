@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from harness.agents import ERAS, SLEEP, Agent, connect, sample_arguments, text
 from harness.kernels import connection_file, kernel_of, said_missing
-from harness.machine import REPOSITORY, free_port, needs
+from harness.machine import REPOSITORY, free_port, needs, own_world
 from harness.notebooks import write_notebook
 from harness.requests import INITIALIZE, as_client, login_cookie, post, refused
 from harness.servers import TOKEN, JupyterProcess, StartJupyter
@@ -29,6 +29,7 @@ __all__ = [
     "kernel_of",
     "login_cookie",
     "needs",
+    "own_world",
     "post",
     "refused",
     "said_missing",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.machine import free_port
+from harness.machine import free_port, own_world
 from harness.notebooks import write_notebook
 
 TOKEN = "test-token-0123456789"
@@ -48,8 +47,9 @@ class JupyterProcess:
         self.endpoint = f"{self.url}mcp-proxy/mcp"
         self.guarantee = "live" if rtc else "file"
         self._log = (home / "server.log").open("ab")
+        # Not `-m jupyter server`: that runs the first jupyter-server on PATH, maybe another Python's.
         command = [
-            sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root",
+            sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root",
             f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.root}",
             f"--ServerApp.base_url={base_url}",
         ]  # fmt: skip
@@ -57,14 +57,11 @@ class JupyterProcess:
             command.append(f"--IdentityProvider.token={token}")
         if not rtc:
             command.append("--ServerApp.jpserver_extensions=jupyter_server_ydoc=False")
-        env = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
-        env |= {
-            "HOME": str(home),
+        env = own_world(home) | {
             "JUPYTER_RUNTIME_DIR": str(self.runtime),
             "JUPYTER_DATA_DIR": str(self.data),
             "JUPYTER_CONFIG_DIR": str(home / "config"),
             "IPYTHONDIR": str(home / "ipython"),
-            "JUPYTER_PLATFORM_DIRS": "1",
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             **(environment or {}),
         }
@@ -82,8 +79,12 @@ class JupyterProcess:
         credential = self.token if token is None else token
         if credential:
             request.add_header("Authorization", f"Bearer {credential}")
+        # No proxy of the machine's stands before a server on it.
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
         try:
-            with urllib.request.urlopen(request, timeout=30, context=context) as response:
+            with opener.open(request, timeout=30) as response:
                 return response.status, response.read()
         except urllib.error.HTTPError as error:
             with error:

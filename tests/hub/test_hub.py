@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from harness import ERAS, SLEEP, Agent, connect, free_port, needs, write_notebook
+from harness import ERAS, SLEEP, Agent, connect, free_port, needs, own_world, write_notebook
 from harness.browser import KERNELSPEC, chromium, empty_window, lab_path, make_token
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -40,6 +40,8 @@ class Hub:
         self.home = home
         self.origin = f"http://127.0.0.1:{free_port()}"
         self._admin = secrets.token_hex(16)
+        env = own_world(home)
+        folders = {name: value for name, value in env.items() if name.startswith(("JUPYTER", "XDG"))}
         config = home / "jupyterhub_config.py"
         config.write_text(
             f"""
@@ -55,6 +57,7 @@ c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = {str(home / "home-{username}")!r}
 c.Spawner.cmd = [{sys.executable!r}, "-m", "jupyterhub.singleuser"]
 c.Spawner.args = ["--allow-root"]
+c.Spawner.environment = {folders!r}
 c.Spawner.start_timeout = c.Spawner.http_timeout = 90
 c.JupyterHub.services = [{{"name": "pytest", "api_token": {self._admin!r}}}]
 c.JupyterHub.load_roles = [
@@ -62,11 +65,10 @@ c.JupyterHub.load_roles = [
 ]
 """
         )
-        env = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
         self._log = (home / "hub.log").open("wb")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "jupyterhub", "-f", str(config)],
-            env=env | {"HOME": str(home)}, cwd=home, stdout=self._log, stderr=subprocess.STDOUT,
+            env=env, cwd=home, stdout=self._log, stderr=subprocess.STDOUT,
             start_new_session=True,
         )  # fmt: skip
         self._pids = [self._process.pid]
@@ -318,8 +320,7 @@ async def test_a_scoped_token_on_a_hub_ends_with_its_revocation(hub: Hub) -> Non
 
 async def test_the_command_makes_one_in_a_terminal_of_the_server(hub: Hub) -> None:
     """It needs no browser and nothing from the Hub; another user's server knows nothing of it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
-    environment |= {"HOME": str(hub.home / "home-alice"), "JUPYTERHUB_SERVICE_PREFIX": "/user/alice/"}
+    environment = own_world(hub.home / "home-alice") | {"JUPYTERHUB_SERVICE_PREFIX": "/user/alice/"}
     done = subprocess.run(
         [sys.executable, "-m", "jupyter_mcp_proxy", "token", "new", "--name", "terminal", "--tier", "run"],
         env=environment, capture_output=True, text=True, timeout=60,
