@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+PORTS = range(12_000, 32_000)
+WORKERS = 8
 OF_THE_MACHINE = ("JUPYTER", "IPYTHON", "MPL", "XDG_", "PYTHONSTARTUP", "PYTHONUSERBASE")
 """How the names begin by which a machine, a person's session or another server would reach into a test's server."""
 
@@ -30,9 +33,21 @@ def own_world(home: Path) -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on loopback that nobody listens on, for a server that is about to be started.
+
+    The system gives none of these to a socket that asks for any (Linux begins at 32768, others higher), so no kernel
+    and no connection takes it before that server does; nor does another worker of pytest-xdist, which has others.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    while True:
+        port = PORTS.start + WORKERS * random.randrange(len(PORTS) // WORKERS) + worker
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def needs(program: str, remedy: str = "") -> str:
