@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import JupyterProcess, StartJupyter
+from harness.large import write_large
+
+from jupyter_mcp_proxy.store.snapshots import Snapshots
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +88,35 @@ def name(request: pytest.FixtureRequest) -> str:
     """A notebook's name that no other test uses."""
     safe = "".join(c if c.isalnum() else "-" for c in request.node.name)
     return f"{safe}.ipynb"
+
+
+@pytest.fixture
+def large(file: JupyterProcess, name: str) -> Path:
+    """A notebook of three cells that is large enough to be written late."""
+    return write_large(file, name)
+
+
+@pytest.fixture
+def snapshots(tmp_path: Path) -> Snapshots:
+    return Snapshots(tmp_path / "snapshots", "test")
+
+
+@pytest.fixture
+def label() -> str:
+    """A token's name that no other test uses."""
+    return f"agent {secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[JupyterProcess], None]:
+    """Let the command line find a server."""
+
+    def use(server: JupyterProcess) -> None:
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(server.runtime))
+        monkeypatch.setenv("JUPYTER_DATA_DIR", str(server.data))
+        monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
+
+    return use
 
 
 @pytest.fixture

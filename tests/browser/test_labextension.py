@@ -109,5 +109,5 @@ def test_where_the_panel_cannot_be_built_pip_says_what_to_do(checkout: Path) -> 
     assert "HATCH_JUPYTER_BUILDER_SKIP_NPM=1" in said
     built, names = wheel(checkout, HATCH_JUPYTER_BUILDER_SKIP_NPM="1")
     assert built, names
-    assert "jupyter_mcp_proxy/relay.py" in names
+    assert "jupyter_mcp_proxy/parent/relay.py" in names
     assert "labextensions/jupyter-mcp-proxy/package.json" not in names

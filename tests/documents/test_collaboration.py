@@ -3,75 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import re
-import secrets
 import subprocess
 import sys
-import warnings
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
 from harness import JupyterProcess, connect
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from hypothesis.errors import HypothesisDeprecationWarning
-from jupyter_ydoc import YNotebook
+from harness.people import Person, person
+from harness.sequences import EXAMPLES, GREEK, only_greek, under_hypothesis
 from pycrdt import Assoc, Text
 
-from jupyter_mcp_proxy.documents.document import Author
 from jupyter_mcp_proxy.documents.shared import SharedDocument, collapsed
-from jupyter_mcp_proxy.errors import CannotUndo, CollapsedDocument
+from jupyter_mcp_proxy.errors import CollapsedDocument
 from jupyter_mcp_proxy.jupyter.room import Room
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
 from jupyter_mcp_proxy.store.snapshots import Snapshots
 
 pytestmark = pytest.mark.anyio
-
-EXAMPLES = int(os.environ.get("SEQUENCES", "50"))
-"""Sequences that Hypothesis plays; the nightly run sets SEQUENCES=1000."""
-
-GREEK = "αβγδεζηθικλμνξοπρστυφχψω"
-
-
-class Person:
-    """Somebody else in the room, with a replica of their own."""
-
-    def __init__(self, room: Room) -> None:
-        self.room = room
-        self.notebook: Any = YNotebook(room.doc, room.awareness)
-
-    def source(self, cell: int = 0) -> str:
-        return str(self.notebook.ycells[cell]["source"])
-
-    def outputs(self, cell: int = 0) -> str:
-        return "".join(str(output.get("text", "")) for output in self.notebook.ycells[cell]["outputs"].to_py())
-
-    async def types(self, cell: int, text: str, at: int | None = None, pause: float = 0.0) -> None:
-        """Type into a cell, a character at a time."""
-        for character in text:
-            source: Text = self.notebook.ycells[cell]["source"]
-            end = len(str(source).encode())
-            source.insert(end if at is None else at, character)
-            if at is not None:
-                at += len(character.encode())
-            await anyio.sleep(pause)
-
-    async def sees(self, condition: Any, seconds: float = 10) -> None:
-        with anyio.fail_after(seconds):
-            while not condition():
-                await anyio.sleep(0.01)
-
-
-@asynccontextmanager
-async def person(server: JupyterProcess, name: str) -> AsyncIterator[Person]:
-    async with JupyterServer(server.url, server.token) as api, Room(api, name) as room:
-        yield Person(room)
 
 
 async def test_edits_and_outputs_appear_at_once(live: JupyterProcess, name: str) -> None:
@@ -171,22 +123,6 @@ async def test_a_person_types_in_another_cell_while_the_agent_writes(live: Jupyt
         assert "a = 19" in read
 
 
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("agent"), st.sampled_from(["x = 1", "y = [1, 2]", "print('é')", ""]), st.booleans()),
-        st.tuples(st.just("person"), st.text(alphabet=GREEK, min_size=1, max_size=5), st.sampled_from([0.0, 0.003])),
-        st.tuples(st.just("both"), st.sampled_from(["z = 3", "import os\n"]), st.text(alphabet=GREEK, min_size=1)),
-        st.tuples(st.just("run"), st.none(), st.none()),
-    ),
-    min_size=1,
-    max_size=8,
-)
-
-
-def only_greek(text: str) -> str:
-    return "".join(character for character in text if character in GREEK)
-
-
 @pytest.mark.timeout(300 + EXAMPLES)
 async def test_what_a_person_types_in_the_same_cell_survives(live: JupyterProcess, name: str) -> None:
     """However typing and the agent's rewriting interleave, every character stays, in order, and both sides agree.
@@ -240,20 +176,6 @@ async def test_what_a_person_types_in_the_same_cell_survives(live: JupyterProces
                     await anyio.sleep(0.02)
 
         await under_hypothesis(play)
-
-
-async def under_hypothesis(play: Any, sequences: Any = steps) -> None:
-    """Let Hypothesis choose sequences in a thread, and play each of them here, on the sockets' own loop."""
-    loop = asyncio.get_running_loop()
-
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-    @given(sequences)
-    def run(sequence: list[tuple[str, Any, Any]]) -> None:
-        asyncio.run_coroutine_threadsafe(play(sequence), loop).result(60)
-
-    with warnings.catch_warnings():  # the loop may use `random` while the thread chooses
-        warnings.filterwarnings("ignore", "Do not use the `random` module", HypothesisDeprecationWarning)
-        await asyncio.to_thread(run)
 
 
 async def test_a_lost_room_is_joined_again_with_an_empty_replica(
@@ -346,82 +268,6 @@ async def test_what_a_person_did_meanwhile_is_told_in_one_line(live: JupyterProc
         assert " by pytest " in changes[1]
 
 
-async def test_undoing_keeps_what_a_person_typed_into_the_agents_text(live: JupyterProcess, name: str) -> None:
-    live.write_notebook(name, "start")
-    async with person(live, name) as other, connect(live) as agent:
-        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="start\nby the agent")
-        await other.types(0, "αβγ", at=len("start\nby "))
-        await other.room.flush()
-        await agent.ok("undo_changes", notebook=name)
-        assert other.source() == "startαβγ"
-
-
-@pytest.mark.parametrize("typed_in", [0, 1])
-async def test_undoing_a_move_takes_nothing_along_that_a_person_typed(
-    live: JupyterProcess, name: str, tmp_path: Any, typed_in: int
-) -> None:
-    """Of two cells that have changed places, the one that the agent moved is a copy, which undoing removes."""
-    live.write_notebook(name, "a", "b")
-    me = Author("me", "me")
-    api = JupyterServer(live.url, live.token)
-    document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
-    async with api, person(live, name) as other, document:
-        await document.edit(lambda editor: editor.move(0, 1), author=me)
-        await other.sees(lambda: other.source(0) == "b")
-        await other.types(typed_in, "α")
-        await other.room.flush()
-        with contextlib.suppress(CannotUndo):
-            await document.undo(me)
-        assert "α" in "".join(await document.read(lambda editor: [cell.source for cell in editor.cells()]))
-
-
-async def test_what_undoing_has_brought_back_is_not_taken_along_by_the_next(
-    live: JupyterProcess, name: str, tmp_path: Any
-) -> None:
-    """Once in five times Yjs takes what it restores of two authors for one piece, and removes all of it."""
-    live.write_notebook(name, "a", "b")
-    api = JupyterServer(live.url, live.token)
-    document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
-    async with api, person(live, name) as other, document:
-        for _ in range(20):
-            me = Author(secrets.token_hex(4), "me")
-            await document.edit(start_over)
-            await document.edit(lambda editor: editor.set_source(1, "x = 1"), author=me)
-            await other.sees(lambda: other.source(1) == "x = 1")
-            await other.types(1, "αβ")
-            await other.types(1, "γ")
-            await other.room.flush()
-            await document.edit(lambda editor: editor.move(1, 0), author=me)
-            await document.undo(me)
-            with contextlib.suppress(CannotUndo):
-                await document.undo(me)
-            assert "αβγ" in await document.read(lambda editor: editor.cell(1).source)
-
-
-async def test_undoing_step_by_step_comes_back_to_where_it_began(
-    live: JupyterProcess, name: str, tmp_path: Any
-) -> None:
-    live.write_notebook(name, "what the person wrote", "b")
-    me = Author("me", "me")
-    api = JupyterServer(live.url, live.token)
-    document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
-    steps = [
-        lambda editor: editor.set_source(0, "what the agent wrote"),
-        lambda editor: editor.move(0, 1),
-        lambda editor: editor.set_source(1, "something else"),
-        lambda editor: editor.set_source(1, "what the person wrote, and more"),
-        lambda editor: editor.delete(1),
-    ]
-    async with api, document:
-        seen = []
-        for step in steps:
-            seen.append(await document.read(lambda editor: [cell.source for cell in editor.cells()]))
-            await document.edit(step, author=me)
-        for before in reversed(seen):
-            assert await document.undo(me)
-            assert await document.read(lambda editor: [cell.source for cell in editor.cells()]) == before
-
-
 async def test_what_a_person_looks_at_is_told_with_the_cell(live: JupyterProcess, name: str) -> None:
     """JupyterLab says its document in the room of everybody, and its cursor in the document's."""
     from pycrdt import Awareness, Doc, YMessageType
@@ -449,69 +295,3 @@ async def test_what_a_person_looks_at_is_told_with_the_cell(live: JupyterProcess
                     await anyio.sleep(0.1)
             assert f"Ada: {name}, cell 1 " in told
             assert "second cell" in told
-
-
-moves = st.lists(
-    st.one_of(
-        st.tuples(st.just("agent edits"), st.integers(0, 3), st.sampled_from(["x = 1", "y = 2\nz = 3", ""])),
-        st.tuples(st.just("agent inserts"), st.integers(0, 3), st.sampled_from(["new = 1", "# new"])),
-        st.tuples(st.just("agent moves"), st.integers(0, 3), st.integers(0, 3)),
-        st.tuples(st.just("person types"), st.integers(0, 3), st.text(alphabet=GREEK, min_size=1, max_size=4)),
-        st.tuples(st.just("agent undoes"), st.none(), st.none()),
-    ),
-    min_size=1,
-    max_size=12,
-)
-
-
-@pytest.mark.timeout(300 + EXAMPLES)
-async def test_undo_in_between_keeps_every_character_of_the_persons(
-    live: JupyterProcess, name: str, tmp_path: Any
-) -> None:
-    """Whatever the agent edits, moves and takes back, what a person typed stays, and both sides are equal."""
-    live.write_notebook(name, "a", "b")
-    api = JupyterServer(live.url, live.token)
-    document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
-    async with api, person(live, name) as other, document:
-
-        async def play(sequence: list[tuple[str, Any, Any]]) -> None:
-            me = Author(secrets.token_hex(4), "me")  # has nothing to take back yet
-            await document.edit(start_over)
-            typed = ""
-            for kind, cell, what in sequence:
-                await document.edit(lambda editor: None)  # the person's typing has arrived
-                await other.room.flush()
-                count = len(other.notebook.ycells)
-                place = (cell or 0) % count
-                if kind == "agent edits":
-                    await document.edit(lambda e, p=place, w=what: write_around(e, p, w), author=me)
-                elif kind == "agent inserts":
-                    await document.edit(lambda e, p=place, w=what: e.insert(p, "code", w), author=me)
-                elif kind == "agent moves" and place != what % count:
-                    await document.edit(lambda e, p=place, t=what % count: e.move(p, t), author=me)
-                elif kind == "person types":
-                    typed += what
-                    await other.types(place, what)
-                    await other.room.flush()
-                elif kind == "agent undoes":
-                    with contextlib.suppress(CannotUndo):
-                        await document.undo(me)
-            await other.room.flush()
-            await document.edit(lambda editor: None)
-            mine = await document.read(lambda editor: [cell.source for cell in editor.cells()])
-            await other.sees(lambda: [str(cell["source"]) for cell in other.notebook.ycells] == mine)
-            assert sorted(only_greek("".join(mine))) == sorted(typed)
-
-        await under_hypothesis(play, moves)
-
-
-def start_over(editor: Any) -> None:
-    while editor.ids():
-        editor.delete(0)
-    for source in ("a", "b"):
-        editor.insert(len(editor.ids()), "code", source)
-
-
-def write_around(editor: Any, place: int, text: str) -> None:
-    """The agent writes its own text before what a person typed in the cell."""
-    editor.set_source(place, text + only_greek(editor.cell_at(place).source))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
@@ -18,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
+from harness.sequences import EXAMPLES as SEQUENCES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +32,6 @@ from jupyter_mcp_proxy.jupyter.server import JupyterServer
 from jupyter_mcp_proxy.store import snapshots as snapshots_module
 from jupyter_mcp_proxy.store.snapshots import Snapshots
 
-SEQUENCES = int(os.environ.get("SEQUENCES", "50"))
 """Sequences that Hypothesis plays; the nightly run sets SEQUENCES=1000."""
 NAME = "a.ipynb"
 AGENT = Author("agent", "Agent")

@@ -6,11 +6,16 @@ import os
 import random
 import shutil
 import socket
+import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+MODULE = (sys.executable, "-m", "jupyter_mcp_proxy")
+"""The command line, whatever is on PATH."""
 PORTS = range(12_000, 32_000)
+"""What `free_port` chooses from: none that is privileged, well known or ephemeral."""
 WORKERS = 8
+"""How many workers of pytest-xdist have ports of their own."""
 OF_THE_MACHINE = ("JUPYTER", "IPYTHON", "MPL", "XDG_", "PYTHONSTARTUP", "PYTHONUSERBASE")
 """How the names begin by which a machine, a person's session or another server would reach into a test's server."""
 

@@ -29,6 +29,7 @@ from harness import (
     sample_arguments,
     text,
 )
+from harness.sidecars import big_sidecar
 
 from jupyter_mcp_proxy.contract import SECRET_HEADER
 from jupyter_mcp_proxy.parent.supervisor import restart_delay
@@ -150,49 +151,10 @@ async def test_a_cell_of_330_seconds_completes_through_the_proxy(live: JupyterPr
         assert "after 330 s" in told
 
 
-BIG_SIDECAR = '''#!{python}
-"""A sidecar that answers /mcp with as much as it is asked for, and says how much of it was taken."""
-import os, sys, threading, time
-import uvicorn
-from starlette.applications import Starlette
-from starlette.responses import JSONResponse, StreamingResponse
-from starlette.routing import Route
-from jupyter_mcp_proxy.sidecar.guard import Guard
-
-taken = 0
-CHUNK = b"x" * 65536
-
-async def mcp(request):
-    async def body():
-        global taken
-        for _ in range({chunks}):
-            yield CHUNK
-            taken += len(CHUNK)
-    return StreamingResponse(body(), media_type="application/json")
-
-async def healthz(request):
-    return JSONResponse({{"taken": taken}})
-
-app = Starlette(routes=[Route("/mcp", mcp, methods=["GET", "POST"]), Route("/healthz", healthz)])
-def end_with_parent():
-    parent = os.getppid()
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-threading.Thread(target=end_with_parent, daemon=True).start()
-uvicorn.run(Guard(app, os.environ["JUPYTER_MCP_PROXY_SECRET"]), host="127.0.0.1", port=int(sys.argv[-1]),
-            log_level="warning")
-'''
-
-
 async def test_a_reply_of_any_size_passes_with_back_pressure(start_jupyter: StartJupyter, tmp_path: Path) -> None:
     """300 MB pass whole; while the client does not read, the sidecar is not read either."""
     chunks = 300 * 16
-    program = tmp_path / "big-sidecar"
-    program.write_text(BIG_SIDECAR.format(python=sys.executable, chunks=chunks))
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    server = start_jupyter(rtc=False, arguments=(f"--MCPProxy.python={program}",))
+    server = start_jupyter(rtc=False, arguments=big_sidecar(tmp_path, chunks))
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.request("GET", "/mcp-proxy/mcp", headers={"Authorization": f"Bearer {TOKEN}"})
     response = connection.getresponse()

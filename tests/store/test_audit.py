@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,24 +11,15 @@ from typing import Any
 import anyio
 import pytest
 from harness import JupyterProcess, StartJupyter, connect
+from harness.audit import audit_line
 from mcp.shared.exceptions import MCPError
 
-from jupyter_mcp_proxy.cli import main
 from jupyter_mcp_proxy.store.audit import Audit, audit_file, lines, older
 from jupyter_mcp_proxy.tools.redaction import CONTENTS, NAMES, PATHS, described
 from jupyter_mcp_proxy.tools.registry import TOOLS
 from jupyter_mcp_proxy.tools.server import CATALOGUE
 
 SECRET = "S3CRET-and-nobody-shall-read-it"
-HOSTILE = "\x1b[31mred\x1b]0;owned\x07\u202e<b>\nname"
-
-
-def line(**fields: Any) -> dict[str, Any]:
-    known = {
-        "time": "2026-11-20T10:00:00.000+00:00", "user": "u", "client": "Claude", "token": None, "tool": "read_cell",
-        "notebook": "a.ipynb", "cell": "abc", "arguments": {}, "outcome": "ok", "ms": 5,
-    }  # fmt: skip
-    return {**known, **fields}
 
 
 # -- what is kept of arguments ------------------------------------------------------------------------
@@ -121,7 +109,7 @@ def test_the_file_is_for_its_owner_and_is_moved_aside_with_four_kept(tmp_path: P
     file = audit_file(tmp_path)
     audit, other = Audit(file, largest=1000), Audit(file, largest=1000)
     for number in range(100):
-        (audit if number % 2 else other).write(line(ms=number))
+        (audit if number % 2 else other).write(audit_line(ms=number))
     audit.close()
     other.close()
     assert file.stat().st_mode & 0o777 == 0o600
@@ -138,10 +126,10 @@ def test_a_folder_that_cannot_be_written_is_said_once_and_stops_nothing(
     audit = Audit(audit_file(tmp_path))
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            audit.write(line())
+            audit.write(audit_line())
         assert len(caplog.records) == 1
         (tmp_path / "mcp-proxy").unlink()
-        audit.write(line(ms=7))
+        audit.write(audit_line(ms=7))
     assert [found["ms"] for found in lines(audit_file(tmp_path))] == [7]
     audit.close()
 
@@ -150,16 +138,16 @@ def test_a_full_disk_leaves_no_line_that_spoils_the_next(tmp_path: Path) -> None
     """`/dev/full` takes nothing; half a line, as a full disk leaves it, is closed before the next one."""
     file = audit_file(tmp_path)
     audit = Audit(file)
-    audit.write(line(ms=1))
+    audit.write(audit_line(ms=1))
     file.write_bytes(file.read_bytes() + b'{"time": "half')
     audit._torn = True
-    audit.write(line(ms=2))
+    audit.write(audit_line(ms=2))
     audit.close()
     assert [found["ms"] for found in lines(file)] == [1, 2]
     full = tmp_path / "full"
     (full / "mcp-proxy").mkdir(parents=True)
     (full / "mcp-proxy" / "audit.jsonl").symlink_to("/dev/full")
-    Audit(audit_file(full)).write(line())
+    Audit(audit_file(full)).write(audit_line())
 
 
 def test_a_line_costs_next_to_nothing(tmp_path: Path) -> None:
@@ -167,7 +155,7 @@ def test_a_line_costs_next_to_nothing(tmp_path: Path) -> None:
     audit = Audit(audit_file(tmp_path))
     began = time.perf_counter()
     for _ in range(1000):
-        audit.write(line(arguments={"notebook": "a.ipynb", "source": {"chars": 5000}}))
+        audit.write(audit_line(arguments={"notebook": "a.ipynb", "source": {"chars": 5000}}))
     audit.close()
     assert (time.perf_counter() - began) / 1000 < 0.001
 
@@ -276,82 +264,3 @@ async def test_calls_go_on_where_the_audit_cannot_be_written(start_jupyter: Star
         while "cannot be written" not in server.log:
             await anyio.sleep(0.05)
     assert server.log.count("cannot be written") == 1
-
-
-# -- the command --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file with some calls, where the command looks for it."""
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
-    file = audit_file(tmp_path)
-    audit = Audit(file)
-    for each in (
-        line(),
-        line(tool="execute_cell", outcome="error", client="Cursor", ms=12_345),
-        line(time="2026-11-21T10:00:00.000+00:00", tool="write_file", notebook=None, arguments={"path": "data/x.csv"}),
-        line(time="2026-11-21T11:00:00.000+00:00", client=HOSTILE, notebook=HOSTILE, cell=HOSTILE, token=HOSTILE),
-    ):
-        audit.write(each)
-    audit.close()
-    return file
-
-
-@pytest.mark.parametrize(
-    ("arguments", "tools"),
-    [
-        ([], ["read_cell", "execute_cell", "write_file", "read_cell"]),
-        (["--tool", "execute_*"], ["execute_cell"]),
-        (["--tool", "execute_cell", "--tool", "write_file"], ["execute_cell", "write_file"]),
-        (["--client", "Cursor"], ["execute_cell"]),
-        (["--notebook", "data/*"], ["write_file"]),
-        (["--outcome", "error"], ["execute_cell"]),
-        (["--since", "2026-11-21T10:00:00Z"], ["write_file", "read_cell"]),
-        (["--last", "1"], ["read_cell"]),
-        (["--client", "nobody"], []),
-    ],
-)
-@pytest.mark.usefixtures("audited")
-def test_the_log_is_filtered(arguments: list[str], tools: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["log", *arguments, "--json"]) == 0
-    assert [json.loads(each)["tool"] for each in capsys.readouterr().out.splitlines()] == tools
-    assert main(["log", *arguments]) == 0
-    assert [tool in row for tool, row in zip(tools, capsys.readouterr().out.splitlines(), strict=True)] == [True] * len(
-        tools
-    )
-
-
-@pytest.mark.usefixtures("audited")
-def test_names_do_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    for more in ([], ["--json"]):
-        assert main(["log", *more]) == 0
-        shown = capsys.readouterr().out
-        assert len(shown.splitlines()) == 4
-        assert shown.replace("\n", "").isprintable()
-        assert "<b>" in shown
-
-
-def test_where_there_is_no_audit_it_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
-    assert main(["log"]) == 1
-    assert "MCPProxy.audit" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as ended:
-        main(["log", "--since", "yesterday"])
-    assert ended.value.code == 2
-
-
-def test_following_shows_what_comes_through_a_change_of_files(audited: Path) -> None:
-    environment = os.environ | {"JUPYTER_DATA_DIR": str(audited.parent.parent)}
-    command = [sys.executable, "-m", "jupyter_mcp_proxy", "log", "--follow", "--json", "--tool", "list_files"]
-    audit = Audit(audited, largest=2000)
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for number in range(30):
-            audit.write(line(tool="list_files", ms=number))
-            assert json.loads(process.stdout.readline())["ms"] == number
-        process.terminate()
-    audit.close()
-    assert older(audited, 1).exists()
