@@ -15,6 +15,12 @@ from harness.large import write_large
 from jupyter_mcp_proxy.store.snapshots import Snapshots
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: begun late, one would keep a worker busy long after the other has ended."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
