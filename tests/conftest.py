@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import JupyterProcess
+from harness import JupyterProcess, StartJupyter
+from harness.large import write_large
+
+from jupyter_mcp_proxy.store.snapshots import Snapshots
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: begun late, one would keep a worker busy long after the other has ended."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +26,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-StartJupyter = Callable[..., JupyterProcess]
+@pytest.fixture(scope="session", autouse=True)
+def _own_jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What runs in the tests' own process has a Jupyter of its own, too, with nothing in it and no setting of ours."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("JUPYTER")]:
+            patch.delenv(name)
+        for kind in ("CONFIG", "DATA", "RUNTIME"):
+            patch.setenv(f"JUPYTER_{kind}_DIR", str(folder / kind.lower()))
+        yield
 
 
 @pytest.fixture
@@ -75,6 +94,35 @@ def name(request: pytest.FixtureRequest) -> str:
     """A notebook's name that no other test uses."""
     safe = "".join(c if c.isalnum() else "-" for c in request.node.name)
     return f"{safe}.ipynb"
+
+
+@pytest.fixture
+def large(file: JupyterProcess, name: str) -> Path:
+    """A notebook of three cells that is large enough to be written late."""
+    return write_large(file, name)
+
+
+@pytest.fixture
+def snapshots(tmp_path: Path) -> Snapshots:
+    return Snapshots(tmp_path / "snapshots", "test")
+
+
+@pytest.fixture
+def label() -> str:
+    """A token's name that no other test uses."""
+    return f"agent {secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[JupyterProcess], None]:
+    """Let the command line find a server."""
+
+    def use(server: JupyterProcess) -> None:
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(server.runtime))
+        monkeypatch.setenv("JUPYTER_DATA_DIR", str(server.data))
+        monkeypatch.delenv("JUPYTERHUB_SERVICE_PREFIX", raising=False)
+
+    return use
 
 
 @pytest.fixture

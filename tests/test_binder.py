@@ -20,11 +20,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from harness import TOKEN, connect, free_port
+from harness import REPOSITORY, TOKEN, connect, free_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(900)]
 
-REPOSITORY = Path(__file__).parent.parent
 BASE_IMAGE = ("ipywidgets==8.*", "jupyter-resource-usage==1.*", "jupyterhub==5.*", "jupyterlab==4.*", "notebook==7.*")
 """What repo2docker has installed before it looks at the repository (its `environment.py-3.12.yml`)."""
 

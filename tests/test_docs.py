@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from harness import REPOSITORY
 
 from jupyter_mcp_proxy.cli import create_parser
 from jupyter_mcp_proxy.clients import CLIENTS
@@ -13,7 +12,7 @@ from jupyter_mcp_proxy.contract import ENV_PREFIX
 from jupyter_mcp_proxy.tools.reference import catalogue_tokens, markdown
 from jupyter_mcp_proxy.tools.server import CATALOGUE, INSTRUCTIONS
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = REPOSITORY / "docs"
 
 
 def read(name: str) -> str:

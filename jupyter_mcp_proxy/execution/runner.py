@@ -90,6 +90,15 @@ class Runner:
         """What runs or waits in a kernel, as far as we sent it."""
         return [e for e in self._queues.get(kernel_id, []) if not e.finished.is_set()]
 
+    def state_of(self, kernel: dict[str, Any]) -> str:
+        """What a kernel of the server's list does: as Jupyter tells it, but `busy` while it runs code that we sent.
+
+        Jupyter (2.21) connects to the output of a kernel that it has just started when it may have begun already. The
+        `busy` that it missed it never makes up for: it calls the kernel idle after the next question of its own.
+        """
+        runs = any(e.state is State.RUNNING or e.question is not None for e in self.running(kernel["id"]))
+        return "busy" if runs else str(kernel.get("execution_state", "unknown"))
+
     def runs_in(self, notebook: str) -> bool:
         """Whether something runs or waits that belongs to a notebook."""
         return any(e.notebook == notebook and not e.written.is_set() for e in self._executions.values())

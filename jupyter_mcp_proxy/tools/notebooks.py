@@ -133,7 +133,7 @@ async def list_notebooks(ctx: Context[Any, Any]) -> str:
     lines = []
     for path in dict.fromkeys([*opened, *sessions]):
         kernel = sessions.get(path, {}).get("kernel")
-        state = f"{kernel['name']} {kernel['id']} {kernel['execution_state']}" if kernel else "no kernel"
+        state = f"{kernel['name']} {kernel['id']} {call.workspace.runner.state_of(kernel)}" if kernel else "no kernel"
         running = [e.id for e in call.workspace.runner.running(kernel["id"])] if kernel else []
         lines.append(
             f"{path}  {'open' if path in opened else 'not open'}, {state}"

@@ -108,7 +108,7 @@ class Resources:
         resources = []
         for path in dict.fromkeys([*opened, *kernels]):
             kernel = kernels.get(path)
-            state = f"kernel {kernel['name']} {kernel['execution_state']}" if kernel else "no kernel"
+            state = f"kernel {kernel['name']} {call.workspace.runner.state_of(kernel)}" if kernel else "no kernel"
             resources.append(
                 Resource(
                     uri=Target(path).uri,

@@ -1,0 +1,266 @@
+"""The connect page in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from harness import INITIALIZE, TOKEN, JupyterProcess, StartJupyter, as_client, connect, post, refused
+from harness.browser import chromium, make_token
+from playwright.async_api import Browser, Page, expect
+
+from jupyter_mcp_proxy.clients import CLIENTS
+from jupyter_mcp_proxy.store.tokens import Place, TokenStore
+
+PAGE = "mcp-proxy/"
+
+pytestmark = pytest.mark.anyio
+MARKUP = "<img src=x onerror=window.harmed=1>"
+
+
+@pytest.fixture(scope="module")
+async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@asynccontextmanager
+async def opened(browser: Browser, server: JupyterProcess, **options: Any) -> AsyncIterator[Page]:
+    """The page of a person who is logged in, in which nothing goes wrong."""
+    context = await browser.new_context(**options)
+    context.set_default_timeout(20_000)
+    page = await context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("dialog", lambda dialog: dialog.accept())
+    await page.goto(f"{server.url}{PAGE}?token={server.token}")
+    await expect(page.get_by_role("tablist")).to_be_visible()
+    yield page
+    # A browser reports a refused request as an error of the page's; those the tests ask for.
+    assert [text for text in wrong if "status of 403" not in text and "status of 409" not in text] == []
+    assert await page.evaluate("window.harmed") is None
+    await context.close()
+
+
+def place_of(server: JupyterProcess) -> Place:
+    return Place.of(str(server.root), server.base_url)
+
+
+def names(server: JupyterProcess) -> set[str]:
+    """The tokens that a server knows."""
+    return {token.name for token in TokenStore(server.data / "mcp-proxy" / "tokens.json").shown(place_of(server))}
+
+
+async def test_a_token_made_in_the_page_connects_a_client_until_it_is_revoked(
+    browser: Browser, live: JupyterProcess, name: str, label: str, screenshots: Path
+) -> None:
+    async with opened(browser, live) as page:
+        assert TOKEN not in page.url
+        await expect(page.locator("#endpoint")).to_have_text(live.endpoint)
+        snippet = page.locator("#snippet-claude-code")
+        await expect(snippet).to_contain_text('--header "Authorization: Bearer <token>"')
+
+        secret = await make_token(page, label, "edit", "7")
+        await expect(snippet).to_contain_text(f'{live.endpoint} --header "Authorization: Bearer {secret}"')
+        await expect(page.locator("#list li").filter(has_text=label)).to_contain_text("edit, until ")
+        await page.screenshot(path=screenshots / "connect-page.png", full_page=True)
+
+        async with connect(live, token=secret) as agent:
+            await agent.ok("use_notebook", notebook=name, create=True)
+            assert "run" in await agent.fails("execute_ipython", notebook=name, code="1")
+            await page.get_by_role("button", name=f"Revoke {label}").click()
+            await expect(page.locator("#list-status")).to_have_text(f"Revoked “{label}”.")
+            begun = time.monotonic()
+            refused(post(live, INITIALIZE, **as_client(secret)), "revoked")
+            assert time.monotonic() - begun < 1
+        await expect(snippet).to_contain_text("Bearer <token>")
+        assert secret not in await page.content()
+        assert label not in names(live)
+        assert secret not in live.log
+
+
+async def test_tabs_work_by_keyboard(browser: Browser, live: JupyterProcess) -> None:
+    """As the WAI-ARIA pattern has it: one stop for Tab, arrows that go around, Home and End."""
+    async with opened(browser, live) as page:
+        tabs = page.get_by_role("tab")
+        await expect(tabs).to_have_text([client.label for client in CLIENTS])
+        await tabs.first.focus()
+        last = len(CLIENTS) - 1
+        for key, index in (("ArrowRight", 1), ("End", last), ("ArrowRight", 0), ("ArrowLeft", last), ("Home", 0)):
+            await page.keyboard.press(key)
+            tab = tabs.nth(index)
+            await expect(tab).to_be_focused()
+            await expect(tab).to_have_attribute("aria-selected", "true")
+            panels = page.get_by_role("tabpanel")
+            await expect(panels).to_have_count(1)  # the others are hidden
+            await expect(panels).to_have_accessible_name(CLIENTS[index].label)
+            assert await page.locator('[role=tab][tabindex="0"]').count() == 1
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_role("tabpanel")).to_be_focused()
+
+        await page.goto(f"{live.url}{PAGE}#zed")
+        await page.reload()
+        await expect(page.get_by_role("tab", name="Zed")).to_have_attribute("aria-selected", "true")
+
+
+async def test_what_is_copied_is_what_is_shown(browser: Browser, live: JupyterProcess, label: str) -> None:
+    permissions = ["clipboard-read", "clipboard-write"]
+    async with opened(browser, live, permissions=permissions) as page:
+        secret = await make_token(page, label, "read")
+        for client in CLIENTS:
+            await page.get_by_role("tab", name=client.label, exact=True).click()
+            what = "command" if client.is_command else "configuration"
+            button = page.get_by_role("button", name=f"Copy the {what} for {client.label}", exact=True)
+            await button.focus()
+            await page.keyboard.press("Enter")
+            await expect(button).to_have_text("Copied")
+            copied = await page.evaluate("navigator.clipboard.readText()")
+            assert copied == await page.locator(f"#snippet-{client.id}").inner_text()
+            assert secret in copied
+            assert live.endpoint in copied
+            if not client.is_command and client.language == "json":
+                json.loads(copied)
+        await page.get_by_role("button", name="Copy the endpoint").click()
+        await expect(page.locator("#copied")).to_have_text("Copied the endpoint.")
+        assert await page.evaluate("navigator.clipboard.readText()") == live.endpoint
+
+
+async def test_without_a_clipboard_the_text_is_copied_all_the_same(browser: Browser, live: JupyterProcess) -> None:
+    """A page over plain HTTP on another host than localhost has none."""
+    async with opened(browser, live, permissions=["clipboard-read"]) as page:
+        await page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('none')) }")
+        await page.get_by_role("button", name="Copy the endpoint").click()
+        await expect(page.locator("#copied")).to_have_text("Copied the endpoint.")
+        assert await page.evaluate("navigator.clipboard.readText()") == live.endpoint
+
+
+async def test_install_links_have_the_token_and_the_address_of_the_browser(
+    browser: Browser, live: JupyterProcess, label: str
+) -> None:
+    async with opened(browser, live) as page:
+
+        async def links() -> list[dict[str, Any]]:
+            hrefs = [await link.get_attribute("href") for link in await page.locator(".install").all()]
+            cursor, vscode, goose = (href or "" for href in hrefs)
+            query = parse_qs(urlsplit(goose).query)
+            header, _, value = query["header"][0].partition("=")
+            return [
+                json.loads(base64.b64decode(parse_qs(urlsplit(cursor).query)["config"][0])),
+                json.loads(unquote(vscode.partition("?")[2])),
+                {"url": query["url"][0], "headers": {header: unquote(value)}},
+            ]
+
+        for found in await links():
+            assert found["headers"] == {"Authorization": "Bearer <token>"}
+        await page.get_by_role("tab", name="Cursor").click()
+        await expect(page.get_by_text("make a token first").filter(visible=True)).to_have_count(1)
+        secret = await make_token(page, label)
+        for found in await links():
+            assert found["headers"] == {"Authorization": f"Bearer {secret}"}
+            assert found["url"] == live.endpoint
+        await expect(page.get_by_text("make a token first").filter(visible=True)).to_have_count(0)
+
+
+async def test_the_test_button_is_a_clients_round_trip(
+    browser: Browser, live: JupyterProcess, label: str, screenshots: Path
+) -> None:
+    async with opened(browser, live) as page:
+        before = names(live)
+        button, status = page.get_by_role("button", name="Test the connection"), page.locator("#test-status")
+        works = re.compile(r"^It works: jupyter-mcp-proxy \S+ answered in \d+ ms, with (.+)\. It has \d\d tools\.$")
+        await button.click()
+        await expect(status).to_have_text(works)
+        await expect(status).to_contain_text("with a token for this test")
+        assert names(live) == before  # that token is gone
+
+        await make_token(page, label, "read")
+        await button.click()
+        await expect(status).to_contain_text(f"with the token “{label}”")
+        await expect(status).to_have_text(works)
+
+        TokenStore(live.data / "mcp-proxy" / "tokens.json").revoke(label)
+        await button.click()
+        await expect(status).to_contain_text("It does not work: ")
+        await expect(status).to_contain_text("revoked")
+        await expect(page.locator("#sidecar")).to_contain_text("running, version")
+        await page.screenshot(path=screenshots / "connect-page-refused.png", full_page=True)
+
+
+async def test_what_cannot_be_made_is_told(browser: Browser, live: JupyterProcess, label: str) -> None:
+    async with opened(browser, live) as page:
+        await make_token(page, label)
+        await page.get_by_label("Name", exact=True).fill(label)
+        await page.get_by_role("button", name="Make the token").click()
+        await expect(page.locator("#make-status")).to_contain_text("Not made: ")
+        await expect(page.locator("#make-status")).to_contain_text(label)
+        await expect(page.get_by_role("button", name="Make the token")).to_be_enabled()
+
+
+async def test_markup_in_a_name_does_no_harm(browser: Browser, live: JupyterProcess, label: str) -> None:
+    """A token's name is text, in the page that made it and in every later one."""
+    marked = f"{MARKUP}{label[-8:]}"
+    async with opened(browser, live) as page:
+        await make_token(page, marked)
+        await page.reload()
+        await expect(page.locator("#list li").filter(has_text=marked)).to_be_visible()
+        await expect(page.locator("#list img")).to_have_count(0)
+        await page.get_by_role("button", name=f"Revoke {marked}").click()
+        await expect(page.locator("#list-status")).to_have_text(f"Revoked “{marked}”.")
+
+
+async def test_below_a_base_url_it_is_the_same(browser: Browser, start_jupyter: StartJupyter, label: str) -> None:
+    """As on a JupyterHub or Binder, where the server is below a user's path; here only look and edit are permitted."""
+    server = start_jupyter(base_url="/user/ada%40x.org/", environment={"JUPYTER_MCP_PROXY_TIER": "edit"})
+    async with opened(browser, server) as page:
+        await expect(page.locator("#endpoint")).to_have_text(server.endpoint)
+        await expect(page.locator("#tier option[value=run]")).to_have_attribute("disabled", "")
+        await expect(page.get_by_label("It may", exact=True)).to_have_value("edit")
+        secret = await make_token(page, label, "edit")
+        async with connect(server, token=secret) as agent:
+            await agent.ok("list_notebooks")
+        await page.get_by_role("button", name="Test the connection").click()
+        await expect(page.locator("#test-status")).to_contain_text("It works: ")
+
+
+async def test_a_server_without_authentication_needs_no_token(browser: Browser, start_jupyter: StartJupyter) -> None:
+    arguments = ("--IdentityProvider.token=", "--PasswordIdentityProvider.hashed_password=")
+    server = start_jupyter(rtc=False, token="", arguments=arguments)
+    async with opened(browser, server) as page:
+        await expect(page.get_by_text("authentication switched off")).to_be_visible()
+        await expect(page.get_by_role("button", name="Make the token")).to_have_count(0)
+        await expect(page.locator("#snippet-claude-code")).not_to_contain_text("Authorization")
+        await page.get_by_role("button", name="Test the connection").click()
+        await expect(page.locator("#test-status")).to_contain_text("without a token. It has ")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_it_is_accessible(
+    browser: Browser, live: JupyterProcess, label: str, screenshots: Path, scheme: str, width: int
+) -> None:
+    """axe-core finds nothing serious, with a token and with each client's tab open, and nothing is cut off."""
+    axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    look: dict[str, Any] = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
+    # axe looks at the page by making elements of markup, which the page's policy forbids.
+    async with opened(browser, live, bypass_csp=True, **look) as page:
+        await page.evaluate(axe)
+        await make_token(page, f"{label} {'long' * 10}", "read")
+        await page.get_by_role("button", name="Test the connection").click()
+        await expect(page.locator("#test-status")).to_contain_text("It works")
+        for client in CLIENTS:
+            await page.get_by_role("tab", name=client.label, exact=True).click()
+            found = await page.evaluate("axe.run().then((result) => result.violations)")
+            told = [(v["id"], v["impact"], [node["html"] for node in v["nodes"]]) for v in found]
+            assert [one for one in told if one[1] in ("serious", "critical")] == []
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await page.screenshot(path=screenshots / f"connect-page-{scheme}-{width}.png", full_page=True)

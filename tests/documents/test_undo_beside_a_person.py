@@ -1,0 +1,163 @@
+"""Taking back what an agent did takes nothing of a person's along."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from typing import Any
+
+import pytest
+from harness import JupyterProcess, connect
+from harness.people import person
+from harness.sequences import EXAMPLES, GREEK, only_greek, under_hypothesis
+from hypothesis import strategies as st
+
+from jupyter_mcp_proxy.documents.document import Author
+from jupyter_mcp_proxy.documents.shared import SharedDocument
+from jupyter_mcp_proxy.errors import CannotUndo
+from jupyter_mcp_proxy.jupyter.server import JupyterServer
+from jupyter_mcp_proxy.store.snapshots import Snapshots
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_undoing_keeps_what_a_person_typed_into_the_agents_text(live: JupyterProcess, name: str) -> None:
+    live.write_notebook(name, "start")
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="start\nby the agent")
+        await other.types(0, "αβγ", at=len("start\nby "))
+        await other.room.flush()
+        await agent.ok("undo_changes", notebook=name)
+        assert other.source() == "startαβγ"
+
+
+@pytest.mark.parametrize("typed_in", [0, 1])
+async def test_undoing_a_move_takes_nothing_along_that_a_person_typed(
+    live: JupyterProcess, name: str, tmp_path: Any, typed_in: int
+) -> None:
+    """Of two cells that have changed places, the one that the agent moved is a copy, which undoing removes."""
+    live.write_notebook(name, "a", "b")
+    me = Author("me", "me")
+    api = JupyterServer(live.url, live.token)
+    document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
+    async with api, person(live, name) as other, document:
+        await document.edit(lambda editor: editor.move(0, 1), author=me)
+        await other.sees(lambda: other.source(0) == "b")
+        await other.types(typed_in, "α")
+        await other.room.flush()
+        with contextlib.suppress(CannotUndo):
+            await document.undo(me)
+        assert "α" in "".join(await document.read(lambda editor: [cell.source for cell in editor.cells()]))
+
+
+async def test_what_undoing_has_brought_back_is_not_taken_along_by_the_next(
+    live: JupyterProcess, name: str, tmp_path: Any
+) -> None:
+    """Once in five times Yjs takes what it restores of two authors for one piece, and removes all of it."""
+    live.write_notebook(name, "a", "b")
+    api = JupyterServer(live.url, live.token)
+    document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
+    async with api, person(live, name) as other, document:
+        for _ in range(20):
+            me = Author(secrets.token_hex(4), "me")
+            await document.edit(start_over)
+            await document.edit(lambda editor: editor.set_source(1, "x = 1"), author=me)
+            await other.sees(lambda: other.source(1) == "x = 1")
+            await other.types(1, "αβ")
+            await other.types(1, "γ")
+            await other.room.flush()
+            await document.edit(lambda editor: editor.move(1, 0), author=me)
+            await document.undo(me)
+            with contextlib.suppress(CannotUndo):
+                await document.undo(me)
+            assert "αβγ" in await document.read(lambda editor: editor.cell(1).source)
+
+
+async def test_undoing_step_by_step_comes_back_to_where_it_began(
+    live: JupyterProcess, name: str, tmp_path: Any
+) -> None:
+    live.write_notebook(name, "what the person wrote", "b")
+    me = Author("me", "me")
+    api = JupyterServer(live.url, live.token)
+    document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
+    steps = [
+        lambda editor: editor.set_source(0, "what the agent wrote"),
+        lambda editor: editor.move(0, 1),
+        lambda editor: editor.set_source(1, "something else"),
+        lambda editor: editor.set_source(1, "what the person wrote, and more"),
+        lambda editor: editor.delete(1),
+    ]
+    async with api, document:
+        seen = []
+        for step in steps:
+            seen.append(await document.read(lambda editor: [cell.source for cell in editor.cells()]))
+            await document.edit(step, author=me)
+        for before in reversed(seen):
+            assert await document.undo(me)
+            assert await document.read(lambda editor: [cell.source for cell in editor.cells()]) == before
+
+
+moves = st.lists(
+    st.one_of(
+        st.tuples(st.just("agent edits"), st.integers(0, 3), st.sampled_from(["x = 1", "y = 2\nz = 3", ""])),
+        st.tuples(st.just("agent inserts"), st.integers(0, 3), st.sampled_from(["new = 1", "# new"])),
+        st.tuples(st.just("agent moves"), st.integers(0, 3), st.integers(0, 3)),
+        st.tuples(st.just("person types"), st.integers(0, 3), st.text(alphabet=GREEK, min_size=1, max_size=4)),
+        st.tuples(st.just("agent undoes"), st.none(), st.none()),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@pytest.mark.timeout(300 + EXAMPLES)
+async def test_undo_in_between_keeps_every_character_of_the_persons(
+    live: JupyterProcess, name: str, tmp_path: Any
+) -> None:
+    """Whatever the agent edits, moves and takes back, what a person typed stays, and both sides are equal."""
+    live.write_notebook(name, "a", "b")
+    api = JupyterServer(live.url, live.token)
+    document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
+    async with api, person(live, name) as other, document:
+
+        async def play(sequence: list[tuple[str, Any, Any]]) -> None:
+            me = Author(secrets.token_hex(4), "me")  # has nothing to take back yet
+            await document.edit(start_over)
+            typed = ""
+            for kind, cell, what in sequence:
+                await document.edit(lambda editor: None)  # the person's typing has arrived
+                await other.room.flush()
+                count = len(other.notebook.ycells)
+                place = (cell or 0) % count
+                if kind == "agent edits":
+                    await document.edit(lambda e, p=place, w=what: write_around(e, p, w), author=me)
+                elif kind == "agent inserts":
+                    await document.edit(lambda e, p=place, w=what: e.insert(p, "code", w), author=me)
+                elif kind == "agent moves" and place != what % count:
+                    await document.edit(lambda e, p=place, t=what % count: e.move(p, t), author=me)
+                elif kind == "person types":
+                    typed += what
+                    await other.types(place, what)
+                    await other.room.flush()
+                elif kind == "agent undoes":
+                    with contextlib.suppress(CannotUndo):
+                        await document.undo(me)
+            await other.room.flush()
+            await document.edit(lambda editor: None)
+            mine = await document.read(lambda editor: [cell.source for cell in editor.cells()])
+            await other.sees(lambda: [str(cell["source"]) for cell in other.notebook.ycells] == mine)
+            assert sorted(only_greek("".join(mine))) == sorted(typed)
+
+        await under_hypothesis(play, moves)
+
+
+def start_over(editor: Any) -> None:
+    while editor.ids():
+        editor.delete(0)
+    for source in ("a", "b"):
+        editor.insert(len(editor.ids()), "code", source)
+
+
+def write_around(editor: Any, place: int, text: str) -> None:
+    """The agent writes its own text before what a person typed in the cell."""
+    editor.set_source(place, text + only_greek(editor.cell_at(place).source))

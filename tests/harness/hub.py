@@ -1,0 +1,136 @@
+"""A real JupyterHub, behind its own proxy."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import Implementation
+
+from harness import Agent, free_port, own_world
+
+PROXY = "configurable-http-proxy"
+USERS = ("alice", "bob")
+
+
+class Hub:
+    """A JupyterHub with a server for each of two users, in a folder of its own."""
+
+    def __init__(self, home: Path, proxy: str) -> None:
+        self.home = home
+        self.origin = f"http://127.0.0.1:{free_port()}"
+        self._admin = secrets.token_hex(16)
+        env = own_world(home)
+        folders = {name: value for name, value in env.items() if name.startswith(("JUPYTER", "XDG"))}
+        config = home / "jupyterhub_config.py"
+        config.write_text(
+            f"""
+c.JupyterHub.bind_url = {self.origin!r}
+c.JupyterHub.hub_bind_url = "http://127.0.0.1:{free_port()}"
+c.ConfigurableHTTPProxy.command = [{proxy!r}]
+c.ConfigurableHTTPProxy.pid_file = {str(home / "proxy.pid")!r}
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{free_port()}"
+c.JupyterHub.authenticator_class = "dummy"
+c.Authenticator.allow_all = True
+c.Authenticator.allowed_users = {set(USERS)!r}
+c.JupyterHub.spawner_class = "simple"
+c.SimpleLocalProcessSpawner.home_dir_template = {str(home / "home-{username}")!r}
+c.Spawner.cmd = [{sys.executable!r}, "-m", "jupyterhub.singleuser"]
+c.Spawner.args = ["--allow-root"]
+c.Spawner.environment = {folders!r}
+c.Spawner.start_timeout = c.Spawner.http_timeout = 90
+c.JupyterHub.services = [{{"name": "pytest", "api_token": {self._admin!r}}}]
+c.JupyterHub.load_roles = [
+    {{"name": "pytest", "services": ["pytest"], "scopes": ["admin:servers", "admin:server_state", "tokens"]}}
+]
+"""
+        )
+        self._log = (home / "hub.log").open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterhub", "-f", str(config)],
+            env=env, cwd=home, stdout=self._log, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        self._pids = [self._process.pid]
+
+    @property
+    def log(self) -> str:
+        return (self.home / "hub.log").read_text(errors="replace")[-6000:]
+
+    def api(self, method: str, path: str, **arguments: Any) -> Any:
+        """A call of the Hub's REST API as its administrator: the JSON that it answers."""
+        with httpx2.Client(trust_env=False, timeout=30) as http:
+            headers = {"Authorization": f"token {self._admin}"}
+            response = http.request(method, f"{self.origin}/hub/api{path}", headers=headers, **arguments)
+        response.raise_for_status()
+        return response.json() if response.content else None
+
+    def wait(self) -> Hub:
+        """Return once the hub answers and every user's server is ready."""
+        self._poll(self._answers)
+        for user in USERS:
+            self.api("POST", f"/users/{user}/server")
+        for user in USERS:
+            self._poll(lambda user=user: self._server(user).get("ready", False))
+            self._pids.append(self._server(user)["state"]["pid"])
+        return self
+
+    def _answers(self) -> bool:
+        """Whether the hub itself answers; its proxy does so earlier, with errors of its own."""
+        try:
+            return bool(self.api("GET", "/"))
+        except (httpx2.TransportError, httpx2.HTTPStatusError):
+            return False
+
+    def _server(self, user: str) -> dict[str, Any]:
+        return dict(self.api("GET", f"/users/{user}")["servers"].get("", {}))
+
+    def _poll(self, done: Any) -> None:
+        deadline = time.monotonic() + 120
+        while not done():
+            assert self._process.poll() is None and time.monotonic() < deadline, self.log
+            time.sleep(0.1)
+
+    def token(self, user: str, scope: str) -> str:
+        """A new token of `user`, as the Hub's Token page makes it."""
+        return str(self.api("POST", f"/users/{user}/tokens", json={"scopes": [scope]})["token"])
+
+    def url(self, user: str) -> str:
+        return f"{self.origin}/user/{user}/mcp-proxy/"
+
+    def stop(self) -> None:
+        """End the hub, which ends its proxy and the users' servers; what is left of them is killed.
+
+        A server with a document open for collaboration does not end by itself (jupyter-collaboration#161).
+        """
+        with suppress(FileNotFoundError):  # `node` may be a script that the hub ends, and node itself goes on
+            self._pids.append(int((self.home / "proxy.pid").read_text()))
+        self._process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
+        for pid in self._pids:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        self._process.wait(5)
+        self._log.close()
+
+
+@asynccontextmanager
+async def connect_to(url: str, token: str, era: str) -> AsyncIterator[Agent]:
+    """A real client of the endpoint at `url`, in one of the protocol's eras."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http:
+        transport = streamable_http_client(url, http_client=http)
+        async with Client(transport, mode=era, client_info=Implementation(name="pytest", version="1")) as client:
+            yield Agent(client)

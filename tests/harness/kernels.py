@@ -1,0 +1,42 @@
+"""Kernels as a test sees them from outside: their connection files, and what a notice says to be missing."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from pathlib import Path
+
+import anyio
+
+from harness.agents import Agent
+from harness.servers import JupyterProcess
+from harness.waiting import until
+
+
+async def connection_file(server: JupyterProcess, agent: Agent, notebook: str) -> Path:
+    """The connection file of a notebook's kernel, which is started, once the kernel has read and rewritten it."""
+    used = await agent.ok("use_notebook", notebook=notebook, kernelspec="python3")
+    kernel = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", used)
+    assert kernel, used
+    file = server.runtime / f"kernel-{kernel[0]}.json"
+    port = json.loads(file.read_text())["control_port"]
+
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    await until(listens)
+    await anyio.sleep(1)  # a kernel that listens writes the file anew
+    return file
+
+
+def kernel_of(file: Path) -> str:
+    """The id of the kernel that a connection file belongs to."""
+    return file.stem.removeprefix("kernel-")
+
+
+def said_missing(told: str) -> int:
+    """How many messages a notice says to be missing; 0 without one."""
+    found = re.search(r"may be missing: up to ([\d,]+) of", told)
+    return int(found[1].replace(",", "")) if found else 0

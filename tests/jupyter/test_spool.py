@@ -1,0 +1,51 @@
+"""Long messages are spooled to disk and read in pieces."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+
+import pytest
+
+from jupyter_mcp_proxy.jupyter.pieces import texts
+from jupyter_mcp_proxy.jupyter.spool import SPOOL_IN_MEMORY, Spool
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_pieces_of_a_json_string_are_the_text(ascii_only: bool) -> None:
+    chance = random.Random(2)
+    for _ in range(300):
+        text = "".join(chance.choices('a\n\\"é😀€\t\x01', k=60))
+        data = json.dumps(text, ensure_ascii=ascii_only).encode()[1:-1]
+        size = chance.randrange(14, 40)
+        assert "".join(texts(data[start : start + size] for start in range(0, len(data), size))) == text
+
+
+def test_a_spool_gives_back_what_came_in_order() -> None:
+    spool = Spool()
+    block = bytes(range(256)) * 4096
+    for _ in range(6):
+        spool.append(memoryview(block))
+    assert len(spool) == 6 * len(block) > SPOOL_IN_MEMORY
+    whole = block * 6
+    assert spool.peek(SPOOL_IN_MEMORY - 3, 10) == whole[SPOOL_IN_MEMORY - 3 :][:10]
+    taken = b""
+    while len(spool):
+        size = min(len(spool), 1_000_003)
+        taken += spool.peek(0, size)
+        spool.drop(size)
+    assert taken == whole
+    spool.close()
+
+
+def test_the_time_of_a_spool_is_short() -> None:
+    """Small messages are many: taking one must not cost what lies behind it."""
+    spool = Spool()
+    spool.append(memoryview(bytes(SPOOL_IN_MEMORY)))
+    began = time.monotonic()
+    for _ in range(10_000):
+        spool.peek(0, 10)
+        spool.drop(10)
+    assert time.monotonic() - began < 1
+    spool.close()
