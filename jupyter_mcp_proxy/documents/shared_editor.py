@@ -24,8 +24,6 @@ class CellIndex:
         self._changed: set[str] = set()
         self._made: set[str] = set()
         self._anything = False
-        self.version = 0
-        """Grows with every change of the cells or their sources, whoever made it."""
         self._subscription = cells.observe_deep(self._on_change)
 
     @property
@@ -64,7 +62,6 @@ class CellIndex:
             else:
                 continue
             self._anything = True
-            self.version += 1
 
     def _follow(self, delta: list[dict[str, Any]]) -> None:
         """Do to the ids what was done to the cells: to read all of them takes ten times as long as an edit."""

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from .. import __version__
+from ..contract import ENABLE
 from ..errors import ProxyError
 from ..tools.activity import Watch
 from ..tools.state import State
@@ -33,8 +34,8 @@ MOST_STREAMS = 50
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
 
 DEGRADED = (
-    "The server extension is disabled, so that nobody checks who asks. On the server's machine: "
-    "jupyter server extension enable jupyter_mcp_proxy, then restart the server."
+    f"The server extension is disabled, so that nobody checks who asks. On the server's machine: {ENABLE}, then "
+    "restart the server."
 )
 
 

@@ -10,8 +10,6 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from ..contract import TIERS
-from ..errors import NotAllowed
 from ..settings import Tier
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
@@ -52,12 +50,6 @@ def tool(tier: Tier, title: str, *, destructive: bool = False, idempotent: bool 
         return fn
 
     return declare
-
-
-def require(what: str, needed: Tier, tier: Tier) -> None:
-    """Raise NotAllowed where `tier` does not include `needed`."""
-    if TIERS.index(tier) < TIERS.index(needed):
-        raise NotAllowed(what, needed, tier)
 
 
 def build(spec: Spec) -> Tool:
