@@ -140,6 +140,7 @@ class SharedEditor(Editor):
     def insert(self, index: int, cell_type: CellType, source: str) -> str:
         cell: dict[str, Any] = {"id": str(uuid4()), "cell_type": cell_type, "source": source, "metadata": {}}
         if cell_type == "code":
+            # As JupyterLab's own new cells have it: of one that is not trusted it runs no script and cleans the HTML.
             cell |= {"execution_count": None, "outputs": [], "metadata": {"trusted": True}}
         self._put(index, cell)
         return str(cell["id"])
@@ -182,6 +183,7 @@ class SharedEditor(Editor):
     def set_execution(self, index: int, count: int | None, running: bool) -> None:
         cell = self._cells[index]
         cell["execution_count"] = count
+        # JupyterLab's own field of a shared cell, never in a file: `[*]` for all who look.
         cell["execution_state"] = "running" if running else "idle"
 
     def set_outputs(self, index: int, outputs: list[Output]) -> None:

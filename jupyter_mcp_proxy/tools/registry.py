@@ -65,7 +65,7 @@ def build(spec: Spec) -> Tool:
             idempotent_hint=spec.idempotent if spec.tier != "read" else None,
             open_world_hint=spec.tier == "run",
         ),
-        structured_output=False,
+        structured_output=False,  # clients show their model the JSON of a tool with an output schema, not its image
     )
     built.description = " ".join((spec.fn.__doc__ or "").split())
     built.parameters = without_titles(built.parameters)
