@@ -29,6 +29,9 @@ TIERS: Final = ("read", "edit", "run")
 
 ENV_PREFIX: Final = "JUPYTER_MCP_PROXY_"
 
+ENABLE: Final = "jupyter server extension enable jupyter_mcp_proxy"
+"""What a person runs where only the plain entry point serves."""
+
 EXIT_STOPPED: Final = 3
 """The sidecar was told to stop. Never 0 while the parent lives: simpervisor takes 0 for final."""
 EXIT_ADDRESS_TAKEN: Final = 98

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..contract import NAME
+from ..contract import ENABLE, NAME
 from .output import PROGRAM, remark
 
-ENABLE = "jupyter server extension enable jupyter_mcp_proxy"
 HEALTH_TIMEOUT = 30.0
 """Seconds for a server's answer; where it does not warm up, the question itself starts the sidecar."""
 

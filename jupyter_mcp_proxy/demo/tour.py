@@ -21,8 +21,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, ImageContent, Implementation
 
 from .. import __version__
-from ..cli.servers import ENABLE
-from ..contract import NAME
+from ..contract import ENABLE, NAME
 from .lab import INTRODUCTION, NOTEBOOK, POLL, SAMPLE, STEP_TIMEOUT, Lab
 from .screen import DemoError, Screen, Shown
 

@@ -167,7 +167,7 @@ class SharedDocument(Document):
         with room.doc.transaction(origin=None if author is None else author.key):
             editor = self._editor
             result = change(editor)
-            self._notebook.dirty = True
+            self._notebook.dirty = True  # the server sets it to False once it has written the file: see `_check_saved`
         self._record(author, editor.rewritten)
         self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
         try:
@@ -179,6 +179,7 @@ class SharedDocument(Document):
 
     def _track(self, author: Author) -> None:
         if author.key not in self._undo:
+            # By default pycrdt takes what is done within 500 ms for one step; here each call is one.
             manager = UndoManager(scopes=[self._notebook.ycells], capture_timeout_millis=0)
             manager.include_origin(author.key)
             self._undo[author.key] = manager

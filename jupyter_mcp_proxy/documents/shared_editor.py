@@ -24,8 +24,6 @@ class CellIndex:
         self._changed: set[str] = set()
         self._made: set[str] = set()
         self._anything = False
-        self.version = 0
-        """Grows with every change of the cells or their sources, whoever made it."""
         self._subscription = cells.observe_deep(self._on_change)
 
     @property
@@ -64,7 +62,6 @@ class CellIndex:
             else:
                 continue
             self._anything = True
-            self.version += 1
 
     def _follow(self, delta: list[dict[str, Any]]) -> None:
         """Do to the ids what was done to the cells: to read all of them takes ten times as long as an edit."""
@@ -143,6 +140,7 @@ class SharedEditor(Editor):
     def insert(self, index: int, cell_type: CellType, source: str) -> str:
         cell: dict[str, Any] = {"id": str(uuid4()), "cell_type": cell_type, "source": source, "metadata": {}}
         if cell_type == "code":
+            # As JupyterLab's own new cells have it: of one that is not trusted it runs no script and cleans the HTML.
             cell |= {"execution_count": None, "outputs": [], "metadata": {"trusted": True}}
         self._put(index, cell)
         return str(cell["id"])
@@ -185,6 +183,7 @@ class SharedEditor(Editor):
     def set_execution(self, index: int, count: int | None, running: bool) -> None:
         cell = self._cells[index]
         cell["execution_count"] = count
+        # JupyterLab's own field of a shared cell, never in a file: `[*]` for all who look.
         cell["execution_state"] = "running" if running else "idle"
 
     def set_outputs(self, index: int, outputs: list[Output]) -> None:

@@ -1,6 +1,6 @@
 """What is changed in a large file and not written to it yet, kept where a crash does not reach it.
 
-Beside the notebook's snapshots (see `snapshots.py`), readable by their owner only: `unsaved.json`, and a lock
+Beside the notebook's snapshots (see `store/snapshots.py`), readable by their owner only: `unsaved.json`, and a lock
 that says whose it is.
 """
 

@@ -23,6 +23,7 @@ SESSION_TRUSTED = 5.0
 """Seconds for which a notebook's kernel is not asked for again."""
 REVIVAL = 60.0
 """Seconds that a kernel which died may take to answer again."""
+REVIVAL_OPEN = 10.0
 REVIVAL_ANSWER = 3.0
 """Seconds that one try to reach it may take: the websocket may have been connected to the process that is gone."""
 REVIVAL_PAUSE = 0.1
@@ -230,6 +231,8 @@ class Kernels:
             # One that comes back after its death will answer on its ports again: no other line is taken meanwhile.
             insist = kernel_id in self._dead and kernel_id in self._on_ports
             channel = PortsChannel(self._server, kernel_id, session, self._runtime_dir, insist=insist)
+        if kernel_id in self._dead:  # Jupyter may still ask the process that is gone: another try reaches the new one
+            channel.open_timeout = REVIVAL_OPEN
         channel.on_death = lambda: self._died(kernel_id)
         if resumption is not None:
             channel.resume(resumption)

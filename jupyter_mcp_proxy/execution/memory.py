@@ -18,6 +18,8 @@ def _malloc(function: str, *arguments: int) -> None:
 
 def keep_large_buffers_apart() -> None:
     """Large buffers go back to the system when they are freed, whatever was freed before them."""
+    # M_MMAP_THRESHOLD (mallopt(3)): unless it is set, glibc raises it whenever a larger buffer is freed, and the next
+    # one of that size stays in the heap.
     mmap_threshold = -3
     _malloc("mallopt", mmap_threshold, LARGE_BUFFER)
 

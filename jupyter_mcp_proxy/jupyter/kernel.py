@@ -39,7 +39,9 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[Message], None]
 
-OPEN_TIMEOUT = 10.0
+OPEN_TIMEOUT = 60.0
+"""Seconds that a websocket may take to open, which Jupyter does once the kernel answers: as long as it waits itself
+(`MappingKernelManager.kernel_info_timeout`)."""
 ASK_AGAIN = (0.02, 0.05, 0.1, 0.25, 0.5)
 """Seconds between two questions to a kernel whose broadcasts do not reach us yet; the last from then on."""
 
@@ -63,6 +65,7 @@ class KernelChannel(ABC):
     """Sends requests to a kernel and hands each answer to whoever asked. An async context manager."""
 
     transport: str
+    open_timeout = OPEN_TIMEOUT
     is_remote = False
     """Whether the kernel's process is out of sight: no port of it is known whose closing would tell of its end."""
 
@@ -226,7 +229,7 @@ class WebSocketChannel(KernelChannel):
                         f"api/kernels/{self.kernel_id}/channels", [SUBPROTOCOL], session_id=self.session
                     )
                 ),
-                OPEN_TIMEOUT,
+                self.open_timeout,
             )
         except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
             raise KernelFailed(

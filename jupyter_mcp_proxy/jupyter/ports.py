@@ -70,6 +70,7 @@ class PortsChannel(KernelChannel):
                 # First, since the server drops a message while it opens a websocket.
                 with suppress(OSError, ValueError, asyncio.TimeoutError):
                     await asyncio.wait_for(self._connect(), PATIENCE)
+            self._line.open_timeout = self.open_timeout
             await self._line.__aenter__()
         except BaseException:
             await self.__aexit__()

@@ -228,6 +228,7 @@ class Room:
     # -- what leaves ----------------------------------------------------------------------------------
 
     def _on_local_change(self, event: TransactionEvent) -> None:
+        # A transaction that changed nothing has an update too: no structs, no deletions.
         if not self._applying and event.update != b"\x00\x00":
             self._outgoing.put_nowait(create_update_message(event.update))
 

@@ -52,7 +52,7 @@ class JupyterServer:
                 limits=httpx.Limits(max_keepalive_connections=8, keepalive_expiry=30),
             ),
             timeout=httpx.Timeout(60, connect=5),
-            trust_env=False,
+            trust_env=False,  # a proxy that the environment names is not for our own machine, nor is .netrc
         )
 
     async def __aenter__(self) -> JupyterServer:
@@ -230,6 +230,7 @@ class JupyterServer:
     async def has_collaboration(self) -> bool:
         """Whether jupyter-collaboration serves shared documents here."""
         try:
+            # Each handler of Jupyter's API answers OPTIONS and does nothing; PUT would open a session.
             await self.request("OPTIONS", "api/collaboration/session/x", "Looking for jupyter-collaboration")
         except ServerError as error:
             if error.status == 404:

@@ -47,11 +47,6 @@ class OutputLog:
         self._pending.clear()
         return taken
 
-    @property
-    def changed(self) -> bool:
-        """Whether there is anything to write."""
-        return bool(self._pending)
-
     def stream(self, name: str, text: str) -> None:
         """Printed text. `name` is stdout or stderr."""
         self._before_output()

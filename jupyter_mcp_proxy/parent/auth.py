@@ -42,6 +42,7 @@ SIGN_IN = "Log in to this server, or send its own token. This is for people: tok
 NO_XSRF = "Send Jupyter's XSRF token (the cookie `_xsrf`) in the header `X-XSRFToken`, from a page of this server."
 
 _MADE_UP = re.compile(r"[0-9a-f]{32}")
+"""A name that Jupyter makes up where one token is for everybody: `IdentityProvider.generate_anonymous_user`."""
 _AUTHORIZATION = re.compile(r"(?:token|bearer)\s+(.+)", re.IGNORECASE)
 
 
@@ -104,7 +105,7 @@ async def admit_person(handler: JupyterHandler, largest_body: int) -> None:
         if not handler.token_authenticated:
             handler.check_xsrf_cookie()  # Jupyter's own does not ask for it before a GET
     except web.HTTPError as error:
-        if error.status_code not in (401, 403, 404):
+        if error.status_code not in (401, 403, 404):  # Jupyter's XSRF check answers a foreign origin with 404
             raise
         known = getattr(handler, "_jupyter_current_user", None)
         raise NotAdmitted(403, NO_XSRF if known else SIGN_IN) from error

@@ -70,7 +70,7 @@ class Launch:
             "request_headers_override": request_headers_override,
             "timeout": READY_TIMEOUT,
             "unix_socket": True if self.config.unix_socket else None,
-            "update_last_activity": False,
+            "update_last_activity": False,  # else an open stream with pings keeps an idle server from being culled
             "launcher_entry": {
                 "title": "MCP",
                 "icon_path": str(Path(__file__).parent.parent / "icon.svg"),

@@ -80,12 +80,12 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
     server = Server(
         uvicorn.Config(
             create_app(settings),
-            access_log=False,
-            log_config=None,
+            access_log=False,  # it has the query: where the stock handler forwards, `?token=` is in it
+            log_config=None,  # else uvicorn replaces the handlers that are set above
             server_header=False,
             ws="none",
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=GRACE,  # None, the default, waits for as long as a stream is open
         )
     )
     loop = asyncio.get_running_loop()

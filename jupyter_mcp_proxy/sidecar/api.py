@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from .. import __version__
+from ..contract import ENABLE
 from ..errors import ProxyError
 from ..tools.activity import Watch
 from ..tools.state import State
@@ -24,17 +25,18 @@ from ..tools.state import State
 SHOWN = 500
 """Calls in the first event of a stream, and in the state."""
 HEARTBEAT = 30.0
-"""Seconds of silence after which the stream carries a comment."""
+"""Seconds of silence after which the stream carries a comment: nginx, for one, ends what is silent for 60."""
 SPACING = 0.4
 """Seconds between two events of state."""
 RETRY = 2000
 """Milliseconds after which a browser comes back."""
 MOST_STREAMS = 50
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
+"""The last keeps nginx from holding a stream's events back."""
 
 DEGRADED = (
-    "The server extension is disabled, so that nobody checks who asks. On the server's machine: "
-    "jupyter server extension enable jupyter_mcp_proxy, then restart the server."
+    f"The server extension is disabled, so that nobody checks who asks. On the server's machine: {ENABLE}, then "
+    "restart the server."
 )
 
 

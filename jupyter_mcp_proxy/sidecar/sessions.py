@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 
 MOST = 100
 """Sessions that a caller may have open: a client that opens one a call must not fill the memory, nor take the place of
-others. A client whose session has ended opens another, as the protocol wants."""
+others. The SDKs' clients do not open another for one that has ended, so it is the longest unused that ends. The SDK's
+own limit (mcp 2.3, `max_sessions`) is one for all callers, and refuses whoever comes next with 503."""
 
 Name = tuple[str, str]
 """A caller and a session of theirs."""

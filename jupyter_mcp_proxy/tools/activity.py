@@ -15,7 +15,6 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 Outcome = Literal["running", "waiting", "ok", "error", "refused", "cancelled"]
-UNDER_WAY: frozenset[Outcome] = frozenset({"running", "waiting"})
 
 KEPT = 5000
 """Calls that are remembered."""

@@ -12,9 +12,9 @@ import anyio
 from mcp.server.mcpserver import Context
 
 from ..contract import CALLER_HEADER, TIER_HEADER, TIERS, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
+from ..errors import NotAllowed
 from ..settings import Settings, Tier
 from .recording import RECORDING, Recording
-from .registry import require
 from .state import State
 
 if TYPE_CHECKING:
@@ -120,7 +120,8 @@ class Call:
 
     def require(self, what: str, needed: Tier, *, begins: bool = True) -> None:
         """Raise NotAllowed where the caller's tier does not include `needed`, and Paused while none may begin that."""
-        require(what, needed, self.tier)
+        if TIERS.index(self.tier) < TIERS.index(needed):
+            raise NotAllowed(what, needed, self.tier)
         if begins and needed != "read":
             self.workspace.pause.check()
 

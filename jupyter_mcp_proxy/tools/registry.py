@@ -10,8 +10,6 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from ..contract import TIERS
-from ..errors import NotAllowed
 from ..settings import Tier
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
@@ -54,12 +52,6 @@ def tool(tier: Tier, title: str, *, destructive: bool = False, idempotent: bool 
     return declare
 
 
-def require(what: str, needed: Tier, tier: Tier) -> None:
-    """Raise NotAllowed where `tier` does not include `needed`."""
-    if TIERS.index(tier) < TIERS.index(needed):
-        raise NotAllowed(what, needed, tier)
-
-
 def build(spec: Spec) -> Tool:
     """A tool as the SDK serves it, with a schema that says nothing twice."""
     built = Tool.from_function(
@@ -73,7 +65,7 @@ def build(spec: Spec) -> Tool:
             idempotent_hint=spec.idempotent if spec.tier != "read" else None,
             open_world_hint=spec.tier == "run",
         ),
-        structured_output=False,
+        structured_output=False,  # clients show their model the JSON of a tool with an output schema, not its image
     )
     built.description = " ".join((spec.fn.__doc__ or "").split())
     built.parameters = without_titles(built.parameters)

@@ -25,6 +25,7 @@ from .registry import CellRef, IfHash, Notebook, OptionalNotebook, Wait, tool
 if TYPE_CHECKING:
     from ..documents.document import Document
     from ..documents.editor import Editor
+    from ..execution.kernels import KernelRef
 
 MOST_LINES = 500
 GREP_SECONDS = 2.0
@@ -58,13 +59,13 @@ async def insert_execute_code_cell(
     """Insert a code cell and run it; the result has its id and its outputs."""
     call = Call.of(ctx)
     document = await call.document(notebook)
-    await start_kernel(call, document)  # a kernel that will not start leaves no cell behind
+    kernel = await start_kernel(call, document)  # one that will not start leaves no cell behind
     inserted = await document.edit(
         lambda editor: editor.insert(insertion_place(editor, index, after), "code", source), author=call.author
     )
     call.at(document, inserted)
     try:
-        return await run(call, document, source, inserted, wait)
+        return await run(call, document, source, inserted, wait, kernel)
     except ProxyError as error:
         raise NotRun(inserted, str(error)) from error
 
@@ -217,17 +218,27 @@ def matching(lines: Iterable[str], pattern: str, budget: int) -> str:
 # -- running and waiting, the same for all ------------------------------------------------------------
 
 
-async def run(call: Call, document: Document, code: str, cell_id: str | None, wait: float | None) -> Result:
+async def run(
+    call: Call,
+    document: Document,
+    code: str,
+    cell_id: str | None,
+    wait: float | None,
+    kernel: KernelRef | None = None,
+) -> Result:
     """Run code in a notebook's kernel and answer when it has ended, or after `wait` seconds.
 
-    While the call waits, its cancellation stops the execution.
+    `kernel` is the notebook's, where whoever calls has asked for it. While the call waits, its cancellation stops the
+    execution.
     """
     seconds = waiting(call, wait)
-    kernel = await start_kernel(call, document)
+    started = ""
+    if kernel is None:
+        kernel = await start_kernel(call, document)
+        started = f"Started kernel {kernel.name} ({kernel.id}) for this notebook." if kernel.started else ""
     execution = call.workspace.runner.start(
         document.path, kernel.id, code, document, cell_id, can_ask=asking.can_be_asked(call)
     )
-    started = f"Started kernel {kernel.name} ({kernel.id}) for this notebook." if kernel.started else ""
     return await followed(call, execution, seconds, before=started)
 
 

@@ -1,6 +1,6 @@
-"""A kernel that answers with the asker's session, as IRkernel and IJulia do.
+"""A kernel that answers with the asker's session, as IRkernel and IJulia do: `python -m harness.copying_kernel`.
 
-Run by `python -m harness.copying_kernel -f FILE`. It prints each line of the code that it is given, to stderr where the line begins with `!`.
+It prints each line of the code that it is given, to stderr where the line begins with `!`.
 """
 
 from __future__ import annotations
