@@ -37,6 +37,12 @@ class Cell:
         return source_hash(self.source)
 
 
+def tags_in(metadata: object) -> list[str]:
+    """The tags in a cell's metadata; none where that is odd."""
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return [str(tag) for tag in tags] if isinstance(tags, list) else []
+
+
 def source_hash(source: str) -> str:
     """A short digest of a cell's source."""
     return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -29,6 +29,10 @@ class Editor(ABC):
         """How many outputs a cell has; None where it is no code cell."""
 
     @abstractmethod
+    def tags(self, index: int) -> list[str]:
+        """The tags of a cell, such as `skip-execution`."""
+
+    @abstractmethod
     def is_running(self, index: int) -> bool:
         """Whether the cell is marked as running."""
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from ..outputs.changes import Change, Output, apply_changes
 from ..outputs.text import joined
-from .cells import Cell, CellType
+from .cells import Cell, CellType, tags_in
 from .editor import Editor
 
 
@@ -46,6 +46,9 @@ class FileEditor(Editor):
     def output_count(self, index: int) -> int | None:
         outputs = self._cells[index].get("outputs")
         return None if outputs is None else len(outputs)
+
+    def tags(self, index: int) -> list[str]:
+        return tags_in(self._cells[index].get("metadata"))
 
     def is_running(self, index: int) -> bool:
         return self._cells[index]["cell_type"] == "code" and self._cells[index].get("execution_count") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Container
 
 from .executions import Execution, State
 
@@ -11,12 +12,21 @@ from .executions import Execution, State
 class Batch:
     """Several executions in one kernel, one after the other, followed as one."""
 
-    def __init__(self, id: str, notebook: str, executions: list[tuple[int, Execution]], stop_on_error: bool) -> None:
+    def __init__(
+        self,
+        id: str,
+        notebook: str,
+        executions: list[tuple[int, Execution]],
+        stop_on_error: bool,
+        may_fail: Container[str] = (),
+    ) -> None:
         self.id = id
         self.notebook = notebook
         self.executions = executions
         """Each with the index that its cell had."""
         self.stop_on_error = stop_on_error
+        self._may_fail = may_fail
+        """The ids of the cells whose exceptions stop nothing: those tagged `raises-exception`, as nbclient reads it."""
         self.queued_at = time.time()
         self.written = asyncio.Event()
         self.finished = self.written
@@ -81,12 +91,22 @@ class Batch:
                     news.cancel()
                 seen = execution.version
                 self._notify()
-            if execution.state is not State.OK and (self.stop_on_error or execution.state is not State.ERROR):
+            if self._stops(execution):
                 for _, rest in self.executions[place + 1 :]:
                     if not rest.request_id:
                         rest.finish(State.INTERRUPTED, "It was not run, because a cell before it did not end well.")
         self.written.set()
         self._notify()
+
+    def _stops(self, execution: Execution) -> bool:
+        """Whether what comes after this one is not to run."""
+        if execution.state is State.OK:
+            return False
+        # A KeyboardInterrupt that nobody sent is an exception of the code's own.
+        raised = execution.state is State.ERROR or (
+            execution.state is State.INTERRUPTED and not execution.interrupt_wanted and execution.raised
+        )
+        return not raised or (self.stop_on_error and execution.cell_id not in self._may_fail)
 
     def _notify(self) -> None:
         self.version += 1

@@ -144,12 +144,27 @@ class Execution:
                 self.log.clear(bool(content.get("wait")))
             case "execute_reply":
                 self._settle()
+                self._show_payload(content.get("payload"))
                 self._reply = content
                 self.replied.set()
                 if content.get("execution_count") is not None:
                     self.count = content["execution_count"]
         self._end_if_complete()
         self._notify()
+
+    def _show_payload(self, payload: object) -> None:
+        """What a reply asks its frontend to show: help (`obj?`, R's `?mean`) or the source of another cell (`%load`).
+
+        JupyterLab shows the first among the cell's outputs, and makes the second the source of a cell; we tell it.
+        """
+        for each in payload if isinstance(payload, list) else []:
+            if not isinstance(each, dict):
+                continue
+            if each.get("source") == "page" and each.get("data"):
+                self.log.display("display_data", {"data": each["data"]})
+            elif each.get("source") == "set_next_input" and each.get("text"):
+                where = "this cell's source" if each.get("replace") else "a new cell below"
+                self.log.say(f"[It asks for {where} to be:]\n{each['text']}")
 
     def _unseen(self, message: Message) -> Message | None:
         """What is new in a message; None where all of it has been taken before."""
@@ -270,6 +285,11 @@ class Execution:
             if in_cell:
                 self.log.notice(text)
             self._notify()
+
+    @property
+    def raised(self) -> bool:
+        """Whether an exception of the kernel's language ended it."""
+        return self._error is not None
 
     # -- waiting --------------------------------------------------------------------------------------
 

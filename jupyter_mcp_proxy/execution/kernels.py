@@ -285,6 +285,16 @@ class Kernels:
         """Interrupt what a kernel runs, whoever sent it."""
         await self._server.interrupt_kernel(kernel_id)
 
+    async def shut_down(self, ref: KernelRef) -> None:
+        """End a notebook's kernel, and with it what it runs."""
+        try:
+            await self._server.delete_session(ref.session_id)
+        except ServerError as error:
+            raise KernelFailed(f"Kernel {ref.id} was not shut down", error.message) from error
+        self._died(ref.id)
+        async with self._opening.setdefault(ref.id, asyncio.Lock()):
+            await self._drop(ref.id)
+
     async def restart(self, kernel_id: str) -> None:
         """Restart a kernel and wait until it answers."""
         try:

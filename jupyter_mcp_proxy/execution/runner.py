@@ -8,9 +8,11 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Container, Coroutine
+from contextlib import suppress
 from typing import Any
 
+from ..documents.cells import Cell
 from ..documents.document import Document
 from ..errors import ProxyError, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
@@ -24,7 +26,8 @@ from .memory import LONG_OUTPUT, give_memory_back, keep_large_buffers_apart
 from .pause import Pause
 from .questions import Questions
 from .recovery import OpenDocument, Recovery
-from .writer import OutputWriter, begin, restore
+from .stopping import Stopping
+from .writer import OutputWriter, begin, mark, restore
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,8 @@ class Runner:
         self._kernels = kernels
         self._journal = journal
         self._pause = pause
-        self.questions = Questions(kernels, journal, self.interrupt)
+        self.stopping = Stopping(kernels, self.running)
+        self.questions = Questions(kernels, journal, self.stopping.interrupt)
         self._recovery = Recovery(server, kernels, journal, listen=self._handler, spawn=self._spawn)
         self._executions: dict[str, Execution] = {}
         self._batches: dict[str, Batch] = {}
@@ -103,6 +107,11 @@ class Runner:
         """Whether something runs or waits that belongs to a notebook."""
         return any(e.notebook == notebook and not e.written.is_set() for e in self._executions.values())
 
+    @property
+    def all(self) -> list[Execution]:
+        """Every execution that is kept."""
+        return list(self._executions.values())
+
     # -- running --------------------------------------------------------------------------------------
 
     def start(
@@ -114,10 +123,12 @@ class Runner:
         cell_id: str | None,
         *,
         can_ask: bool = True,
+        marked: Cell | None = None,
     ) -> Execution:
         """Queue code for a kernel. With a cell its outputs go into the document as they come.
 
-        Where whoever starts it cannot be asked (`can_ask`), it is stopped as soon as it asks for input.
+        Where whoever starts it cannot be asked (`can_ask`), it is stopped as soon as it asks for input. `marked` is
+        what the cell was before it was marked as waiting.
         """
         execution = Execution(f"x{self._prefix}{next(self._numbers)}", notebook, kernel_id, code, cell_id)
         execution.can_ask = can_ask
@@ -125,37 +136,53 @@ class Runner:
         execution.ahead = len(queue)
         queue.append(execution)
         self._executions[execution.id] = execution
-        self._spawn(self._drive(execution, document), f"execution {execution.id}")
+        self._spawn(self._drive(execution, document, marked), f"execution {execution.id}")
         return execution
 
-    def start_batch(
+    async def start_batch(
         self,
         document: Document,
         kernel_id: str,
         cells: list[tuple[str, int, str]],
         *,
         stop_on_error: bool,
+        may_fail: Container[str] = (),
         can_ask: bool = True,
     ) -> Batch:
-        """Queue several cells, given as id, index and source, to run one after the other."""
+        """Queue several cells, given as id, index and source, to run one after the other.
+
+        With `stop_on_error` one that fails keeps those behind it from running, unless it `may_fail`.
+        """
+        marked: dict[str, Cell] = {}
+        if document.guarantee == "live":  # in a file nobody would see it, and it is written whole each time
+            marked = await document.edit(
+                lambda editor: {cell: mark(editor, cell) for cell, _, _ in reversed(cells)}, outputs_only=True
+            )
         executions = [
-            (index, self.start(document.path, kernel_id, source, document, cell, can_ask=can_ask))
+            (
+                index,
+                self.start(document.path, kernel_id, source, document, cell, can_ask=can_ask, marked=marked.get(cell)),
+            )
             for cell, index, source in cells
         ]
-        batch = Batch(f"b{self._prefix}{next(self._numbers)}", document.path, executions, stop_on_error)
+        batch = Batch(f"b{self._prefix}{next(self._numbers)}", document.path, executions, stop_on_error, may_fail)
         self._batches[batch.id] = batch
         while len(self._batches) > KEPT:
             self._batches.pop(next(iter(self._batches)))
         self._spawn(batch.follow(), f"batch {batch.id}")
         return batch
 
-    async def _drive(self, execution: Execution, document: Document | None) -> None:
+    async def _drive(self, execution: Execution, document: Document | None, marked: Cell | None) -> None:
         try:
+            if marked is None and execution.ahead and document is not None and document.guarantee == "live":
+                marked = await self._mark(execution, document)
             async with self._turns.setdefault(execution.kernel_id, asyncio.Lock()):
                 execution.ahead = 0
                 await self._until_released(execution)
                 if not execution.finished.is_set():
-                    await self._run(execution, document)
+                    await self._run(execution, document, marked)
+                elif marked is not None and document is not None:
+                    await document.edit(lambda editor: restore(editor, marked.id, marked), outputs_only=True)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -164,6 +191,14 @@ class Runner:
             execution.finish(State.LOST, f"It could not be run: {error}")
         finally:
             self._retire(execution)
+
+    async def _mark(self, execution: Execution, document: Document) -> Cell | None:
+        cell = execution.cell_id
+        if cell is None:
+            return None
+        with suppress(ProxyError):  # whoever runs it says what is wrong
+            return await document.edit(lambda editor: mark(editor, cell), outputs_only=True)
+        return None
 
     async def _until_released(self, execution: Execution) -> None:
         """Hold what has not begun while a person has paused agents; stopping it ends the wait."""
@@ -189,13 +224,13 @@ class Runner:
         while len(self._finished) > KEPT:
             self._executions.pop(self._finished.popleft()).log.transcript.close()
 
-    async def _run(self, execution: Execution, document: Document | None) -> None:
+    async def _run(self, execution: Execution, document: Document | None, marked: Cell | None) -> None:
         channel = await self._kernels.channel(execution.kernel_id)
         cell = execution.cell_id
         if document is None or cell is None:
             await self._send(execution, channel)
         else:
-            before = await document.edit(lambda editor: begin(editor, cell))
+            before = await document.edit(lambda editor: begin(editor, cell, marked))
             try:
                 await self._send(execution, channel)
             except BaseException:
@@ -252,7 +287,7 @@ class Runner:
             execution.feed(message, from_server=from_server)
             begins = message.type == "status" and channel.busy_with == execution.request_id
             if begins and execution.interrupt_wanted:
-                self._spawn(self._interrupt_begun(execution), "interrupt of what has just begun")
+                self._spawn(self.stopping.interrupt_begun(execution), "interrupt of what has just begun")
 
         return take
 
@@ -308,65 +343,6 @@ class Runner:
         for execution in self.running(kernel_id):
             if execution.request_id:
                 execution.finish(State.KERNEL_DIED, DIED)
-
-    # -- stopping -------------------------------------------------------------------------------------
-
-    async def interrupt(self, execution: Execution | Batch) -> None:
-        """Stop an execution or a batch, and nothing else: not what somebody else runs in the same kernel."""
-        if isinstance(execution, Batch):
-            for _, each in reversed(execution.executions):
-                await self.interrupt(each)
-            return
-        if execution.finished.is_set():
-            return
-        execution.interrupt_wanted = True
-        if not execution.request_id:
-            execution.finish(State.INTERRUPTED, "It was stopped before it began.")
-            return
-        if execution.state is State.RUNNING:
-            await self._interrupt(execution.kernel_id, execution)
-        # Otherwise it waits behind another's work, and is interrupted in the moment it begins.
-
-    async def interrupt_kernel(self, kernel_id: str) -> list[Execution]:
-        """Stop everything in a kernel, people's cells too. What of it was ours."""
-        running = self.running(kernel_id)
-        for waiting in reversed(running[1:]):
-            await self.interrupt(waiting)
-        await self._interrupt(kernel_id, running[0] if running else None)
-        return running
-
-    async def _interrupt(self, kernel_id: str, execution: Execution | None) -> None:
-        """Interrupt a kernel. What it runs of ours counts as interrupted then, however it ends."""
-        if execution is not None:
-            execution.interrupt_wanted = True
-        try:
-            await self._kernels.interrupt(kernel_id)
-        except ProxyError:
-            if execution is not None:
-                execution.interrupt_wanted = False
-            raise
-
-    async def _interrupt_begun(self, execution: Execution) -> None:
-        try:
-            await self._interrupt(execution.kernel_id, execution)
-        except ProxyError as error:
-            log.warning("execution %s could not be interrupted: %s", execution.id, error)
-
-    async def interrupt_all(self) -> int:
-        """Stop everything that agents run or have queued, and nothing of people's; how many executions that were."""
-        waiting_first = sorted(
-            (e for e in self._executions.values() if not e.finished.is_set()), key=lambda e: e.state is State.RUNNING
-        )
-        for execution in waiting_first:
-            execution.interrupt_wanted = True
-        results = await asyncio.gather(*map(self.interrupt, waiting_first), return_exceptions=True)
-        stopped = 0
-        for execution, result in zip(waiting_first, results, strict=True):
-            if isinstance(result, BaseException):
-                log.warning("execution %s could not be interrupted: %s", execution.id, result)
-            else:
-                stopped += 1
-        return stopped
 
     # -- after a crash --------------------------------------------------------------------------------
 

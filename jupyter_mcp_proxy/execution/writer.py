@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from ..documents.cells import Cell
@@ -104,15 +105,25 @@ class OutputWriter:
                 raise Conflict(self._document.path)
             index = editor.find(execution.cell_id or "")
             editor.change_outputs(index, changes)
-            editor.set_execution(index, execution.count, running)
+            # JupyterLab (4.6) takes a cell for ended as soon as it has a count: `[*]` stands there until then.
+            editor.set_execution(index, None if running else execution.count, running)
             return self._count(editor)
 
         return await self._document.edit(change, outputs_only=True)
 
 
-def begin(editor: Editor, cell_id: str) -> Cell:
-    """Clear a cell that is about to run; what it was, for `restore`."""
+def mark(editor: Editor, cell_id: str) -> Cell:
+    """Mark a cell as one that waits to run, as JupyterLab does; what it was, for `restore`."""
     before = editor.cell_at(editor.find(cell_id))
+    editor.set_execution(before.index, None, True)
+    return before
+
+
+def begin(editor: Editor, cell_id: str, marked: Cell | None = None) -> Cell:
+    """Clear a cell that is about to run; what it was, for `restore`, before it was `marked` if it was."""
+    before = editor.cell_at(editor.find(cell_id))
+    if marked is not None:
+        before = replace(before, execution_count=marked.execution_count)
     editor.set_outputs(before.index, [])
     editor.set_execution(before.index, None, True)
     return before

@@ -225,6 +225,10 @@ class JupyterServer:
         )
         return session
 
+    async def delete_session(self, session_id: str) -> None:
+        """End a session and shut its kernel down."""
+        await self.request("DELETE", f"api/sessions/{quote(session_id)}", "Shutting the kernel down", timeout=60)
+
     # -- collaboration --------------------------------------------------------------------------------
 
     async def has_collaboration(self) -> bool:

@@ -110,6 +110,10 @@ class OutputLog:
         self.transcript.write_block(f"[mcp-proxy] {text}")
         self._append({"output_type": "stream", "name": "stderr", "text": f"[mcp-proxy] {text}\n"})
 
+    def say(self, text: str) -> None:
+        """Something that is told and is no output of the cell."""
+        self.transcript.write_block(text)
+
     def clear(self, wait: bool) -> None:
         """Forget what was shown; with `wait` only when something new comes."""
         if wait:

@@ -130,7 +130,9 @@ class Api:
         if self._degraded:
             return failed(403, DEGRADED)
         workspace = await self._state.ready()
-        return JSONResponse({"stopped": await workspace.runner.interrupt_all()}, headers=HEADERS)
+        return JSONResponse(
+            {"stopped": await workspace.runner.stopping.interrupt_all(workspace.runner.all)}, headers=HEADERS
+        )
 
 
 def event(name: str, data: dict[str, Any]) -> bytes:

@@ -93,7 +93,7 @@ async def _stop(call: Call, running: Execution | Batch) -> None:
     """Interrupt a run whoever is cancelled meanwhile: a client that goes ends its session, and with it this call."""
     with anyio.CancelScope(shield=True):
         try:
-            await call.workspace.runner.interrupt(running)
+            await call.workspace.runner.stopping.interrupt(running)
         except ProxyError as error:
             log.warning("%s goes on, though its client is gone: %s", running.id, error)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from ..errors import BadValue
+from ..execution.batch import Batch
 from ..jupyter.paths import clean_path
 from .call import Call
 from .registry import tool
+
+if TYPE_CHECKING:
+    from ..execution.executions import Execution
 
 
 @tool("read", "List kernels")
@@ -55,8 +59,8 @@ async def interrupt_kernel(
         found = call.execution(execution)
         if found.finished.is_set():
             return f"{found.id} had already ended: {found.state.value}."
-        await workspace.runner.interrupt(found)
-        return f"Interrupted {found.id}; wait_execution tells how it ended."
+        await workspace.runner.stopping.interrupt(found)
+        return await _stopped(found.id, [e for _, e in found.executions] if isinstance(found, Batch) else [found])
     if notebook is None:
         raise BadValue("notebook", None, "a notebook, or an execution id in `execution`")
     path = clean_path(notebook)
@@ -64,5 +68,22 @@ async def interrupt_kernel(
     kernel = await workspace.kernels.of_notebook(path)
     if kernel is None:
         return f"{path} has no kernel, so nothing runs."
-    names = ", ".join(e.id for e in await workspace.runner.interrupt_kernel(kernel.id))
-    return f"Interrupted the kernel of {path}{f' ({names})' if names else ''}. Its variables are kept."
+    stopped = await workspace.runner.stopping.interrupt_kernel(kernel.id)
+    return await _stopped(f"the kernel of {path}", stopped)
+
+
+async def _stopped(what: str, executions: list[Execution]) -> str:
+    """What to say of an interrupt, once it shows whether the code heeds it."""
+    from ..execution.stopping import heeded
+
+    done = await heeded(executions)
+    ended = ", ".join(f"{e.id} {e.state.value}" for e in executions if e.finished.is_set())
+    told = f"Interrupted {what}{f': {ended}' if ended else ''}."
+    if done:
+        return f"{told} Its variables are kept."
+    going = ", ".join(e.id for e in executions if not e.finished.is_set())
+    return (
+        f"{told} {going} runs on: the code caught the interrupt, or is where nobody looks at one (a C library, another "
+        "process). wait_execution tells how it goes on; a second interrupt may help, restart_notebook ends it with all "
+        "variables."
+    )

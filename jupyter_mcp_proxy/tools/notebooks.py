@@ -175,11 +175,21 @@ async def assign_kernel_to_notebook(
 
 
 @tool("run", "Restart a notebook's kernel", destructive=True)
-async def restart_notebook(ctx: Context[Any, Any], notebook: Notebook) -> str:
+async def restart_notebook(
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    shutdown: Annotated[bool, Field(description="End the kernel and start none")] = False,
+) -> str:
     """Restart a notebook's kernel: what runs ends and all variables are gone. The cells keep their outputs."""
     call = Call.of(ctx)
     document = await call.document(notebook)
     kernel = await call.workspace.kernels.of_notebook(document.path)
+    if shutdown:
+        if kernel is None:
+            return f"{document.path} has no kernel; nothing was done."
+        await call.workspace.kernels.shut_down(kernel)
+        call.workspace.restarted(call.client, document.path)  # this result says it
+        return f"Shut down {kernel.name} ({kernel.id}) of {document.path}; the next run starts a new kernel."
     if kernel is None:
         kernel = await start_kernel(call, document)
         return f"{document.path} had no kernel; started {kernel.name} ({kernel.id})."

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
-from mcp_types import ContentBlock
+from mcp_types import CallToolResult, ContentBlock
 from pydantic import Field
 
 from ..documents.cells import Cell
@@ -100,9 +100,19 @@ async def run_cells(
         first = 0 if start is None else editor.find(start)
         wanted = range(first, len(ids)) if cells is None else [editor.find(cell) for cell in cells]
         found = [editor.cell_at(index, outputs=False) for index in wanted]
-        return [cell for cell in found if cell.type == "code" and (cells is not None or cell.source.strip())]
+        code = [cell for cell in found if cell.type == "code" and (cells is not None or cell.source.strip())]
+        tags = {cell.id: editor.tags(cell.index) for cell in code}
+        may_fail.update(id for id, each in tags.items() if "raises-exception" in each)
+        # Left out where a cell is named, too, as nbclient does: whoever wants it runs it with execute_cell.
+        skipped.extend(cell.index for cell in code if "skip-execution" in tags[cell.id])
+        return [cell for cell in code if cell.index not in skipped]
 
+    may_fail: set[str] = set()
+    skipped: list[int] = []
     chosen = await document.read(choose)
+    left_out = f"Left out, tagged skip-execution: {', '.join(map(str, skipped))}." if skipped else ""
+    if not chosen and skipped:
+        return CallToolResult(content=[text_block(left_out)])
     if not chosen:
         raise BadValue("cells", cells, "at least one code cell with a source")
     if len(chosen) == 1:
@@ -112,14 +122,15 @@ async def run_cells(
     if restart_first and not kernel.started:
         await call.workspace.kernels.restart(kernel.id)
         call.workspace.restarted(call.client, document.path)
-    batch = call.workspace.runner.start_batch(
+    batch = await call.workspace.runner.start_batch(
         document,
         kernel.id,
         [(cell.id, cell.index, cell.source) for cell in chosen],
         stop_on_error=stop_on_error,
+        may_fail=may_fail,
         can_ask=asking.can_be_asked(call),
     )
-    return await followed(call, batch, seconds)
+    return await followed(call, batch, seconds, before=left_out)
 
 
 @tool("read", "Wait for an execution")

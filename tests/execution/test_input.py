@@ -361,7 +361,7 @@ async def test_a_kernel_that_runs_our_code_is_told_to_be_busy_though_jupyter_has
         as_jupyter_has_it = {"id": execution.kernel_id, "execution_state": "idle"}
         assert runner.state_of(as_jupyter_has_it) == "busy"
         with anyio.fail_after(30):
-            await runner.interrupt(execution)
+            await runner.stopping.interrupt(execution)
             await execution.written.wait()
         assert runner.state_of(as_jupyter_has_it) == "idle"
 
