@@ -16,6 +16,7 @@ from .documents.history import Entry
 from .documents.opening import open_document
 from .documents.unsaved import NAME as UNSAVED
 from .errors import NotNamed, ProxyError, ServerError, Unknown
+from .execution.inspection import Inspector
 from .execution.journal import Journal
 from .execution.kernels import Kernels
 from .execution.pause import Pause
@@ -153,6 +154,10 @@ class Workspace:
         if self._awareness is not None:
             await self._awareness.__aexit__(None, None, None)
             self._awareness = None
+
+    async def inspector(self, path: str) -> Inspector:
+        """What looks into a notebook's kernel. Raises KernelFailed where it has none."""
+        return await Inspector.of(path, server=self.server, kernels=self.kernels, running=self.runner.running)
 
     # -- documents ------------------------------------------------------------------------------------
 
