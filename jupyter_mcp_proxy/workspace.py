@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .documents.document import Document, Guarantee
+from .documents.files import Files
 from .documents.history import Entry
 from .documents.opening import open_document
 from .documents.unsaved import NAME as UNSAVED
@@ -57,6 +58,7 @@ class Workspace:
         pause: Pause,
     ) -> None:
         self.server = server
+        self.files = Files(server)
         self.pause = pause
         self.kernels = Kernels(server, f"mcp-proxy-{run_id}", runtime_dir)
         self.runner = Runner(server, self.kernels, Journal(runtime_dir, run_id), pause)
