@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .documents.document import Document, Guarantee
+from .documents.files import Files
 from .documents.history import Entry
 from .documents.opening import open_document
 from .documents.unsaved import NAME as UNSAVED
 from .errors import NotNamed, ProxyError, ServerError, Unknown
+from .execution.inspection import Inspector
 from .execution.journal import Journal
 from .execution.kernels import Kernels
 from .execution.pause import Pause
@@ -56,6 +58,7 @@ class Workspace:
         pause: Pause,
     ) -> None:
         self.server = server
+        self.files = Files(server)
         self.pause = pause
         self.kernels = Kernels(server, f"mcp-proxy-{run_id}", runtime_dir)
         self.runner = Runner(server, self.kernels, Journal(runtime_dir, run_id), pause)
@@ -153,6 +156,10 @@ class Workspace:
         if self._awareness is not None:
             await self._awareness.__aexit__(None, None, None)
             self._awareness = None
+
+    async def inspector(self, path: str) -> Inspector:
+        """What looks into a notebook's kernel. Raises KernelFailed where it has none."""
+        return await Inspector.of(path, server=self.server, kernels=self.kernels, running=self.runner.running)
 
     # -- documents ------------------------------------------------------------------------------------
 

@@ -46,13 +46,16 @@ class Document(ABC):
         self._snapshot_taken = False
         self.history = History()
         """What has happened to the cells since the document was opened."""
-        self.trouble: ProxyError | None = None
-        """Why changes that were accepted are not in the file, where that is so."""
 
     @property
     def unsaved(self) -> bool:
         """Whether something was accepted that only this process knows to write."""
         return False
+
+    @property
+    def trouble(self) -> ProxyError | None:
+        """Why changes that were accepted are not in the file, where that is so."""
+        return None
 
     async def __aenter__(self) -> Document:
         return self

@@ -1,69 +1,29 @@
-"""Who is calling and what they may do, decided in the Jupyter process from Jupyter's own identity."""
+"""Asking Jupyter who is calling and what they may do; what follows from its answer `policy.py` decides."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import ensure_async
 from tornado import web
 from tornado.httputil import HTTPServerRequest
 
-from ..contract import TIERS
-from ..store.tokens import PREFIX
-
-REQUIRED = (("read", "read", "contents"), ("edit", "write", "contents"), ("run", "execute", "kernels"))
-"""Each tier with the action and resource that Jupyter's authorizer must grant for it."""
-
-UNAUTHENTICATED = (
-    "No Jupyter token came with this request. Send the header `Authorization: Bearer <token>`. "
-    "Where the server runs, `jupyter mcp-proxy token new` makes a token for one agent and `jupyter mcp-proxy connect` "
-    "prints the line with the server's own. Retrying without a token will not help."
-)
-REJECTED = (
-    "The server did not accept this token: it is wrong, has expired, was revoked, or belongs to another server "
-    "or user (a stopped JupyterHub server answers like this too). Get a new one (`jupyter mcp-proxy token new` or "
-    "`jupyter mcp-proxy connect` where the server runs) and put it in the client's configuration."
-)
-COOKIE_ONLY = (
-    "A login cookie alone is not enough here, so that no other web page can use it. Send the header "
-    "`Authorization: Bearer <token>`; `jupyter mcp-proxy connect` prints the complete line."
-)
-FOREIGN_ORIGIN = (
-    "This request comes from a web page of another origin ({origin}), which may not use this endpoint. "
-    "Use a client that is not a web page, or one that is served by this server."
-)
-NOT_AUTHORIZED = "Jupyter's authorizer does not let {user} read contents on this server, which every tool needs."
+from . import policy
 
 
-SIGN_IN = "Log in to this server, or send its own token. This is for people: tokens made for agents do not open it."
-NO_XSRF = "Send Jupyter's XSRF token (the cookie `_xsrf`) in the header `X-XSRFToken`, from a page of this server."
-
-_MADE_UP = re.compile(r"[0-9a-f]{32}")
-"""A name that Jupyter makes up where one token is for everybody: `IdentityProvider.generate_anonymous_user`."""
-_AUTHORIZATION = re.compile(r"(?:token|bearer)\s+(.+)", re.IGNORECASE)
+def asked_by(request: HTTPServerRequest) -> policy.Asked:
+    """What a request says."""
+    return policy.Asked(request.method or "GET", request.headers, request.query_arguments, request.body)
 
 
-def scoped_token(request: HTTPServerRequest) -> str | None:
-    """The scoped token in a request, right or wrong: in its Authorization, else in `?token=`."""
-    match = _AUTHORIZATION.match(request.headers.get("Authorization", ""))
-    given = [match.group(1)] if match else []
-    given += [value.decode("utf-8", "replace") for value in request.query_arguments.get("token", [])]
-    return next((token.strip() for token in given if token.strip().startswith(PREFIX)), None)
-
-
-def media_type(request: HTTPServerRequest) -> str:
-    """What a request's body claims to be, without its parameters."""
-    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-
-def username(user: Any) -> str:
-    """A user's name, as Jupyter knows them; "anonymous" where it makes up one, for each request with a token anew."""
-    name = str(getattr(user, "username", None) or "anonymous")
-    made_up = _MADE_UP.fullmatch(name) and str(getattr(user, "name", "")).startswith("Anonymous ")
-    return "anonymous" if made_up else name
+def login_of(handler: JupyterHandler) -> policy.Login:
+    """What Jupyter has found out, once its `prepare` is through or has refused."""
+    return policy.Login(
+        known=handler.current_user is not None,
+        by_token=bool(handler.token_authenticated),
+        enabled=bool(handler.identity_provider.auth_enabled),
+    )
 
 
 def stand_for_server(request: HTTPServerRequest, token: str) -> None:
@@ -80,26 +40,26 @@ def stand_for_server(request: HTTPServerRequest, token: str) -> None:
         request.headers["Authorization"] = f"Bearer {token}"
 
 
-class NotAdmitted(Exception):
-    """A request that is not answered, with the status and the reason for whoever sent it."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+async def admit_client(handler: JupyterHandler, path: policy.Path) -> None:
+    """Let in who Jupyter knows, on the endpoint by a token. Raises Refused."""
+    try:
+        await JupyterHandler.prepare(handler, _redirect_to_login=False)
+    except web.HTTPError as error:
+        if error.status_code not in (401, 403):
+            raise
+        handler.current_user = None
+    policy.check_client(path, asked_by(handler.request), login_of(handler))
 
 
 async def admit_person(handler: JupyterHandler, largest_body: int) -> None:
     """Let in who is logged in and comes from a page of this server, or who has Jupyter's own token; no scoped one.
 
     The rules about origins, XSRF and JSON hold on a server without authentication too, where they are all there is.
-    Raises NotAdmitted.
+    Raises Refused.
     """
-    request = handler.request
-    origin = request.headers.get("Origin")
-    if not origin_matches(origin, request.headers.get("Host")):
-        raise NotAdmitted(403, FOREIGN_ORIGIN.format(origin=origin))
-    if scoped_token(request) is not None:
-        raise NotAdmitted(403, SIGN_IN)
+    asked = asked_by(handler.request)
+    policy.check_origin(asked)
+    policy.check_no_agent(asked)
     try:
         await JupyterHandler.prepare(handler, _redirect_to_login=False)
         if not handler.token_authenticated:
@@ -107,57 +67,19 @@ async def admit_person(handler: JupyterHandler, largest_body: int) -> None:
     except web.HTTPError as error:
         if error.status_code not in (401, 403, 404):  # Jupyter's XSRF check answers a foreign origin with 404
             raise
-        known = getattr(handler, "_jupyter_current_user", None)
-        raise NotAdmitted(403, NO_XSRF if known else SIGN_IN) from error
-    if handler.current_user is None:  # Jupyter leaves that to us, unless it was told to let nobody in
-        raise NotAdmitted(403, SIGN_IN)
-    credential = has_credential(request.headers, request.query_arguments)
-    if credential and handler.identity_provider.auth_enabled and not handler.token_authenticated:
-        raise NotAdmitted(403, SIGN_IN)  # a wrong token beside a right cookie
-    if request.method == "POST" and media_type(request) != "application/json":
-        raise NotAdmitted(415, "Send JSON with the header `Content-Type: application/json`.")
-    if len(request.body) > largest_body:
-        raise NotAdmitted(413, f"At most {largest_body} bytes are taken.")
-
-
-def lower_tier(one: str, other: str) -> str:
-    """The one that permits less."""
-    return min(one, other, key=TIERS.index)
-
-
-def highest_tier(granted: dict[str, bool], limit: str) -> str | None:
-    """The highest tier that holds, where a tier holds only if those below it do; None without even `read`."""
-    tier = None
-    for name in TIERS[: TIERS.index(limit) + 1]:
-        if not granted.get(name):
-            break
-        tier = name
-    return tier
+        known = bool(getattr(handler, "_jupyter_current_user", None))
+        raise policy.not_logged_in(known) from error
+    policy.check_person(asked, login_of(handler), largest_body)
 
 
 async def permitted_tier(handler: Any, limit: str) -> str | None:
     """What Jupyter's authorizer grants the handler's user, narrowed by `limit`."""
     granted = {}
-    for tier, action, resource in REQUIRED:
+    for tier, action, resource in policy.REQUIRED:
         granted[tier] = bool(
             await ensure_async(handler.authorizer.is_authorized(handler, handler.current_user, action, resource))
         )
-    return highest_tier(granted, limit)
-
-
-def origin_matches(origin: str | None, host: str | None) -> bool:
-    """Whether a request's Origin is absent or names the host that it was sent to.
-
-    The scheme is left out of it: a proxy that ends TLS does not tell us which the browser saw.
-    """
-    if origin is None:
-        return True
-    return host is not None and urlsplit(origin).netloc.lower() == host.lower()
-
-
-def has_credential(headers: Any, query: dict[str, Any]) -> bool:
-    """Whether a request carries a token at all, right or wrong."""
-    return bool(headers.get("Authorization") or query.get("token"))
+    return policy.highest_tier(granted, limit)
 
 
 class LogsNoQuery:

@@ -16,7 +16,7 @@ from tornado import web
 from ..contract import TIERS
 from ..errors import BadValue, NameTaken, ProxyError, TokensUnreadable, Unknown
 from ..store.tokens import DEFAULT_DAYS, LONGEST_DAYS, Place, TokenStore, checked_tier
-from . import auth
+from . import auth, policy
 
 LARGEST_BODY = 10_000
 """Bytes; what is asked for is a name, a tier and a number."""
@@ -40,12 +40,9 @@ class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         """Let in who is logged in and comes from a page of this server."""
         try:
             await auth.admit_person(self, LARGEST_BODY)
-        except auth.NotAdmitted as error:
-            self._refuse(error.status, str(error))
-        tier = await auth.permitted_tier(self, self._limit)
-        if tier is None:
-            self._refuse(403, auth.NOT_AUTHORIZED.format(user=auth.username(self.current_user)))
-        self._tier = tier
+            self._tier = policy.at_least_read(await auth.permitted_tier(self, self._limit), self.current_user)
+        except policy.Refused as refused:
+            self._refuse(refused.status, str(refused))
 
     async def get(self, token_id: str | None = None) -> None:
         """The tokens of this server, without their secrets, and what a new one may be."""
@@ -64,7 +61,7 @@ class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         asked = self._asked()
         tier = asked.get("tier", self._tier)
         self._require(await self._do(checked_tier, tier))
-        maker = auth.username(self.current_user)
+        maker = policy.username(self.current_user)
         secret, token = await self._do(
             self._tokens.create, self._place, asked.get("name"), tier, asked.get("days", DEFAULT_DAYS), maker
         )
@@ -79,7 +76,7 @@ class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
             self._refuse(404, str(Unknown("token", token_id or "", hint="GET api/tokens lists them all.")))
         self._require(token.tier)
         token = await self._do(self._tokens.revoke, token.id, self._place)
-        maker = auth.username(self.current_user)
+        maker = policy.username(self.current_user)
         self.log.info("mcp-proxy: token %s (%r) was revoked by %s", token.id, token.name, maker)
         self._answer(200, token.described(self._tokens.now()))
 
@@ -94,7 +91,7 @@ class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
 
     def _require(self, tier: str) -> None:
         """Nobody makes a token that may do more than they may, or ends another's that may."""
-        if TIERS.index(tier) > TIERS.index(self._tier):
+        if not policy.includes(self._tier, tier):
             self._refuse(403, f"A token that may {tier!r} is beyond what you may do here, which is {self._tier!r}.")
 
     async def _do(self, what: Any, *arguments: Any) -> Any:

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import io
-from contextlib import suppress
-from difflib import get_close_matches
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
 from mcp_types import ContentBlock, ImageContent
 from pydantic import Field
 
-from ..errors import BadValue, NotSaved, ServerError, StaleFile, Unknown
-from ..jupyter.paths import api_path, clean_path
+from ..documents.files import size_text
+from ..errors import BadValue
+from ..jupyter.paths import clean_path
 from ..outputs.render import Image, shrink
 from ..outputs.text import IMAGE_TYPES
 from .blocks import text_block
 from .call import Call
 from .registry import tool
 
-if TYPE_CHECKING:
-    from ..jupyter.server import JupyterServer
-
 MOST_FILES = 300
 LARGEST = 50_000_000
 """Bytes of a file that is still read: the server answers with the whole of it."""
-DIGITS = 12
-"""Of a file's hash that are shown, as many as of a cell's."""
 
 
 @tool("read", "List files")
@@ -41,21 +34,14 @@ async def list_files(
     depth: Annotated[int, Field(description="Levels of folders to enter", ge=1, le=8)] = 1,
 ) -> str:
     """List the files and folders of the Jupyter server, with sizes."""
-    server = Call.of(ctx).workspace.server
+    files = Call.of(ctx).workspace.files
     top = clean_path(path)
     lines: list[str] = []
     left_out = 0
     folders = [(top, 1)]
     while folders:
         folder, level = folders.pop(0)
-        try:
-            model = await server.contents(folder)
-        except ServerError as error:
-            if error.status == 404:
-                raise Unknown(
-                    "folder", folder, await _near(server, folder), "list_files without a path shows the root."
-                ) from error
-            raise
+        model = await files.folder(folder)
         if model["type"] != "directory":
             return f"{folder} is a {model['type']}, not a folder ({model.get('size')} bytes)."
         for item in sorted(model["content"], key=lambda item: (item["type"] != "directory", item["path"])):
@@ -67,7 +53,7 @@ async def list_files(
                 left_out += 1
                 continue
             lines.append(
-                f"{item['path']}/" if item["type"] == "directory" else f"{item['path']}  {_size(item.get('size'))}"
+                f"{item['path']}/" if item["type"] == "directory" else f"{item['path']}  {size_text(item.get('size'))}"
             )
     if left_out:
         lines.append(f"… {left_out} more: name a folder or a pattern")
@@ -83,30 +69,29 @@ async def read_file(
 ) -> list[ContentBlock]:
     """Read a text file by lines, with its hash for write_file, or see an image. For notebooks use read_cells."""
     call = Call.of(ctx)
-    server = call.workspace.server
+    files = call.workspace.files
     path = clean_path(path)
-    model = await _look(server, path)
-    size = model.get("size")
+    size = (await files.look(path)).get("size")
     if size is not None and size > LARGEST:
         raise BadValue(
             "path",
             path,
-            f"a file of at most {_size(LARGEST)}; it has {_size(size)}. Read parts of it with code (execute_ipython)",
+            f"a file of at most {size_text(LARGEST)}; it has {size_text(size)}. Read parts of it with code "
+            "(execute_ipython)",
         )
-    if path.endswith(".ipynb") and await _is_notebook(server, path):
+    if path.endswith(".ipynb") and await files.is_notebook(path):
         raise BadValue(
             "path",
             path,
             f"a file that is no notebook. list_cells(notebook={path!r}) outlines this one, read_cells reads it",
         )
-    model = await _content(server, path)
-    raw = _bytes(model)
-    known = f"{_size(len(raw))}, hash {_digest(raw)}"
-    if model["format"] == "text" and "\0" not in model["content"]:
-        return [text_block(lines_of(path, model["content"], offset, limit, call.settings.output_budget, known))]
-    image = await asyncio.to_thread(_image, raw)
-    kind = model.get("mimetype") or "unknown type"
+    content = await files.read(path)
+    known = f"{size_text(len(content.raw))}, hash {content.digest}"
+    if content.text is not None:
+        return [text_block(lines_of(path, content.text, offset, limit, call.settings.output_budget, known))]
+    image = await asyncio.to_thread(_image, content.raw)
     if image is None:
+        kind = content.kind or "unknown type"
         return [text_block(f"{path}: binary ({kind}), {known}. It is not shown; code can read it (execute_ipython).")]
     shown, about = image
     return [
@@ -157,7 +142,6 @@ async def write_file(
     overwrite: Annotated[bool, Field(description="Replace it unseen")] = False,
 ) -> str:
     """Write a whole text file. One that exists needs if_hash or overwrite, so that nothing unread is lost."""
-    server = Call.of(ctx).workspace.server
     wanted = path
     path = clean_path(path)
     if not path or wanted.endswith(("/", "\\")):
@@ -169,155 +153,11 @@ async def write_file(
             "a file that is no notebook. use_notebook with create=true makes one; insert_cell, overwrite_cell_source "
             "and delete_cell change it",
         )
-    server.paths.check(path)
-    try:
-        raw = content.encode()
-    except UnicodeEncodeError as error:
-        raise BadValue("content", content[error.start : error.end], "text that UTF-8 can hold") from error
-    before = await _replaceable(server, path, if_hash, overwrite)
-    folders = await _make_folders(server, path) if before is None else []
-    try:
-        await server.save_contents(path, {"type": "file", "format": "text", "content": content})
-    except ServerError as error:
-        reason = error.message
-        if before is None:
-            await _remove_remains(server, path, raw)
-            if "/.~" in reason:  # Jupyter looks for the old content to put back, and reports that there is none
-                reason = "the server could not write all of it; a disk or a quota may be full"
-        raise NotSaved(path, reason) from error
-    await _verify(server, path, raw)
-    made = f"Made the folder {folders[-1]}. " if folders else ""
-    done = "Created" if before is None else "Replaced"
-    was = "" if before is None else f", before {_size(before.get('size'))}"
-    return f"{made}{done} {path}: {_size(len(raw))}, hash {_digest(raw)}{was}."
-
-
-async def _replaceable(server: JupyterServer, path: str, if_hash: str | None, overwrite: bool) -> dict[str, Any] | None:
-    """The model of the file that a write replaces, None where there is none. Raises where it must not be replaced."""
-    if if_hash is not None and not if_hash.strip():
-        raise BadValue("if_hash", if_hash, "the hash that read_file showed, or nothing")
-    try:
-        model = await server.contents(path, content=False)
-    except ServerError as error:
-        await _missing_folders(server, path)
-        if error.status != 404:
-            raise
-        if if_hash is not None:
-            raise StaleFile(path, "") from error
-        return None
-    if model["type"] == "directory":
-        raise BadValue("path", path, "the path of a file; this is a folder")
-    if if_hash is not None:
-        current = await _current_digest(server, path)
-        if current != if_hash.strip().lower():
-            raise StaleFile(path, current)
-    elif not overwrite:
-        raise BadValue(
-            "overwrite",
-            overwrite,
-            f"if_hash or overwrite=true, as {path!r} exists ({_size(model.get('size'))}). Nothing was written; "
-            "read_file shows it with its hash",
-        )
-    return model
-
-
-async def _missing_folders(server: JupyterServer, path: str) -> list[str]:
-    """The folders above a path that are not there, the innermost last. Raises BadValue where one is a file."""
-    parts = path.split("/")[:-1]
-    for depth in range(len(parts)):
-        folder = "/".join(parts[: depth + 1])
-        try:
-            model = await server.contents(folder, content=False)
-        except ServerError as error:
-            if error.status != 404:
-                raise
-            return ["/".join(parts[: end + 1]) for end in range(depth, len(parts))]
-        if model["type"] != "directory":
-            raise BadValue("path", path, f"a path in folders; {folder!r} is a file")
-    return []
-
-
-async def _make_folders(server: JupyterServer, path: str) -> list[str]:
-    """Make the folders above a path that are missing; those that were made, the innermost last."""
-    missing = await _missing_folders(server, path)
-    for folder in missing:
-        try:
-            await server.save_contents(folder, {"type": "directory"})
-        except ServerError as error:
-            raise NotSaved(path, f"its folder {folder!r} could not be made ({error.message})") from error
-    return missing
-
-
-async def _verify(server: JupyterServer, path: str, raw: bytes) -> None:
-    """Raise ServerError where a file does not hold what was written to it."""
-    found = await _current_digest(server, path)
-    if found != _digest(raw):
-        raise ServerError(
-            f"Writing {path!r}",
-            200,
-            f"it took the text, but what is on disk now is something else (hash {found}): a save hook or somebody "
-            "else changed it. Look at it with read_file before you write again",
-        )
-
-
-async def _remove_remains(server: JupyterServer, path: str, raw: bytes) -> None:
-    """Take away the beginning of a new file that a failed write has left behind."""
-    with suppress(ServerError):
-        left = _bytes(await server.contents(path, type="file"))
-        if raw.startswith(left):
-            await server.request("DELETE", f"api/contents/{api_path(path)}", f"Removing the remains of {path!r}")
-
-
-async def _look(server: JupyterServer, path: str) -> dict[str, Any]:
-    """The model of a file without its content. Raises Unknown with near matches, and for a folder BadValue."""
-    try:
-        model = await server.contents(path, content=False)
-    except ServerError as error:
-        await _missing_folders(server, path)
-        if error.status != 404:
-            raise
-        hint = "list_files shows what there is."
-        if any(part.startswith(".") for part in path.split("/")):
-            hint += " Jupyter shows hidden files only with ContentsManager.allow_hidden."
-        raise Unknown("file", path, await _near(server, path), hint) from error
-    if model["type"] == "directory":
-        raise BadValue("path", path, f"a file; this is a folder, which list_files(path={path!r}) lists")
-    return model
-
-
-async def _is_notebook(server: JupyterServer, path: str) -> bool:
-    try:
-        content = (await server.contents(path, type="notebook")).get("content")
-    except ServerError as error:
-        if error.status in (400, 500):
-            return False
-        raise
-    return isinstance(content, dict) and isinstance(content.get("cells"), list)
-
-
-async def _content(server: JupyterServer, path: str) -> dict[str, Any]:
-    try:
-        return await server.contents(path, type="file")
-    except ServerError as error:
-        if error.status == 403 and error.message.startswith("Permission denied"):
-            raise BadValue("path", path, f"a file that the server may read ({error.message})") from error
-        raise
-
-
-async def _current_digest(server: JupyterServer, path: str) -> str:
-    model = await server.contents(path, content=False, type="file", hash=1)
-    if model.get("hash_algorithm") == "sha256" and model.get("hash"):
-        return str(model["hash"])[:DIGITS]
-    return _digest(_bytes(await _content(server, path)))
-
-
-def _bytes(model: dict[str, Any]) -> bytes:
-    content: str = model["content"]
-    return content.encode() if model["format"] == "text" else base64.b64decode(content)
-
-
-def _digest(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()[:DIGITS]
+    written = await Call.of(ctx).workspace.files.write(path, content, if_hash=if_hash, overwrite=overwrite)
+    made = f"Made the folder {written.folders[-1]}. " if written.folders else ""
+    done = "Created" if written.before is None else "Replaced"
+    was = "" if written.before is None else f", before {size_text(written.before.get('size'))}"
+    return f"{made}{done} {path}: {size_text(written.size)}, hash {written.digest}{was}."
 
 
 def _image(raw: bytes) -> tuple[Image, str] | None:
@@ -338,21 +178,3 @@ def _image(raw: bytes) -> tuple[Image, str] | None:
         return None
     shown = shrink(base64.b64encode(raw).decode(), media)
     return None if shown is None else (shown, f"{media}, {width} × {height}")
-
-
-async def _near(server: JupyterServer, folder: str) -> list[str]:
-    parent = folder.rpartition("/")[0]
-    try:
-        model = await server.contents(parent)
-    except ServerError:
-        return []
-    siblings = [item["path"] for item in model.get("content") or []]
-    return get_close_matches(folder, siblings, n=3, cutoff=0.5)
-
-
-def _size(size: int | None) -> str:
-    if size is None:
-        return ""
-    if size < 1000:
-        return f"{size} B"
-    return f"{size / 1000:.1f} kB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"

@@ -80,10 +80,8 @@ async def complete_code(
 
 
 async def _inspector(call: Call, notebook: str | None) -> Inspector:
-    from ..execution.inspection import Inspector
-
     document = await call.document(call.workspace.named(call.client, notebook))
-    return await Inspector.of(call.workspace, document.path)
+    return await call.workspace.inspector(document.path)
 
 
 def within(head: str, lines: list[str], budget: int, cure: str) -> str:

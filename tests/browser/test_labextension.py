@@ -110,4 +110,5 @@ def test_where_the_panel_cannot_be_built_pip_says_what_to_do(checkout: Path) -> 
     built, names = wheel(checkout, HATCH_JUPYTER_BUILDER_SKIP_NPM="1")
     assert built, names
     assert "jupyter_mcp_proxy/parent/relay.py" in names
+    assert "jupyter_mcp_proxy/execution/inspection/r.R" in names
     assert "labextensions/jupyter-mcp-proxy/package.json" not in names

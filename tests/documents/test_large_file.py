@@ -59,8 +59,8 @@ async def test_changes_are_written_together_a_moment_after_the_last(
 async def test_what_is_changed_again_and_again_does_not_wait_for_ever(
     file: JupyterProcess, name: str, large: Path, snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jupyter_mcp_proxy.documents.file.SETTLED", 1000.0)
-    monkeypatch.setattr("jupyter_mcp_proxy.documents.file.LONGEST", 0.5)
+    monkeypatch.setattr("jupyter_mcp_proxy.documents.late.SETTLED", 1000.0)
+    monkeypatch.setattr("jupyter_mcp_proxy.documents.late.LONGEST", 0.5)
     async with Counting(file) as api, Opened(api, name, snapshots) as document:
         await document.edit(write(1, "b = 2"), author=AGENT)
         await until(lambda: not kept(snapshots, name).exists())
@@ -224,7 +224,7 @@ async def test_a_save_that_the_files_time_does_not_show_is_seen_before_it_is_wri
         before = large.stat()
         await document.read(lambda editor: None)
         await document.read(lambda editor: None)
-        assert document._version is not None and document._version.tells
+        assert document._copy.version is not None and document._copy.version.tells
         await document.edit(write(1, "b = 2"), author=AGENT)
         large.write_text(large.read_text().replace("c = 1", "c = 9"))
         os.utime(large, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -348,7 +348,7 @@ async def test_what_could_not_be_written_is_tried_again(
                 raise ServerError("Writing", 500, "disk full") if self.writes == 2 else ValueError("unforeseen")
             return await super().save_notebook(path, content)
 
-    monkeypatch.setattr("jupyter_mcp_proxy.documents.file.RETRY", 0.2)
+    monkeypatch.setattr("jupyter_mcp_proxy.documents.late.RETRY", 0.2)
     async with Failing(file) as api, Opened(api, name, snapshots) as document:
         await document.edit(write(1, "b = 2"), author=AGENT)
         await until(lambda: document.trouble is not None)

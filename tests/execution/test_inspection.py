@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +15,8 @@ from typing import Any
 import pytest
 from harness import JupyterProcess, as_client, connect, post
 
-from jupyter_mcp_proxy.execution.inspection import PYTHON_EXPRESSION, completions, r_variables, summarize
+from jupyter_mcp_proxy.execution.inspection.answers import completions, r_variables
+from jupyter_mcp_proxy.execution.inspection.code import PYTHON_EXPRESSION
 from jupyter_mcp_proxy.jupyter.kernel import WebSocketChannel
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
 
@@ -33,6 +36,23 @@ def bash(server: JupyterProcess) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "kernel.json").write_text(json.dumps(spec))
     return "bash"
+
+
+NO_R = shutil.which("Rscript") is None or subprocess.run(["Rscript", "-e", "loadNamespace('IRkernel')"]).returncode != 0
+
+
+@pytest.fixture
+def r(server: JupyterProcess) -> str:
+    """The name of an R kernel's spec on the server."""
+    spec = {
+        "argv": ["R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"],
+        "display_name": "R of this test",
+        "language": "R",
+    }
+    folder = server.data / "kernels" / "r-of-this-test"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    return folder.name
 
 
 def kernels(server: JupyterProcess) -> list[dict[str, Any]]:
@@ -57,6 +77,44 @@ async def person(server: JupyterProcess, notebook: str) -> AsyncIterator[WebSock
 def told_of(namespace: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """What is told of the variables when the code runs as it runs in a kernel."""
     return {name: (kind, about) for name, kind, about in json.loads(eval(PYTHON_EXPRESSION, namespace))}
+
+
+R_VARIABLES = """
+long <- strrep("x", 100); text <- c("a\\tb", NA); number <- 1.5; many <- 1:9; nothing <- NULL
+frame <- data.frame(a = 1:3, b = c("x", "y", "z")); grid <- matrix(0, 2, 3); parts <- list(one = 1, two = "b")
+sorts <- factor(c("m", "n", "m")); day <- as.Date("2026-01-02"); place <- new.env()
+makeActiveBinding("watched", function() stop("somebody's code ran"), globalenv())
+hostile <- structure(list(1), class = "hostile")
+length.hostile <- format.hostile <- as.character.hostile <- print.hostile <- function(x, ...) stop("a method ran")
+paste <- nchar <- class <- function(...) stop("a name that the user has taken was met")
+"""
+
+
+@pytest.mark.skipif(NO_R, reason="R with IRkernel is not installed")
+async def test_what_is_in_an_r_kernel_is_listed(server: JupyterProcess, name: str, r: str) -> None:
+    """By values and sizes, without running a method or an active binding, and whatever names the user has taken."""
+    server.write_notebook(name, R_VARIABLES, kernelspec={"name": r, "display_name": "R", "language": "R"})
+    async with connect(server) as agent:
+        await agent.ok("execute_cell", notebook=name, cell=0)
+        before = await agent.ok("execute_ipython", notebook=name, code="ls(all.names = TRUE)")
+        told = await agent.ok("list_variables", notebook=name)
+        assert told.splitlines()[1:] == [
+            "day  Date  1 values",
+            "frame  data.frame  3 x 2: a integer, b character",
+            "grid  matrix  2 x 3 double",
+            "hostile  hostile",
+            f'long  character  "{"x" * 60}"...',
+            "many  integer  9 values: 1, 2, 3, 4, 5, ...",
+            "nothing  NULL",
+            "number  numeric  1.5",
+            "parts  list  2 items: one, two",
+            "place  environment",
+            "sorts  factor  3 values, 2 levels",
+            'text  character  2 values: "a\\tb", NA',
+            "watched  active binding",
+        ]
+        after = await agent.ok("execute_ipython", notebook=name, code="ls(all.names = TRUE)")
+        assert after.splitlines()[1:] == before.splitlines()[1:]
 
 
 # -- the code that runs in Python kernels -------------------------------------------------------------
@@ -196,7 +254,7 @@ def test_polars_frames_are_told_by_shape_and_columns() -> None:
 
 def test_many_variables_are_told_quickly() -> None:
     started = time.monotonic()
-    assert len(json.loads(summarize({f"x{i}": [i] * 100 for i in range(20_000)}))) == 5000
+    assert len(told_of({f"x{i}": [i] * 100 for i in range(20_000)})) == 5000
     assert time.monotonic() - started < 2
 
 

@@ -145,7 +145,7 @@ async def test_a_crash_in_the_middle_of_writing_loses_nothing(
         document = await Opened(api, name, snapshots).__aenter__()
         await document.edit(write(1, "b = 2"), author=AGENT)
         await document.edit(lambda editor: editor.insert(3, "code", "d = 1"), author=AGENT)
-        await until(lambda: api.writes == 2 and document._writer.cancelled())  # type: ignore[union-attr]
+        await until(lambda: api.writes == 2 and document._late._writer.cancelled())  # type: ignore[union-attr]
         assert sources(large) == ["a = 2", "b = 2", "c = 1", "d = 1"]
         async with FileDocument(api, name, snapshots):
             pass

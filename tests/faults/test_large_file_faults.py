@@ -21,7 +21,7 @@ from harness.sequences import EXAMPLES as SEQUENCES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_mcp_proxy.documents import file as file_module
+from jupyter_mcp_proxy.documents import late as late_module
 from jupyter_mcp_proxy.documents.document import Author
 from jupyter_mcp_proxy.documents.editor import Editor
 from jupyter_mcp_proxy.documents.file import FileDocument
@@ -183,11 +183,11 @@ class Play:
 
     async def crash(self) -> None:
         """What a killed process leaves: the files, and no lock."""
-        writer = self.document._writer
+        writer = self.document._late._writer
         if writer is not None:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-        self.document._unsaved.release()
+        self.document._late._unsaved.release()
         self.document = FileDocument(self.server, NAME, self.snapshots)
         await self.document.__aenter__()
 
@@ -211,7 +211,7 @@ def sources(content: dict[str, Any]) -> set[str]:
 def hurried() -> Iterator[None]:
     """Everything waits for milliseconds only, and no snapshot is thrown away."""
     with (
-        patch.multiple(file_module, SETTLED=0.01, LONGEST=0.05, RETRY=0.02),
+        patch.multiple(late_module, SETTLED=0.01, LONGEST=0.05, RETRY=0.02),
         patch.object(snapshots_module, "KEPT", 10_000),
     ):
         yield

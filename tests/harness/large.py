@@ -40,9 +40,9 @@ class Opened(FileDocument):
 
     async def crash(self) -> None:
         """Leave everything as a process does that is killed; the system lets go of what it had locked."""
-        if self._writer is not None:
-            self._writer.cancel()
-        self._unsaved.release()
+        if self._late._writer is not None:
+            self._late._writer.cancel()
+        self._late._unsaved.release()
 
 
 async def crashed(api: JupyterServer, name: str, snapshots: Snapshots) -> None:

@@ -1,0 +1,246 @@
+"""Who may ask the Jupyter process for what, and what is said to whoever may not. Pure: facts in, a decision out.
+
+A handler goes through it in this order: which path is meant, what can be said before Jupyter's login, what the login
+has found, which tier is permitted. Whatever is refused is raised as `Refused`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from ..contract import NAME, TIERS
+from ..store.tokens import PREFIX
+
+UNAUTHENTICATED = (
+    "No Jupyter token came with this request. Send the header `Authorization: Bearer <token>`. "
+    "Where the server runs, `jupyter mcp-proxy token new` makes a token for one agent and `jupyter mcp-proxy connect` "
+    "prints the line with the server's own. Retrying without a token will not help."
+)
+REJECTED = (
+    "The server did not accept this token: it is wrong, has expired, was revoked, or belongs to another server "
+    "or user (a stopped JupyterHub server answers like this too). Get a new one (`jupyter mcp-proxy token new` or "
+    "`jupyter mcp-proxy connect` where the server runs) and put it in the client's configuration."
+)
+COOKIE_ONLY = (
+    "A login cookie alone is not enough here, so that no other web page can use it. Send the header "
+    "`Authorization: Bearer <token>`; `jupyter mcp-proxy connect` prints the complete line."
+)
+FOREIGN_ORIGIN = (
+    "This request comes from a web page of another origin ({origin}), which may not use this endpoint. "
+    "Use a client that is not a web page, or one that is served by this server."
+)
+NOT_AUTHORIZED = "Jupyter's authorizer does not let {user} read contents on this server, which every tool needs."
+SIGN_IN = "Log in to this server, or send its own token. This is for people: tokens made for agents do not open it."
+NO_XSRF = "Send Jupyter's XSRF token (the cookie `_xsrf`) in the header `X-XSRFToken`, from a page of this server."
+
+REQUIRED = (("read", "read", "contents"), ("edit", "write", "contents"), ("run", "execute", "kernels"))
+"""Each tier with the action and resource that Jupyter's authorizer must grant for it."""
+
+_AUTHORIZATION = re.compile(r"(?:token|bearer)\s+(.+)", re.IGNORECASE)
+_MADE_UP = re.compile(r"[0-9a-f]{32}")
+"""A name that Jupyter makes up where one token is for everybody: `IdentityProvider.generate_anonymous_user`."""
+
+
+class Refused(Exception):
+    """A request that is not carried out: its status, what whoever sent it is told, and in how many seconds another try
+    makes sense; 0 where that is not known."""
+
+    def __init__(self, status: int, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+# -- what is asked --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request says."""
+
+    method: str
+    headers: Mapping[str, str]
+    """By names in any case, as tornado has them."""
+    query: Mapping[str, list[bytes]]
+    body: bytes = b""
+
+    @property
+    def scoped_token(self) -> str | None:
+        """The scoped token in it, right or wrong: in its Authorization, else in `?token=`."""
+        match = _AUTHORIZATION.match(self.headers.get("Authorization", ""))
+        given = [match.group(1)] if match else []
+        given += [value.decode("utf-8", "replace") for value in self.query.get("token", [])]
+        return next((token.strip() for token in given if token.strip().startswith(PREFIX)), None)
+
+    @property
+    def has_credential(self) -> bool:
+        """Whether it carries a token at all, right or wrong."""
+        return bool(self.headers.get("Authorization") or self.query.get("token"))
+
+    @property
+    def is_json(self) -> bool:
+        """Whether its body claims to be JSON, whatever the parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/json"
+
+
+Kind = Literal["page", "endpoint", "health", "api"]
+"""The page is for a browser, the endpoint for clients with a token, the API for people with cookie and XSRF token."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """One of the sidecar's paths, and what is asked of whoever calls it."""
+
+    name: str
+    kind: Kind
+    methods: tuple[str, ...] = ()
+    """All that may be used; empty where the sidecar decides."""
+    tier: str = "read"
+    """What Jupyter's authorizer must grant a person who asks the API this."""
+
+
+PATHS = {
+    path.name: path
+    for path in (
+        Path("", "page"),
+        Path("page.js", "page"),
+        Path("page.css", "page"),
+        Path("mcp", "endpoint"),
+        Path("healthz", "health"),
+        Path("api/activity", "api", ("GET",)),
+        Path("api/status", "api", ("GET",)),
+        Path("api/pause", "api", ("POST",), "edit"),
+        Path("api/stop", "api", ("POST",), "run"),
+    )
+}
+"""What the sidecar has to offer; nothing else is forwarded."""
+
+
+def meant(path: Path | None, asked: Asked, base_url: str) -> Path:
+    """The path that a request means, by what PATHS has for it; no other, and no websocket."""
+    if path is None:
+        raise Refused(404, f"There is nothing here. The endpoint is {base_url}{NAME}/mcp, without a slash at the end.")
+    if asked.headers.get("Upgrade", "").lower() == "websocket":
+        raise Refused(405, "There is no websocket here.")
+    return path
+
+
+# -- who asks -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Login:
+    """What Jupyter's login has found out about a request."""
+
+    known: bool
+    """Whether it has a user."""
+    by_token: bool
+    """Whether that is because of a token, and not of a cookie."""
+    enabled: bool = True
+    """Whether the server asks for a login at all."""
+
+
+def check_origin(asked: Asked) -> None:
+    """No page of another origin may ask. Where a server has no login, this is all there is."""
+    origin = asked.headers.get("Origin")
+    if not origin_matches(origin, asked.headers.get("Host")):
+        raise Refused(403, FOREIGN_ORIGIN.format(origin=origin))
+
+
+def origin_matches(origin: str | None, host: str | None) -> bool:
+    """Whether a request's Origin is absent or names the host that it was sent to.
+
+    The scheme is left out of it: a proxy that ends TLS does not tell us which the browser saw.
+    """
+    if origin is None:
+        return True
+    return host is not None and urlsplit(origin).netloc.lower() == host.lower()
+
+
+def check_client(path: Path, asked: Asked, login: Login) -> None:
+    """An MCP client has a token, which no cookie replaces, and sends JSON; health is for all whom Jupyter knows."""
+    if not login.known:
+        # On a JupyterHub the token of another user counts as authenticated: there is just no user here for it.
+        raise Refused(403, REJECTED if asked.has_credential else UNAUTHENTICATED)
+    if path.kind != "endpoint":
+        return
+    if login.enabled and not login.by_token:
+        raise Refused(403, REJECTED if asked.has_credential else COOKIE_ONLY)
+    if asked.method == "POST" and not asked.is_json:
+        raise Refused(415, "Send JSON-RPC with the header `Content-Type: application/json`.")
+
+
+def check_no_agent(asked: Asked) -> None:
+    """What is for people is not for whoever shows a scoped token."""
+    if asked.scoped_token is not None:
+        raise Refused(403, SIGN_IN)
+
+
+def not_logged_in(known: bool) -> Refused:
+    """What a person is told whom Jupyter has refused; where it knows them, only the XSRF token can be missing."""
+    return Refused(403, NO_XSRF if known else SIGN_IN)
+
+
+def check_person(asked: Asked, login: Login, largest_body: int) -> None:
+    """A person is logged in, by nothing that is wrong, and sends JSON of a size that is taken."""
+    if not login.known:  # Jupyter leaves that to us, unless it was told to let nobody in
+        raise Refused(403, SIGN_IN)
+    if asked.has_credential and login.enabled and not login.by_token:
+        raise Refused(403, SIGN_IN)  # a wrong token beside a right cookie
+    if asked.method == "POST" and not asked.is_json:
+        raise Refused(415, "Send JSON with the header `Content-Type: application/json`.")
+    if len(asked.body) > largest_body:
+        raise Refused(413, f"At most {largest_body} bytes are taken.")
+
+
+def username(user: Any) -> str:
+    """A user's name, as Jupyter knows them; "anonymous" where it makes up one, for each request with a token anew."""
+    name = str(getattr(user, "username", None) or "anonymous")
+    made_up = _MADE_UP.fullmatch(name) and str(getattr(user, "name", "")).startswith("Anonymous ")
+    return "anonymous" if made_up else name
+
+
+# -- what they may do -----------------------------------------------------------------------------------
+
+
+def check_method(path: Path, asked: Asked) -> None:
+    """The path knows the method."""
+    if path.methods and asked.method not in path.methods:
+        raise Refused(405, f"Use {' or '.join(path.methods)} here.")
+
+
+def check_tier(path: Path, tier: str | None) -> None:
+    """A person may do what the path does."""
+    if not includes(tier, path.tier):
+        raise Refused(403, f"That needs the permission {path.tier!r} on this server, which you do not have.")
+
+
+def includes(tier: str | None, other: str) -> bool:
+    """Whether a tier permits what the other does; none permits nothing."""
+    return tier is not None and TIERS.index(tier) >= TIERS.index(other)
+
+
+def lower_tier(one: str, other: str) -> str:
+    """The one that permits less."""
+    return min(one, other, key=TIERS.index)
+
+
+def highest_tier(granted: dict[str, bool], limit: str) -> str | None:
+    """The highest tier that holds, where a tier holds only if those below it do; None without even `read`."""
+    tier = None
+    for name in TIERS[: TIERS.index(limit) + 1]:
+        if not granted.get(name):
+            break
+        tier = name
+    return tier
+
+
+def at_least_read(tier: str | None, user: Any) -> str:
+    """The tier of a user who has one."""
+    if tier is None:
+        raise Refused(403, NOT_AUTHORIZED.format(user=username(user)))
+    return tier
