@@ -116,6 +116,11 @@ class Reply:
         return cls([(name, value) for name, value in received if name.lower() not in DROPPED_RESPONSE_HEADERS], length)
 
     @property
+    def is_stream(self) -> bool:
+        """Whether events come, one after the other."""
+        return any(name.lower() == "content-type" and "text/event-stream" in value for name, value in self.headers)
+
+    @property
     def in_one_piece(self) -> bool:
         """Whether it is sent at once, and not as it comes."""
         return self.length is not None and self.length <= SMALL_REPLY
@@ -134,5 +139,34 @@ def error_reply(kind: Kind | None, status: int, refused: Refused | None) -> tupl
 
 
 def went_away() -> Refused:
-    """What is said where the sidecar ends before it has answered."""
+    """What is said where the sidecar ends, and what was asked of it has changed nothing."""
     return Refused(503, "The sidecar went away and is being restarted; retry in a few seconds.", 2.0)
+
+
+PERHAPS_DONE = (
+    "The sidecar ended while this call was under way, and is being restarted. The call may have been carried out, so "
+    "do not simply call again: look first, with list_cells for an edit, with read_cell or wait_execution for a run "
+    "(what runs goes on, and its outputs reach the notebook)."
+)
+
+
+def request_ids(body: bytes) -> list[int | str]:
+    """The ids of the requests in a JSON-RPC body, which wait for an answer; none where it is none."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return []
+    requests = said if isinstance(said, list) else [said]
+    ids = (each.get("id") for each in requests if isinstance(each, dict) and "method" in each)
+    return [id for id in ids if isinstance(id, int | str) and not isinstance(id, bool)]
+
+
+def errors_for(ids: list[int | str], message: str) -> list[str]:
+    """A JSON-RPC error for each request."""
+    return [json.dumps({"jsonrpc": "2.0", "id": id, "error": {"code": -32001, "message": message}}) for id in ids]
+
+
+def as_events(errors: list[str], sent: bytes) -> bytes:
+    """The same as events that end a stream whose last bytes were `sent`; one that was cut in two is ended first."""
+    begin = b"" if sent.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")) or not sent else b"\n\n"
+    return begin + b"".join(f"event: message\ndata: {error}\n\n".encode() for error in errors)

@@ -42,6 +42,10 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
         self._place = place
         self._scoped: ScopedToken | None = None
         self._upstream: Upstream | None = None
+        self._token_ended: str | None = None
+        """Why the token of the request holds no more, once that is so."""
+        self._streams = False
+        self._last_sent = b""
         self._client_gone = False
         self._refused: Refused | None = None
         self._tier = "read"
@@ -162,8 +166,8 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             )
             await self._reply(upstream, response)
         except UpstreamError as error:
-            self._upstream = None
-            self._upstream_failed(error)
+            sent, self._upstream = self._upstream is not None, None
+            await self._upstream_failed(error, perhaps_done=sent and is_call)
         except StreamClosedError:
             self.on_connection_close()
         finally:
@@ -182,7 +186,11 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             if self._tokens.has_ended(token):
                 break
         self.log.warning("mcp-proxy: token %s (%r) has ended, and a request with it", token.id, token.name)
-        self.request.connection.stream.close()
+        self._token_ended = str(TokenRefused(self._tokens.why_ended(token)))
+        if self._upstream is None:
+            self.request.connection.stream.close()
+        else:
+            self._upstream.abort()  # the sidecar sees a client that is gone; `_upstream_failed` tells ours
 
     async def _reply(self, upstream: Upstream, response: Any) -> None:
         # Start from no headers: tornado's text/html would join the sidecar's Content-Type.
@@ -194,21 +202,37 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
         if not reply.in_one_piece and self.request.method != "HEAD":
             # jupyter-server-proxy's mixin drops flush()'s future, and with it the back-pressure.
             await web.RequestHandler.flush(self)
+        self._streams = reply.is_stream
         async for chunk in upstream.body():
+            self._last_sent = chunk[-4:]
             self.write(chunk)
             if not reply.in_one_piece:
                 await web.RequestHandler.flush(self)
 
-    def _upstream_failed(self, error: UpstreamError) -> None:
+    async def _upstream_failed(self, error: UpstreamError, *, perhaps_done: bool) -> None:
+        """Answer what waits, at once: a client whose stream is only cut waits for its own time-out."""
         if self._client_gone:
             return
-        self._sidecar.suspect()
+        message = self._token_ended
+        if message is None:
+            self._sidecar.suspect()
+            self.log.warning("mcp-proxy: the sidecar went away during a request: %s", error)
+            message = forwarding.PERHAPS_DONE if perhaps_done else str(forwarding.went_away())
+        ids = forwarding.request_ids(self.request.body) if self._kind == "endpoint" else []
         if self._headers_written:
-            # The client must not take a cut stream for a complete one.
-            self.log.warning("mcp-proxy: the sidecar went away during a reply: %s", error)
-            self.request.connection.stream.close()
-            return
-        self._refuse(forwarding.went_away())
+            if self._streams:
+                self.write(forwarding.as_events(forwarding.errors_for(ids, message), self._last_sent))
+            else:  # the client must not take a part of a reply for the whole
+                self.request.connection.stream.close()
+        elif self._token_ended is not None:
+            self._refuse(Refused(403, message))
+        elif perhaps_done and len(ids) == 1:
+            self._headers = httputil.HTTPHeaders({"Content-Type": "application/json"})
+            self.write(forwarding.errors_for(ids, message)[0])
+        elif perhaps_done:
+            self._refuse(Refused(502, message))
+        else:
+            self._refuse(forwarding.went_away())
 
     def _forwarded_headers(self) -> forwarding.Headers:
         launch, request = self._sidecar.launch, self.request

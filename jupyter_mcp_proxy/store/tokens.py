@@ -163,6 +163,10 @@ class TokenStore:
             tokens = [token]
         return not any(kept.id == token.id and kept.state(self.now()) == "active" for kept in tokens)
 
+    def why_ended(self, token: ScopedToken) -> str:
+        """The reason, as `TokenRefused` takes it, why a token that was good holds no more."""
+        return "expired" if token.state(self.now()) == "expired" else "revoked"
+
     def shown(self, place: Place | None = None) -> list[ScopedToken]:
         """The tokens of one server or of all, without those that were revoked; the oldest first."""
         return [token for token in self.read() if not token.revoked and place in (None, token.place)]
