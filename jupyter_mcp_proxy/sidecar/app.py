@@ -55,7 +55,7 @@ def create_app(settings: Settings) -> Guard:
             SCRIPT.route(),
             STYLE.route(),
             Route("/healthz", healthz),
-            Route("/mcp", endpoint=Sessions(StreamableHTTPASGIApp(manager))),
+            Route("/mcp", endpoint=Sessions(StreamableHTTPASGIApp(manager), settings.secret)),
             *Api(state).routes(),
         ],
         lifespan=lifespan,

@@ -18,15 +18,19 @@ from jupyter_mcp_proxy.contract import (
 )
 from jupyter_mcp_proxy.parent.forwarding import (
     DROPPED_RESPONSE_HEADERS,
+    PERHAPS_DONE,
     SMALL_REPLY,
     Address,
     Caller,
     Headers,
     Reply,
+    as_events,
     error_reply,
+    errors_for,
     fingerprint,
     is_tool_call,
     request_headers,
+    request_ids,
     target,
     went_away,
 )
@@ -157,3 +161,33 @@ def test_an_error_that_nobody_foresaw_has_its_statuss_name() -> None:
 
 def test_a_sidecar_that_went_away_is_back_in_seconds() -> None:
     assert (went_away().status, went_away().retry_after) == (503, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("body", "ids"),
+    [
+        (b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{}}', [7]),
+        (b'{"jsonrpc":"2.0","id":"a","method":"tools/list"}', ["a"]),
+        (b'[{"id":1,"method":"x"},{"id":2,"method":"y"},{"method":"notifications/z"}]', [1, 2]),
+        (b'{"jsonrpc":"2.0","method":"notifications/initialized"}', []),
+        (b'{"jsonrpc":"2.0","id":7,"result":{}}', []),
+        (b'{"id":true,"method":"x"}', []),
+        (b"nonsense", []),
+        (b"[" * 100_000, []),
+    ],
+)
+def test_who_waits_for_an_answer_stands_in_the_request(body: bytes, ids: list[int | str]) -> None:
+    assert request_ids(body) == ids
+
+
+@pytest.mark.parametrize("sent", [b"", b"a\n\n", b"}\r\n\r\n", b'ta: {"cut'])
+def test_an_error_ends_a_stream_as_an_event_of_its_own(sent: bytes) -> None:
+    events = (sent + as_events(errors_for([7], "gone"), sent)).replace(b"\r\n", b"\n").split(b"\n\n")
+    [line] = [event for event in events if event.startswith(b"event: message\ndata: ")]
+    told = json.loads(line.removeprefix(b"event: message\ndata: "))
+    assert (told["id"], told["error"]["message"]) == (7, "gone")
+
+
+def test_a_call_that_may_have_been_carried_out_is_never_advised_to_be_repeated() -> None:
+    assert "do not simply call again" in PERHAPS_DONE
+    assert "retry" not in PERHAPS_DONE

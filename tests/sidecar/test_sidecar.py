@@ -180,14 +180,13 @@ def open_stream(sidecar: Sidecar) -> Iterator[None]:
         yield
 
 
-async def test_a_caller_has_so_many_sessions_and_the_one_longest_unused_ends(sidecar: Sidecar) -> None:
+async def test_a_session_that_made_room_for_others_is_opened_again_where_it_is_used(sidecar: Sidecar) -> None:
     _, theirs = ask(sidecar, "initialize", "somebody else")
     mine = [ask(sidecar, "initialize", "me")[1] for _ in range(MOST)]
     assert len({theirs, *mine}) == MOST + 1
     assert ask(sidecar, "tools/list", "me", mine[0])[0] == 200  # it is used, so that the second is the oldest
     assert ask(sidecar, "initialize", "me")[0] == 200
-    assert ask(sidecar, "tools/list", "me", mine[1])[0] == 404
-    for session in (mine[0], mine[2], mine[-1]):
+    for session in (mine[1], mine[0], mine[2], mine[-1]):
         assert ask(sidecar, "tools/list", "me", session)[0] == 200
     assert ask(sidecar, "tools/list", "somebody else", theirs)[0] == 200
 
@@ -200,7 +199,15 @@ async def test_a_session_that_no_delete_has_ended_still_counts(sidecar: Sidecar)
         assert connection.getresponse().status >= 400
     assert ask(sidecar, "tools/list", "me", more[0])[0] == 200
     assert ask(sidecar, "initialize", "me")[0] == 200
-    assert ask(sidecar, "tools/list", "me", first)[0] == 404
+    assert ask(sidecar, "tools/list", "me", first)[0] == 200
+
+
+async def test_a_session_that_its_client_has_ended_stays_so(sidecar: Sidecar) -> None:
+    _, session = ask(sidecar, "initialize", "me")
+    with closing(http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=10)) as connection:
+        connection.request("DELETE", "/mcp", headers=as_caller("me", session))
+        assert connection.getresponse().status == 200
+    assert ask(sidecar, "tools/list", "me", session)[0] == 404
 
 
 async def test_where_all_sessions_are_busy_the_oldest_makes_room_for_the_new_one() -> None:
@@ -228,7 +235,7 @@ async def test_where_all_sessions_are_busy_the_oldest_makes_room_for_the_new_one
         await send(start)
         await send({"type": "http.response.body", "body": b""})
 
-    sessions = Sessions(endpoint, most=2)
+    sessions = Sessions(endpoint, "secret", most=2)
 
     async def call(session: str = "") -> None:
         headers = [(b"mcp-session-id", session.encode())] if session else []
