@@ -67,8 +67,8 @@ class Execution:
         self.ended_at: float | None = None
         self.ahead = 0
         """Executions that this one waits for."""
-        self.reported = 0
-        """Characters of the transcript that a caller has been given already."""
+        self.reported = (0, 0)
+        """The transcript's frame, and the characters of it, that a caller has been given already."""
         self.notes: list[str] = []
         self.interrupt_wanted = False
         self.question: Question | None = None

@@ -27,6 +27,8 @@ class OutputLog:
         self._pending: list[Change] = []
         self._displays: dict[str, int] = {}
         self._clear_before_next = False
+        self._stream = ""
+        """The stream that the transcript ends with, if it ends with one."""
 
     @property
     def outputs(self) -> list[Output]:
@@ -50,6 +52,9 @@ class OutputLog:
     def stream(self, name: str, text: str) -> None:
         """Printed text. `name` is stdout or stderr."""
         self._before_output()
+        if self._stream != name:  # in the notebook it is another output, below the other
+            self.transcript.end_line()
+            self._stream = name
         self.transcript.write(text)
         room = STORED_LIMIT - self.stored_chars
         if room <= 0:
@@ -121,6 +126,8 @@ class OutputLog:
             return
         self._clear_before_next = False
         self.outputs.clear()
+        self.transcript.clear()
+        self._stream = ""
         self._displays.clear()
         self.stored_chars = 0
         self._pending = [Clear()]
@@ -132,6 +139,7 @@ class OutputLog:
     def _keep(self, output: Output) -> int | None:
         """Keep an output and return its index; None where the cell has no room for it."""
         self.transcript.write_block(output_text(output))
+        self._stream = ""
         size = output_size(output)
         if self.stored_chars + size > STORED_LIMIT:
             self.left_out_chars += size

@@ -17,6 +17,8 @@ _CODE = re.compile(r"<(/?)(script|style)\b[^<>]*>", re.IGNORECASE)
 
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_MOVES = re.compile(r"(\r|\x08+)")
+"""What moves a terminal's cursor within a line: Keras draws bars with it, R's help bold and underlined words."""
 
 
 def strip_ansi(text: str) -> str:
@@ -25,14 +27,24 @@ def strip_ansi(text: str) -> str:
 
 
 def overwrite_line(line: str) -> str:
-    """What a terminal shows of a line with carriage returns: the last thing written over the rest."""
-    if "\r" not in line:
+    """What a terminal shows of a line with carriage returns and backspaces: what was written last over the rest."""
+    if "\r" not in line and "\b" not in line:
         return line
-    shown = ""
-    for part in line.split("\r"):
-        if part:
-            shown = part + shown[len(part) :]
+    shown, at = "", 0
+    for part in _MOVES.split(line):
+        if part == "\r":
+            at = 0
+        elif part.startswith("\b"):
+            at = max(0, at - len(part))
+        elif part:
+            shown = shown[:at] + part + shown[at + len(part) :]
+            at += len(part)
     return shown
+
+
+def screen(text: str) -> str:
+    """What a terminal shows of a text in the end."""
+    return "\n".join(map(overwrite_line, strip_ansi(text).replace("\r\n", "\n").split("\n")))
 
 
 def joined(value: Any) -> str:
@@ -44,7 +56,7 @@ def output_text(output: Output) -> str:
     """All that an output says, as text; an image is named in it."""
     kind = output.get("output_type")
     if kind == "stream":
-        return "\n".join(overwrite_line(line) for line in strip_ansi(joined(output.get("text", ""))).split("\n"))
+        return screen(joined(output.get("text", "")))
     if kind == "error":
         trace = strip_ansi("\n".join(output.get("traceback") or []))
         return trace or f"{output.get('ename')}: {output.get('evalue')}"
@@ -58,7 +70,7 @@ def output_text(output: Output) -> str:
             value = data[media]
             if media == "application/json":
                 return json.dumps(value, ensure_ascii=False)
-            return strip_ansi(joined(value))
+            return screen(joined(value))
     if "text/html" in data:
         return html_text(joined(data["text/html"]))
     return f"[{', '.join(data) or 'empty output'}]"

@@ -27,6 +27,8 @@ class Transcript:
         self._chars = 0
         self._bytes = 0
         self._line = ""
+        self.frame = 0
+        """How often it was cleared; offsets count within a frame."""
 
     def __len__(self) -> int:
         return self._chars + len(self._shown_line())
@@ -46,10 +48,23 @@ class Transcript:
             self._store(overwrite_line(self._line))
             self._line = ""
 
-    def write_block(self, text: str) -> None:
-        """Append something that stands on lines of its own, such as a result."""
+    def end_line(self) -> None:
+        """What comes next begins a line: it is another output than what came before."""
         if self._line:
             self.write("\n")
+
+    def clear(self) -> None:
+        """Forget everything: what is shown now took its place."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._marks = [(0, 0)]
+        self._chars = self._bytes = 0
+        self._line = ""
+        self.frame += 1
+
+    def write_block(self, text: str) -> None:
+        """Append something that stands on lines of its own, such as a result."""
+        self.end_line()
         self.write(text if text.endswith("\n") else text + "\n")
 
     def _shown_line(self) -> str:

@@ -42,9 +42,11 @@ def image_blocks(outputs: list[Output], handle: str, number: int = 0) -> list[Co
 def execution_blocks(execution: Execution, budget: int, *, new_only: bool = False) -> list[ContentBlock]:
     """How an execution stands and what it put out: all of it, or what the caller has not been given yet."""
     handle = f'read_output(execution="{execution.id}")'
-    start = execution.reported if new_only else 0
-    output = within_budget(execution.log.transcript, start, budget, handle)
-    execution.reported = execution.log.transcript.settled
+    transcript = execution.log.transcript
+    frame, told = execution.reported
+    start = told if new_only and frame == transcript.frame else 0
+    output = within_budget(transcript, start, budget, handle)
+    execution.reported = (transcript.frame, transcript.settled)
     parts = [headline(execution)]
     # What is noted in the cell stands in the output already.
     parts += [note for note in execution.notes if f"[mcp-proxy] {note}" not in output]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jupyter_mcp_proxy.outputs.changes import Append, Extend, apply_changes
 from jupyter_mcp_proxy.outputs.log import STORED_LIMIT, OutputLog
-from jupyter_mcp_proxy.outputs.text import overwrite_line, strip_ansi
+from jupyter_mcp_proxy.outputs.text import output_text, overwrite_line, strip_ansi
 from jupyter_mcp_proxy.outputs.transcript import Transcript
 
 
@@ -109,3 +109,30 @@ def test_a_large_transcript_is_read_in_its_middle() -> None:
     assert len(transcript) == len(whole)
     for offset in (0, 1, 65_535, 65_536, 1_234_567, len(whole) - 5):
         assert transcript.read(offset, 20) == whole[offset : offset + 20]
+
+
+def test_backspaces_are_applied_as_keras_and_rs_help_mean_them() -> None:
+    assert overwrite_line(" 1/10\b\b\b\b\b 2/10") == " 2/10"
+    assert overwrite_line("_\bM_\be_\ba_\bn") == "Mean"
+    assert overwrite_line("ab\b\b\b\bX") == "Xb"
+
+
+def test_another_stream_begins_a_line_of_its_own_as_in_the_notebook() -> None:
+    log = OutputLog()
+    log.stream("stderr", "\r 50%\r100%")
+    log.stream("stdout", "done\n")
+    assert read_all(log.transcript) == "100%\ndone\n"
+
+
+@given(st.lists(st.sampled_from(["a", "b\n", "clear", "clear later", "show"]), max_size=30))
+def test_what_is_told_of_cleared_output_is_its_last_frame(steps: list[str]) -> None:
+    log = OutputLog()
+    for step in steps:
+        if step.startswith("clear"):
+            log.clear(wait=step == "clear later")
+        elif step == "show":
+            log.display("display_data", {"data": {"text/plain": "shown"}})
+        else:
+            log.stream("stdout", step)
+    shown = "\n".join(output_text(output).rstrip("\n") for output in log.outputs)
+    assert read_all(log.transcript).rstrip("\n") == shown.rstrip("\n")

@@ -1,0 +1,116 @@
+"""What running tells: help, the last frame, cells that may fail, interrupts heeded or not, the end of a kernel."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import SLEEP, JupyterProcess, connect, until
+
+pytestmark = pytest.mark.anyio
+
+
+def tag(path: Path, **tags: str) -> None:
+    """Tag cells of a notebook on disk: `c1="skip-execution"`."""
+    content: dict[str, Any] = json.loads(path.read_text())
+    for cell, word in tags.items():
+        content["cells"][int(cell[1:])]["metadata"]["tags"] = [word]
+    path.write_text(json.dumps(content))
+
+
+async def test_help_is_told_and_stands_in_the_cell_as_in_jupyterlab(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "print?")
+    async with connect(server) as agent:
+        told = await agent.ok("execute_cell", notebook=name, cell=0)
+        assert "Signature: print(" in told
+        assert "\x1b" not in told
+        assert "Signature: print(" in await agent.ok("read_cell", notebook=name, cell=0)
+
+
+async def test_what_code_puts_into_the_next_cell_is_told(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "get_ipython().set_next_input('x = 1', replace=False)")
+    (server.root / "loaded.py").write_text("loaded = True")
+    async with connect(server) as agent:
+        assert "a new cell below to be:]\nx = 1" in await agent.ok("execute_cell", notebook=name, cell=0)
+        assert "loaded = True" in await agent.ok("execute_ipython", notebook=name, code="%load loaded.py")
+
+
+async def test_a_loop_that_clears_its_output_is_told_by_its_last_frame(server: JupyterProcess, name: str) -> None:
+    source = (
+        "import time\nfrom IPython.display import clear_output\nfor i in range(200):\n"
+        "    clear_output(wait=True)\n    print('frame', i)\n    if i == 100:\n        time.sleep(2)"
+    )
+    server.write_notebook(name, source)
+    async with connect(server) as agent:
+        told = await agent.ok("execute_cell", notebook=name, cell=0, wait=1)
+        assert "frame 100" in told
+        assert "frame 99" not in told
+        told = await agent.ok("wait_execution", execution=told.split(" · ")[0].split("\n")[-1])
+        assert told.endswith("frame 199")
+        assert told.count("frame") == 1
+
+
+async def test_a_cell_that_may_fail_stops_nothing_and_one_to_be_skipped_is(server: JupyterProcess, name: str) -> None:
+    """The tags `raises-exception` and `skip-execution`, as nbclient reads them."""
+    path = server.write_notebook(name, "1 / 0", "print('skipped')", "print('reached')", "1 / 0", "print('never')")
+    tag(path, c0="raises-exception", c1="skip-execution")
+    async with connect(server) as agent:
+        told = await agent.ok("run_cells", notebook=name)
+        assert "Left out, tagged skip-execution: 1." in told
+        assert "reached" in told
+        assert "never" not in told
+
+    def counts() -> list[int | None]:
+        return [cell["execution_count"] for cell in server.read_notebook(name)["cells"]]
+
+    await until(lambda: counts() == [1, None, 2, 3, None])
+
+
+async def test_an_interrupt_that_the_code_raises_itself_is_an_exception_like_others(
+    server: JupyterProcess, name: str
+) -> None:
+    server.write_notebook(name, "raise KeyboardInterrupt", "print('reached')")
+    async with connect(server) as agent:
+        assert "reached" in await agent.ok("run_cells", notebook=name, stop_on_error=False)
+        assert "reached" not in await agent.ok("run_cells", notebook=name)
+
+
+async def test_an_interrupt_says_how_it_ended(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, SLEEP)
+    async with connect(server) as agent:
+        told = await agent.ok("execute_cell", notebook=name, cell=0, wait=1)
+        execution = told.split(" · ")[0].split("\n")[-1]
+        assert f"{execution} interrupted" in await agent.ok("interrupt_kernel", notebook=name)
+
+
+async def test_code_that_catches_the_interrupt_is_told_to_run_on_after_two_seconds(
+    server: JupyterProcess, name: str
+) -> None:
+    source = "import time\nfor _ in range(2):\n  try:\n    time.sleep(20)\n  except KeyboardInterrupt: pass"
+    server.write_notebook(name, source)
+    async with connect(server) as agent:
+        told = await agent.ok("execute_cell", notebook=name, cell=0, wait=1)
+        execution = told.split(" · ")[0].split("\n")[-1]
+        began = time.monotonic()
+        assert f"{execution} runs on" in await agent.ok("interrupt_kernel", execution=execution)
+        assert 2 <= time.monotonic() - began < 6
+        await agent.ok("interrupt_kernel", execution=execution)  # the loop's second turn ends the cell
+        assert "runs on" not in await agent.ok("wait_execution", execution=execution)
+
+
+async def test_a_kernel_is_shut_down_and_the_next_run_starts_another(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "x = 1", "x", SLEEP)
+    async with connect(server) as agent:
+        await agent.ok("execute_cell", notebook=name, cell=0)
+        told = await agent.ok("execute_cell", notebook=name, cell=2, wait=1)
+        execution = told.split(" · ")[0].split("\n")[-1]
+        assert "Shut down python3" in await agent.ok("restart_notebook", notebook=name, shutdown=True)
+        assert name not in await agent.ok("list_kernels")
+        assert " · kernel_died · " in await agent.fails("wait_execution", execution=execution)
+        assert "has no kernel" in await agent.ok("restart_notebook", notebook=name, shutdown=True)
+        told = await agent.ok("execute_cell", notebook=name, cell=1)
+        assert "Started kernel" in told
+        assert "NameError" in told
