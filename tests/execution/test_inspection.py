@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import pytest
-from harness import JupyterProcess, as_client, connect, post
+from harness import Agent, JupyterProcess, as_client, connect, post, text
 
 from jupyter_mcp_proxy.execution.inspection.answers import completions, r_variables
 from jupyter_mcp_proxy.execution.inspection.code import PYTHON_EXPRESSION
@@ -253,9 +254,9 @@ def test_polars_frames_are_told_by_shape_and_columns() -> None:
 
 
 def test_many_variables_are_told_quickly() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     assert len(told_of({f"x{i}": [i] * 100 for i in range(20_000)})) == 5000
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_what_r_displays_is_read() -> None:
@@ -300,6 +301,16 @@ helper.__doc__ = 'word ' * 4000
 """
 
 
+async def completed(agent: Agent, **arguments: Any) -> str:
+    """What `complete_code` says, asked again as it tells to: jedi's first completion in a kernel takes its time."""
+    with anyio.fail_after(60):
+        while True:
+            result = await agent.call("complete_code", **arguments)
+            if not result.is_error:
+                return text(result)
+            assert "still at this question" in text(result), text(result)
+
+
 async def test_the_variables_of_a_kernel_are_listed(server: JupyterProcess, name: str) -> None:
     server.write_notebook(name, DATA)
     async with connect(server) as agent:
@@ -331,7 +342,7 @@ async def test_listing_leaves_no_trace(server: JupyterProcess, name: str) -> Non
         told = await agent.ok("list_variables", notebook=name)
         assert told == f"The kernel of {name} has no variables."
         await agent.ok("inspect_object", notebook=name, code="print")
-        await agent.ok("complete_code", notebook=name, code="pri")
+        await completed(agent, notebook=name, code="pri")
         assert (await agent.ok("execute_ipython", notebook=name, code=look)).split("\n", 1)[1] == before
         assert len(server.read_notebook(name)["cells"]) == 1
 
@@ -370,15 +381,15 @@ async def test_code_is_completed(server: JupyterProcess, name: str) -> None:
     server.write_notebook(name, DATA)
     async with connect(server) as agent:
         await agent.ok("execute_cell", notebook=name, cell=0)
-        told = await agent.ok("complete_code", notebook=name, code="thing.ren")
+        told = await completed(agent, notebook=name, code="thing.ren")
         assert told.startswith(("1 completions for 'ren':", "1 completions for 'thing.ren':"))
         assert "rename" in told
         # The cursor counts characters, not bytes or UTF-16 units.
         code = "s = '𝔘'; thing.ren + 1"
-        told = await agent.ok("complete_code", notebook=name, code=code, cursor=code.index(" + 1"))
+        told = await completed(agent, notebook=name, code=code, cursor=code.index(" + 1"))
         assert "rename" in told
-        assert "completes nothing" in await agent.ok("complete_code", notebook=name, code="no_such_thing.x")
-        assert "more; a longer beginning" in await agent.ok("complete_code", notebook=name, code="import ")
+        assert "completes nothing" in await completed(agent, notebook=name, code="no_such_thing.x")
+        assert "more; a longer beginning" in await completed(agent, notebook=name, code="import ")
         assert "1 to 3" in await agent.fails("complete_code", notebook=name, code="abc", cursor=9)
         assert "before the cursor" in await agent.fails("complete_code", notebook=name, code="")
 
@@ -466,7 +477,7 @@ async def test_another_language_is_completed_and_its_limits_are_told(
     server.write_notebook(name, "mine=5", kernelspec={"name": bash, "display_name": "Bash", "language": "bash"})
     async with connect(server) as agent:
         await agent.ok("execute_cell", notebook=name, cell=0)
-        told = await agent.ok("complete_code", notebook=name, code="echo $min")
+        told = await completed(agent, notebook=name, code="echo $min")
         assert told.splitlines() == ["1 completions for '$min':", "$mine"]
         told = await agent.fails("list_variables", notebook=name)
         assert "cannot be listed in bash" in told

@@ -43,9 +43,9 @@ def test_the_time_of_a_spool_is_short() -> None:
     """Small messages are many: taking one must not cost what lies behind it."""
     spool = Spool()
     spool.append(memoryview(bytes(SPOOL_IN_MEMORY)))
-    began = time.monotonic()
+    began = time.process_time()
     for _ in range(10_000):
         spool.peek(0, 10)
         spool.drop(10)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
     spool.close()

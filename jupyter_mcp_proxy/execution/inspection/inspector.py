@@ -143,8 +143,8 @@ def busy(path: str, executions: list[Execution]) -> KernelBusy:
     head = f"The kernel of {path!r} is busy and answers no question before that ends ({PATIENCE:g} s were waited)"
     if not executions:
         return KernelBusy(
-            f"{head}: it runs something that was not started here, such as a person's cell. Retry once list_kernels "
-            "shows it idle."
+            f"{head}: it runs something that was not started here, such as a person's cell, or is still at this "
+            "question, as a slow machine may be at the first completion. Retry once list_kernels shows it idle."
         )
     named = ", ".join(
         e.id + (f" (cell {e.cell_id})" if e.cell_id else "") + f" {e.state.value}" for e in executions[:MOST_NAMED]
