@@ -27,7 +27,7 @@ from .pause import Pause
 from .questions import Questions
 from .recovery import OpenDocument, Recovery
 from .stopping import Stopping
-from .writer import OutputWriter, begin, mark, restore
+from .writer import OutputWriter, begin, mark, restore, unmark
 
 log = logging.getLogger(__name__)
 
@@ -173,16 +173,17 @@ class Runner:
         return batch
 
     async def _drive(self, execution: Execution, document: Document | None, marked: Cell | None) -> None:
+        # Beside the wait for its turn, not before it: whoever came first must run first.
+        marking = asyncio.ensure_future(self._mark(execution, document, marked))
         try:
-            if marked is None and execution.ahead and document is not None and document.guarantee == "live":
-                marked = await self._mark(execution, document)
             async with self._turns.setdefault(execution.kernel_id, asyncio.Lock()):
                 execution.ahead = 0
+                before = await marking
                 await self._until_released(execution)
                 if not execution.finished.is_set():
-                    await self._run(execution, document, marked)
-                elif marked is not None and document is not None:
-                    await document.edit(lambda editor: restore(editor, marked.id, marked), outputs_only=True)
+                    await self._run(execution, document, before)
+                elif before is not None and document is not None:
+                    await document.edit(lambda editor: unmark(editor, before), outputs_only=True)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -190,11 +191,15 @@ class Runner:
                 log.exception("execution %s failed", execution.id)
             execution.finish(State.LOST, f"It could not be run: {error}")
         finally:
+            marking.cancel()
             self._retire(execution)
 
-    async def _mark(self, execution: Execution, document: Document) -> Cell | None:
+    async def _mark(self, execution: Execution, document: Document | None, marked: Cell | None) -> Cell | None:
+        """Mark the cell of what waits behind something; what it was, where it is marked."""
         cell = execution.cell_id
-        if cell is None:
+        if marked is not None or cell is None or not execution.ahead:
+            return marked
+        if document is None or document.guarantee != "live":
             return None
         with suppress(ProxyError):  # whoever runs it says what is wrong
             return await document.edit(lambda editor: mark(editor, cell), outputs_only=True)

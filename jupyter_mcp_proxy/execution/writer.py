@@ -119,6 +119,13 @@ def mark(editor: Editor, cell_id: str) -> Cell:
     return before
 
 
+def unmark(editor: Editor, before: Cell) -> None:
+    """Take the mark from a cell that was not run after all, unless somebody else has run it."""
+    index = editor.find(before.id)
+    if editor.is_running(index):
+        editor.set_execution(index, before.execution_count, False)
+
+
 def begin(editor: Editor, cell_id: str, marked: Cell | None = None) -> Cell:
     """Clear a cell that is about to run; what it was, for `restore`, before it was `marked` if it was."""
     before = editor.cell_at(editor.find(cell_id))

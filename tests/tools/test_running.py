@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from harness import SLEEP, JupyterProcess, connect, until
 
@@ -39,16 +40,22 @@ async def test_what_code_puts_into_the_next_cell_is_told(server: JupyterProcess,
 
 
 async def test_a_loop_that_clears_its_output_is_told_by_its_last_frame(server: JupyterProcess, name: str) -> None:
+    gate = f"{name}.go-on"
     source = (
-        "import time\nfrom IPython.display import clear_output\nfor i in range(200):\n"
-        "    clear_output(wait=True)\n    print('frame', i)\n    if i == 100:\n        time.sleep(2)"
+        "import os, time\nfrom IPython.display import clear_output\nfor i in range(200):\n"
+        "    clear_output(wait=True)\n    print('frame', i)\n"
+        f"    while i == 100 and not os.path.exists({gate!r}):\n        time.sleep(0.05)"
     )
     server.write_notebook(name, source)
     async with connect(server) as agent:
-        told = await agent.ok("execute_cell", notebook=name, cell=0, wait=1)
-        assert "frame 100" in told
+        told = await agent.ok("execute_cell", notebook=name, cell=0, wait=0)
+        execution = told.split(" · ")[0].split("\n")[-1]
+        with anyio.fail_after(30):
+            while "frame 100" not in told:
+                told = await agent.ok("wait_execution", execution=execution, wait=0.5)
         assert "frame 99" not in told
-        told = await agent.ok("wait_execution", execution=told.split(" · ")[0].split("\n")[-1])
+        (server.root / gate).touch()
+        told = await agent.ok("wait_execution", execution=execution)
         assert told.endswith("frame 199")
         assert told.count("frame") == 1
 
@@ -114,3 +121,25 @@ async def test_a_kernel_is_shut_down_and_the_next_run_starts_another(server: Jup
         told = await agent.ok("execute_cell", notebook=name, cell=1)
         assert "Started kernel" in told
         assert "NameError" in told
+
+
+async def test_what_is_queued_runs_in_the_order_of_its_calls(server: JupyterProcess, name: str) -> None:
+    """Each marks its cell while it waits, which takes some longer than others."""
+    server.write_notebook(name, "import time; time.sleep(2); order = []", *(f"order.append({i})" for i in range(12)))
+    async with connect(server) as agent:
+        await agent.ok("execute_cell", notebook=name, cell=0, wait=0.5)
+        for i in range(12):
+            await agent.ok("execute_cell", notebook=name, cell=i + 1, wait=0)
+        assert str(list(range(12))) in await agent.ok("execute_ipython", notebook=name, code="order")
+
+
+async def test_a_cell_that_waited_and_was_not_run_is_as_it_was(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "print('kept')", "1 / 0", "print('kept too')")
+    async with connect(server) as agent:
+        await agent.ok("run_cells", notebook=name, cells=[0, 2])
+        before = server.read_notebook(name)["cells"] if server.guarantee == "file" else None
+        assert "kept too" not in await agent.ok("run_cells", notebook=name, cells=[1, 2])
+        told = await agent.ok("read_cells", notebook=name)
+        assert "[2]" in told
+        assert told.count("kept too") == 2
+        assert before is None or before[2] == server.read_notebook(name)["cells"][2]
