@@ -56,7 +56,8 @@ def read_modules(first: Path) -> tuple[StaticFile, ...]:
     """A module and all that it imports from its folder, each of them before those that import it.
 
     A browser takes `./name.js` for an address without a version, whatever the version of the module that imports it;
-    so the version is written into each import. A change of one module thus is a change of all that import it.
+    so the version is written into each import. A change of one module thus is a change of all that import it, and
+    modules that import each other have no version: there must be no such circle.
     """
     found: dict[str, StaticFile] = {}
 

@@ -11,9 +11,7 @@ export function showCopying() {
   }
 }
 
-/**
- * @param {HTMLElement} button
- */
+/** @param {HTMLElement} button */
 async function copyBeside(button) {
   const copied = await copy(element(told(button, 'copies')));
   button.textContent = copied ? 'Copied' : 'Press Ctrl+C';

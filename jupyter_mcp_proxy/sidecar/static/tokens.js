@@ -33,9 +33,7 @@ export function showTokens() {
   void list();
 }
 
-/**
- * @param {HTMLFormElement} form
- */
+/** @param {HTMLFormElement} form */
 async function make(form) {
   const name = control('name', HTMLInputElement).value;
   const tier = control('tier', HTMLSelectElement).value;
