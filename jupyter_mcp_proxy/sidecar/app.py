@@ -19,7 +19,7 @@ from ..tools.server import create_server
 from ..tools.state import State
 from .api import Api
 from .guard import Guard
-from .page import SCRIPT, STYLE, connect_page
+from .page import FILES, connect_page
 from .sessions import Sessions
 
 SESSION_IDLE = 24 * 3600.0
@@ -52,8 +52,7 @@ def create_app(settings: Settings) -> Guard:
     app = Starlette(
         routes=[
             Route("/", page),
-            SCRIPT.route(),
-            STYLE.route(),
+            *(file.route() for file in FILES),
             Route("/healthz", healthz),
             Route("/mcp", endpoint=Sessions(StreamableHTTPASGIApp(manager), settings.secret)),
             *Api(state).routes(),

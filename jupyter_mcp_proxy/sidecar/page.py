@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
 
 from .. import __version__
 from ..clients import CLIENTS, Client, Link, Target
 from ..settings import Settings
+from .files import NO_SNIFF, StaticFile, read_modules
 
 POLICY = "; ".join(
     [
@@ -32,8 +31,6 @@ POLICY = "; ".join(
 )
 """Nothing from elsewhere, nothing inline, and no text of anybody's is ever parsed as markup."""
 
-NO_SNIFF = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-
 SLOT = "TOKEN-GOES-HERE"
 """Where the script puts a token; made of characters that a token has, so that no format quotes it otherwise."""
 PLACEHOLDER = "<token>"
@@ -42,39 +39,10 @@ PLACEHOLDER = "<token>"
 _FOLDER = Path(__file__).parent
 _TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)
 
-
-@dataclass(frozen=True)
-class StaticFile:
-    """A file that the page loads. Its version is in the link, so a browser may keep it for ever."""
-
-    name: str
-    media_type: str
-    content: bytes
-
-    @classmethod
-    def read(cls, name: str, media_type: str) -> StaticFile:
-        """A file of the package."""
-        return cls(name, media_type, (_FOLDER / "static" / name).read_bytes())
-
-    @property
-    def version(self) -> str:
-        """What changes with the content."""
-        return hashlib.sha256(self.content).hexdigest()[:12]
-
-    def route(self) -> Route:
-        """Where it is served."""
-
-        async def serve(request: Request) -> Response:
-            current = request.query_params.get("v") == self.version
-            keep = "private, max-age=31536000, immutable" if current else "no-cache"
-            headers = {"Cache-Control": keep, **NO_SNIFF}
-            return Response(self.content, media_type=self.media_type, headers=headers)
-
-        return Route(f"/{self.name}", serve)
-
-
-SCRIPT = StaticFile.read("page.js", "text/javascript")
-STYLE = StaticFile.read("page.css", "text/css")
+*MODULES, SCRIPT = read_modules(_FOLDER / "static" / "page.js")
+STYLE = StaticFile.read(_FOLDER / "static" / "page.css", "text/css")
+FILES = (*MODULES, SCRIPT, STYLE)
+"""All that the page loads; the relay has a list of their names (`parent/policy.py`)."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +92,7 @@ def connect_page(request: Request, settings: Settings, health: Mapping[str, obje
         slot=SLOT,
         placeholder=PLACEHOLDER,
         script=SCRIPT,
+        modules=MODULES,
         style=STYLE,
     )
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", **NO_SNIFF}

@@ -19,6 +19,7 @@ from harness.browser import chromium, make_token
 from playwright.async_api import Browser, Page, expect
 
 from jupyter_mcp_proxy.clients import CLIENTS
+from jupyter_mcp_proxy.sidecar.page import FILES
 from jupyter_mcp_proxy.store.tokens import Place, TokenStore
 
 PAGE = "mcp-proxy/"
@@ -87,6 +88,17 @@ async def test_a_token_made_in_the_page_connects_a_client_until_it_is_revoked(
         assert secret not in await page.content()
         assert label not in names(live)
         assert secret not in live.log
+
+
+async def test_its_files_are_fetched_once_each_and_then_kept(browser: Browser, live: JupyterProcess) -> None:
+    fetched = """() => performance.getEntriesByType("resource").map(one => [new URL(one.name), one.transferSize > 0])
+        .filter(([url]) => /[.](js|css)$/.test(url.pathname))
+        .map(([url, sent]) => [url.pathname.split("/").at(-1) + url.search, sent])"""
+    async with opened(browser, live) as page:
+        assert sorted(await page.evaluate(fetched)) == sorted([file.link, True] for file in FILES)
+        await page.goto(f"{live.url}{PAGE}")
+        await expect(page.get_by_role("tablist")).to_be_visible()
+        assert sorted(await page.evaluate(fetched)) == sorted([file.link, False] for file in FILES)
 
 
 async def test_tabs_work_by_keyboard(browser: Browser, live: JupyterProcess) -> None:

@@ -1,0 +1,148 @@
+// What the page asks of the server.
+
+/**
+ * A token, as the server lists it.
+ *
+ * @typedef {object} Token
+ * @property {string} id
+ * @property {string} name
+ * @property {string} tier
+ * @property {string} expires
+ * @property {string} state
+ * @property {string} maker
+ */
+
+/**
+ * What there is, and what a new one may be.
+ *
+ * @typedef {{tokens: Token[], tiers: string[], longest_days: number}} TokenList
+ */
+
+/** The folder of the page, as this browser reaches it. */
+export const here = `${location.origin}${location.pathname.replace(/[^/]*$/, '')}`;
+
+const TIMEOUT = 60000;
+
+/**
+ * Send a request below the page's folder; what it says is in no cache, and it does not wait for ever.
+ *
+ * @param {string} path
+ * @param {RequestInit} options
+ * @returns {Promise<Response>}
+ */
+export function request(path, options) {
+  return fetch(`${here}${path}`, { cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT), ...options });
+}
+
+/**
+ * Make a token. The answer is the only place where its secret is.
+ *
+ * @param {string} name
+ * @param {string} tier
+ * @param {number} days
+ * @returns {Promise<Token & {token: string}>}
+ */
+export async function makeToken(name, tier, days) {
+  return /** @type {Token & {token: string}} */ (await api('POST', '', { name, tier, days }));
+}
+
+/**
+ * The tokens of this server.
+ *
+ * @returns {Promise<TokenList>}
+ */
+export async function allTokens() {
+  return /** @type {TokenList} */ (await api('GET', ''));
+}
+
+/**
+ * End a token.
+ *
+ * @param {string} id
+ */
+export async function revokeToken(id) {
+  await api('DELETE', `/${encodeURIComponent(id)}`);
+}
+
+/**
+ * Whether the sidecar runs, and its version, or why not.
+ *
+ * @returns {Promise<{isRunning: boolean, told: string}>}
+ */
+export async function health() {
+  const response = await request('healthz', { headers: xsrfHeader() });
+  const text = await response.text();
+  if (!response.ok) {
+    return { isRunning: false, told: reason(response, text) };
+  }
+  return { isRunning: true, told: /** @type {{version: string}} */ (parsed(text)).version };
+}
+
+/**
+ * Why the server refuses: its own words, or the relay's in front of it.
+ *
+ * @param {Response} response
+ * @param {string} text
+ * @returns {string}
+ */
+export function reason(response, text) {
+  try {
+    const answer = /** @type {{error?: {message?: string}, message?: string}} */ (parsed(text));
+    return answer.error?.message || answer.message || text;
+  } catch {
+    // a page of some proxy's
+    return `the server answers ${response.status} ${response.statusText}`;
+  }
+}
+
+/**
+ * What a text of JSON holds: unknown, so that whoever reads it has to say what they expect.
+ *
+ * @param {string} text
+ * @returns {unknown}
+ */
+export function parsed(text) {
+  /** @type {unknown} */
+  const value = JSON.parse(text);
+  return value;
+}
+
+/**
+ * What is said of something that was thrown.
+ *
+ * @param {unknown} error
+ * @returns {string}
+ */
+export function words(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {object} [body]
+ * @returns {Promise<unknown>}
+ */
+async function api(method, path, body) {
+  /** @type {Record<string, string>} */
+  const headers = xsrfHeader();
+  if (body) {
+    headers['Content-Type'] = 'application/json';
+  }
+  const response = await request(`api/tokens${path}`, { method, headers, body: body && JSON.stringify(body) });
+  const text = await response.text();
+  if (!response.ok) {
+    throw new Error(reason(response, text));
+  }
+  return text ? parsed(text) : {};
+}
+
+/**
+ * The header without which a login cookie is not enough. Of several such cookies Jupyter takes the last.
+ *
+ * @returns {Record<string, string>}
+ */
+function xsrfHeader() {
+  const found = [...document.cookie.matchAll(/(?:^|;\s*)_xsrf=([^;]*)/g)].at(-1);
+  return { 'X-XSRFToken': found?.[1] ?? '' };
+}

@@ -1,0 +1,67 @@
+// The test of the connection, and the state of the sidecar.
+
+import { roundTrip } from './client.js';
+import { control, element, say } from './elements.js';
+import { health, makeToken, revokeToken, words } from './server.js';
+import { ownToken } from './tokens.js';
+
+const TEST_DAYS = 10 / (24 * 60);
+
+/**
+ * Show the button that tests, and keep the state up to date.
+ *
+ * @param {boolean} makesTokens
+ */
+export function showTesting(makesTokens) {
+  element('testing').hidden = false;
+  const button = control('test', HTMLButtonElement);
+  button.addEventListener('click', () => void test(button, makesTokens));
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) {
+      void checkHealth();
+    }
+  });
+}
+
+/**
+ * @param {HTMLButtonElement} button
+ * @param {boolean} makesTokens
+ */
+async function test(button, makesTokens) {
+  button.disabled = true;
+  say('test-status', 'Connecting…');
+  const own = ownToken();
+  /** @type {{id: string, token: string} | null} */
+  let passing = null;
+  let said = '';
+  let failed = false;
+  try {
+    if (makesTokens && !own) {
+      const [chance = 0] = crypto.getRandomValues(new Uint32Array(1));
+      passing = await makeToken(`connection test ${chance.toString(36)}`, 'read', TEST_DAYS);
+    }
+    const { server, tools, took } = await roundTrip(own?.secret ?? passing?.token);
+    const which = own ? `with the token “${own.name}”` : passing ? 'with a token for this test' : 'without a token';
+    said = `It works: ${server.name} ${server.version} answered in ${took} ms, ${which}. It has ${tools} tools.`;
+  } catch (error) {
+    said = `It does not work: ${words(error)}`;
+    failed = true;
+  }
+  if (passing) {
+    await revokeToken(passing.id).catch(() => {}); // it ends by itself
+  }
+  say('test-status', said, failed);
+  button.disabled = false;
+  await checkHealth();
+}
+
+async function checkHealth() {
+  let state = '';
+  try {
+    const { isRunning, told } = await health();
+    state = isRunning ? `running, version ${told}` : `not running: ${told}`;
+  } catch (error) {
+    state = `no answer: ${words(error)}`;
+  }
+  element('sidecar').textContent = state;
+}
