@@ -7,11 +7,13 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadValue, NotSaved, ServerError, StaleFile, Unknown
 from ..jupyter.paths import api_path
-from ..jupyter.server import JupyterServer
+
+if TYPE_CHECKING:  # the tools load this while the sidecar starts
+    from ..jupyter.server import JupyterServer
 
 Json = dict[str, Any]
 

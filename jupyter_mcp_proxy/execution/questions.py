@@ -10,17 +10,21 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
 from ..errors import KernelFailed, ProxyError
-from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message
-from .executions import Execution
-from .journal import Journal
-from .kernels import Kernels
 from .question import ANSWER_LIMIT, Question, answered
+
+if (
+    TYPE_CHECKING
+):  # the tools load this while the sidecar starts: what talks to kernels comes later, see `tools/state.py`
+    from ..jupyter.kernel import KernelChannel
+    from .executions import Execution
+    from .journal import Journal
+    from .kernels import Kernels
 
 log = logging.getLogger(__name__)
 
