@@ -18,9 +18,7 @@ from ..errors import KernelFailed, ProxyError
 from ..jupyter.messages import Message
 from .question import ANSWER_LIMIT, Question, answered
 
-if (
-    TYPE_CHECKING
-):  # the tools load this while the sidecar starts: what talks to kernels comes later, see `tools/state.py`
+if TYPE_CHECKING:  # the tools load this while the sidecar starts; what talks to kernels comes later (`tools/state.py`)
     from ..jupyter.kernel import KernelChannel
     from .executions import Execution
     from .journal import Journal
