@@ -32,6 +32,7 @@ class CurveLinks(Links):
 
     async def open(self) -> None:
         self._sockets: dict[str, zmq.asyncio.Socket] = {}
+        self._monitors: list[zmq.asyncio.Socket] = []
         try:
             events = {channel: self._connect(channel) for channel in ("iopub", *REPLIES)}
         except zmq.ZMQError as error:  # keys that are none
@@ -58,6 +59,7 @@ class CurveLinks(Links):
         monitor = socket.get_monitor_socket(
             zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_DISCONNECTED | zmq.EVENT_CLOSED
         )
+        self._monitors.append(monitor)
         socket.connect(self._ports.address(channel))
         return monitor
 
@@ -71,7 +73,10 @@ class CurveLinks(Links):
         for socket in self._sockets.values():
             socket.disable_monitor()
             socket.close(linger=0)
+        for monitor in self._monitors:
+            monitor.close(linger=0)
         self._sockets.clear()
+        self._monitors.clear()
 
     async def _send(self, channel: str, parts: list[bytes]) -> None:
         socket = self._sockets.get(channel)
@@ -90,6 +95,7 @@ class CurveLinks(Links):
         gone = asyncio.ensure_future(self._until_gone(monitor))
         loop = asyncio.get_running_loop()
         began = loop.time()
+        coming: asyncio.Future[list[bytes]] | None = None
         try:
             while True:
                 coming = asyncio.ensure_future(socket.recv_multipart())
@@ -97,7 +103,6 @@ class CurveLinks(Links):
                 if not coming.done():  # its process has ended: what it had sent has come, if it does not come at once
                     await asyncio.wait({coming}, timeout=0.05)
                     if not coming.done():
-                        coming.cancel()
                         break
                 await self._take_message(coming.result())
                 if loop.time() - began > SLICE:
@@ -105,6 +110,8 @@ class CurveLinks(Links):
                     began = loop.time()
         finally:
             gone.cancel()
+            if coming is not None:
+                coming.cancel()
         self._ended()
 
     async def _take_message(self, parts: list[bytes]) -> None:
