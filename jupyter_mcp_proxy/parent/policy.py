@@ -103,25 +103,12 @@ class Path:
     """What Jupyter's authorizer must grant a person who asks the API this."""
 
 
-PAGE_FILES = (
-    "client.js",
-    "copying.js",
-    "elements.js",
-    "page.css",
-    "page.js",
-    "server.js",
-    "snippets.js",
-    "tabs.js",
-    "testing.js",
-    "tokens.js",
-)
-"""What the connect page loads."""
-
 PATHS = {
     path.name: path
     for path in (
         Path("", "page"),
-        *(Path(name, "page") for name in PAGE_FILES),
+        Path("page.js", "page"),
+        Path("page.css", "page"),
         Path("mcp", "endpoint"),
         Path("healthz", "health"),
         Path("api/activity", "api", ("GET",)),

@@ -13,7 +13,8 @@ from starlette.responses import HTMLResponse, Response
 from .. import __version__
 from ..clients import CLIENTS, Client, Link, Target
 from ..settings import Settings
-from .files import NO_SNIFF, StaticFile, read_modules
+from .files import NO_SNIFF, StaticFile
+from .script import joined
 
 POLICY = "; ".join(
     [
@@ -39,9 +40,9 @@ PLACEHOLDER = "<token>"
 _FOLDER = Path(__file__).parent
 _TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)
 
-*MODULES, SCRIPT = read_modules(_FOLDER / "static" / "page.js")
-STYLE = StaticFile.read(_FOLDER / "static" / "page.css", "text/css")
-FILES = (*MODULES, SCRIPT, STYLE)
+SCRIPT = StaticFile("page.js", "text/javascript", joined(_FOLDER / "static" / "page.js").encode())
+STYLE = StaticFile("page.css", "text/css", (_FOLDER / "static" / "page.css").read_bytes())
+FILES = (SCRIPT, STYLE)
 """All that the page loads; the relay has a list of their names (`parent/policy.py`)."""
 
 
@@ -92,7 +93,6 @@ def connect_page(request: Request, settings: Settings, health: Mapping[str, obje
         slot=SLOT,
         placeholder=PLACEHOLDER,
         script=SCRIPT,
-        modules=MODULES,
         style=STYLE,
     )
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", **NO_SNIFF}
