@@ -11,7 +11,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from harness import SLEEP, JupyterProcess, StartJupyter, connect, text
+from harness import SLEEP, JupyterProcess, StartJupyter, connect, shows, text
 from harness.gateways import Gateway
 from mcp_types import ElicitRequestParams, ElicitResult
 
@@ -40,16 +40,15 @@ async def test_a_cell_runs_and_its_outputs_are_told_and_written(remote: JupyterP
 
 
 async def test_output_streams_while_the_cell_runs(remote: JupyterProcess, name: str) -> None:
-    remote.write_notebook(
-        name, "import time\nfor i in range(4):\n    print('line', i, flush=True)\n    time.sleep(0.5)"
-    )
+    gate = remote.root / f"{name}.go-on"
+    waits = f"import os, time\nwhile not os.path.exists({str(gate)!r}):\n    time.sleep(0.05)"
+    remote.write_notebook(name, f"print('first', flush=True)\n{waits}\nprint('last')")
     async with connect(remote) as agent:
-        told = await agent.ok("execute_cell", notebook=name, cell=0, wait=1)
-        assert " · running · " in told
-        assert "line 0" in told
-        told = await agent.ok("wait_execution", execution=told.split(" · ")[0].split("\n")[-1])
-        assert "line 3" in told
-        assert "line 0" not in told
+        execution = await shows(agent, await agent.ok("execute_cell", notebook=name, cell=0, wait=0), "first")
+        gate.touch()
+        told = await agent.ok("wait_execution", execution=execution)
+        assert "last" in told
+        assert "first" not in told
 
 
 async def test_several_cells_and_code_without_a_cell_run(remote: JupyterProcess, name: str) -> None:
@@ -84,8 +83,7 @@ async def test_input_is_asked_of_the_client(remote: JupyterProcess, name: str) -
 async def test_a_cell_is_interrupted_and_the_kernel_goes_on(remote: JupyterProcess, name: str) -> None:
     remote.write_notebook(name, f"kept = 1\n{SLEEP}", "kept")
     async with connect(remote) as agent:
-        told = await agent.ok("execute_cell", notebook=name, cell=0, wait=1)
-        execution = told.split(" · ")[0].split("\n")[-1]
+        execution = await shows(agent, await agent.ok("execute_cell", notebook=name, cell=0, wait=0), "begun")
         await agent.ok("interrupt_kernel", notebook=name)
         assert " · interrupted · " in await agent.ok("wait_execution", execution=execution)
         assert "[2]\n1" in await agent.ok("execute_cell", notebook=name, cell=1)
@@ -118,10 +116,11 @@ async def test_a_gateway_that_is_gone_is_told_within_ten_seconds(
         server = start_jupyter(arguments=(f"--gateway-url={gateway.url}",))
         server.write_notebook("a.ipynb", SLEEP)
         async with connect(server) as agent:
-            told = await agent.ok("execute_cell", notebook="a.ipynb", cell=0, wait=1)
+            told = await agent.ok("execute_cell", notebook="a.ipynb", cell=0, wait=0)
+            execution = await shows(agent, told, "begun")
             gateway.process.send_signal(how)
             with anyio.fail_after(10):
-                told = text(await agent.call("wait_execution", execution=told.split(" · ")[0].split("\n")[-1]))
+                told = text(await agent.call("wait_execution", execution=execution))
             assert " · lost · " in told
             assert "does not answer" in told
             assert "Look before you run it a second time" in told

@@ -5,7 +5,7 @@ The browser stands apart in `harness.browser`: most tests do not load it.
 
 from __future__ import annotations
 
-from harness.agents import ERAS, SLEEP, Agent, connect, sample_arguments, text
+from harness.agents import ERAS, SLEEP, Agent, connect, sample_arguments, shows, text
 from harness.kernels import connection_file, kernel_of, said_missing
 from harness.machine import REPOSITORY, free_port, needs, own_world
 from harness.notebooks import write_notebook
@@ -34,6 +34,7 @@ __all__ = [
     "refused",
     "said_missing",
     "sample_arguments",
+    "shows",
     "text",
     "until",
     "write_notebook",

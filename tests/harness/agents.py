@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import httpx2
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -41,6 +42,15 @@ class Agent:
         result = await self.call(tool, **arguments)
         assert result.is_error, text(result)
         return text(result)
+
+
+async def shows(agent: Agent, told: str, words: str, seconds: float = 60) -> str:
+    """Follow a run that goes on until it has printed these words; its id. A kernel may take its time to start."""
+    execution = told.split(" · ")[0].split("\n")[-1]
+    with anyio.fail_after(seconds):
+        while words not in told:
+            told += await agent.ok("wait_execution", execution=execution, wait=0.5)
+    return execution
 
 
 def text(result: CallToolResult) -> str:

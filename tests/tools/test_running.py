@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from harness import SLEEP, JupyterProcess, connect, until
+from harness import SLEEP, JupyterProcess, connect, shows, until
 
 pytestmark = pytest.mark.anyio
 
@@ -88,19 +88,20 @@ async def test_an_interrupt_that_the_code_raises_itself_is_an_exception_like_oth
 async def test_an_interrupt_says_how_it_ended(server: JupyterProcess, name: str) -> None:
     server.write_notebook(name, SLEEP)
     async with connect(server) as agent:
-        told = await agent.ok("execute_cell", notebook=name, cell=0, wait=1)
-        execution = told.split(" · ")[0].split("\n")[-1]
+        execution = await shows(agent, await agent.ok("execute_cell", notebook=name, cell=0, wait=0), "begun")
         assert f"{execution} interrupted" in await agent.ok("interrupt_kernel", notebook=name)
 
 
 async def test_code_that_catches_the_interrupt_is_told_to_run_on_after_two_seconds(
     server: JupyterProcess, name: str
 ) -> None:
-    source = "import time\nfor _ in range(2):\n  try:\n    time.sleep(20)\n  except KeyboardInterrupt: pass"
+    source = (
+        "import time\nfor _ in range(2):\n  try:\n    print('begun', flush=True)\n    time.sleep(20)\n"
+        "  except KeyboardInterrupt: pass"
+    )
     server.write_notebook(name, source)
     async with connect(server) as agent:
-        told = await agent.ok("execute_cell", notebook=name, cell=0, wait=1)
-        execution = told.split(" · ")[0].split("\n")[-1]
+        execution = await shows(agent, await agent.ok("execute_cell", notebook=name, cell=0, wait=0), "begun")
         began = time.monotonic()
         assert f"{execution} runs on" in await agent.ok("interrupt_kernel", execution=execution)
         assert 2 <= time.monotonic() - began < 6
@@ -112,8 +113,7 @@ async def test_a_kernel_is_shut_down_and_the_next_run_starts_another(server: Jup
     server.write_notebook(name, "x = 1", "x", SLEEP)
     async with connect(server) as agent:
         await agent.ok("execute_cell", notebook=name, cell=0)
-        told = await agent.ok("execute_cell", notebook=name, cell=2, wait=1)
-        execution = told.split(" · ")[0].split("\n")[-1]
+        execution = await shows(agent, await agent.ok("execute_cell", notebook=name, cell=2, wait=0), "begun")
         assert "Shut down python3" in await agent.ok("restart_notebook", notebook=name, shutdown=True)
         assert name not in await agent.ok("list_kernels")
         assert " · kernel_died · " in await agent.fails("wait_execution", execution=execution)
