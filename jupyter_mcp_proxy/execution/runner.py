@@ -8,8 +8,8 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Container, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Container, Coroutine
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from ..documents.cells import Cell
@@ -176,7 +176,7 @@ class Runner:
         # Beside the wait for its turn, not before it: whoever came first must run first.
         marking = asyncio.ensure_future(self._mark(execution, document, marked))
         try:
-            async with self._turns.setdefault(execution.kernel_id, asyncio.Lock()):
+            async with self._turn(execution):
                 execution.ahead = 0
                 before = await marking
                 await self._until_released(execution)
@@ -204,6 +204,20 @@ class Runner:
         with suppress(ProxyError):  # whoever runs it says what is wrong
             return await document.edit(lambda editor: mark(editor, cell), outputs_only=True)
         return None
+
+    @asynccontextmanager
+    async def _turn(self, execution: Execution) -> AsyncIterator[None]:
+        """Wait until what came before in the kernel has ended; what is stopped meanwhile waits no longer."""
+        turn = self._turns.setdefault(execution.kernel_id, asyncio.Lock())
+        mine = asyncio.ensure_future(turn.acquire())
+        stopped = asyncio.ensure_future(execution.finished.wait())
+        try:
+            await asyncio.wait({mine, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            yield
+        finally:
+            stopped.cancel()
+            if not mine.cancel():
+                turn.release()
 
     async def _until_released(self, execution: Execution) -> None:
         """Hold what has not begun while a person has paused agents; stopping it ends the wait."""

@@ -84,13 +84,17 @@ class Stopping:
 
 
 async def heeded(executions: Iterable[Execution]) -> bool:
-    """Whether these end within two seconds; code may catch the interrupt, or be where none is looked at."""
-    waits = [asyncio.ensure_future(execution.finished.wait()) for execution in executions]
+    """Whether these end within two seconds; code may catch the interrupt, or be where none is looked at.
+
+    Where they do, what that changes in the notebook has been written, too, if it takes no longer.
+    """
+    stopped = list(executions)
+    waits = [asyncio.ensure_future(execution.written.wait()) for execution in stopped]
     if not waits:
         return True
     try:
-        _, pending = await asyncio.wait(waits, timeout=HEEDED_WITHIN)
+        await asyncio.wait(waits, timeout=HEEDED_WITHIN)
     finally:
         for wait in waits:
             wait.cancel()
-    return not pending
+    return all(execution.finished.is_set() for execution in stopped)

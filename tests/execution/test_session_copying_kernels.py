@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from harness import REPOSITORY, StartJupyter, connect
+from harness.kernels import connection_file
 
 pytestmark = pytest.mark.anyio
 
@@ -24,10 +25,8 @@ async def test_all_that_such_a_kernel_prints_is_told_and_written(start_jupyter: 
     )
     async with connect(server) as agent:
         if not ports:
-            used = await agent.ok("use_notebook", notebook="a.ipynb", kernelspec="copying")
-            for file in server.runtime.glob("kernel-*.json"):
-                assert file.stem.removeprefix("kernel-") in used
-                file.rename(file.with_suffix(".hidden"))
+            file = await connection_file(server, agent, "a.ipynb", "copying")
+            file.rename(file.with_suffix(".hidden"))
         told = await agent.ok("execute_cell", notebook="a.ipynb", cell=0)
         assert "one\ntwo\nIOPub data rate, by the way" in told
         assert "rate limit" not in told

@@ -14,9 +14,9 @@ from harness.servers import JupyterProcess
 from harness.waiting import until
 
 
-async def connection_file(server: JupyterProcess, agent: Agent, notebook: str) -> Path:
+async def connection_file(server: JupyterProcess, agent: Agent, notebook: str, kernelspec: str = "python3") -> Path:
     """The connection file of a notebook's kernel, which is started, once the kernel has read and rewritten it."""
-    used = await agent.ok("use_notebook", notebook=notebook, kernelspec="python3")
+    used = await agent.ok("use_notebook", notebook=notebook, kernelspec=kernelspec)
     kernel = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", used)
     assert kernel, used
     file = server.runtime / f"kernel-{kernel[0]}.json"
