@@ -10,7 +10,10 @@ from enum import Enum
 from typing import Any
 
 from ..jupyter.messages import Message, Piece
+from ..outputs.changes import Output
 from ..outputs.log import OutputLog
+from ..outputs.transcript import START, Mark
+from ..outputs.widgets import Widgets
 from .question import Question
 
 
@@ -36,6 +39,8 @@ DIED = (
     "The kernel died or was restarted while this ran: all its variables are gone. Jupyter starts a dead kernel again "
     "by itself; run the cells that you need once more."
 )
+LATE = ("stream", "display_data", "execute_result", "update_display_data", "clear_output", "error")
+"""What is taken of a request that has ended."""
 TAKEN_KEPT = 10_000
 """Messages that are known when they come again: from the journal, the server's buffer and the kernel's ports."""
 GAPPED = (
@@ -61,14 +66,20 @@ class Execution:
         self.request_id = ""
         self.state = State.QUEUED
         self.log = OutputLog()
+        self.widgets: Widgets | None = None
+        """Those of its kernel, once its request has been sent."""
+        self.client = ""
+        """The key of the client that started it; empty where that is not known."""
         self.count: int | None = None
         self.queued_at = time.time()
         self.started_at: float | None = None
         self.ended_at: float | None = None
         self.ahead = 0
         """Executions that this one waits for."""
-        self.reported = (0, 0)
-        """The transcript's frame, and the characters of it, that a caller has been given already."""
+        self.reported = START
+        """Up to where a caller has been given the transcript already."""
+        self.late: Mark | None = None
+        """Where what came after its end begins, until its client has been told of it."""
         self.notes: list[str] = []
         self.interrupt_wanted = False
         self.question: Question | None = None
@@ -107,12 +118,33 @@ class Execution:
 
     # -- what the kernel says -------------------------------------------------------------------------
 
-    def feed(self, message: Message, *, from_server: bool = False) -> None:
-        """Take one answer of the kernel. `from_server` marks what Jupyter wrote in the kernel's name."""
-        unseen = None if self.finished.is_set() else self._unseen(message)
+    def feed(self, message: Message, *, from_server: bool = False, into: OutputLog | None = None) -> bool:
+        """Take one answer of the kernel; whether there was something new in it.
+
+        `from_server` marks what Jupyter wrote in the kernel's name. Outputs go `into` another log where a widget has
+        captured them. After its end only outputs are taken: what threads and subprocesses still print.
+        """
+        unseen = self._unseen(message)
         if unseen is None:
-            return
-        content = unseen.content
+            return False
+        if self.finished.is_set():
+            return self._feed_late(unseen, self.log if into is None else into, from_server=from_server)
+        self._take(unseen, self.log if into is None else into, from_server=from_server)
+        self._end_if_complete()
+        self._notify()
+        return True
+
+    def _feed_late(self, message: Message, log: OutputLog, *, from_server: bool) -> bool:
+        if message.type not in LATE:
+            return False
+        if self.late is None and log is self.log:
+            self.late = self.log.transcript.mark()
+        self._take(message, log, from_server=from_server)
+        self._notify()
+        return True
+
+    def _take(self, message: Message, log: OutputLog, *, from_server: bool) -> None:
+        content = message.content
         match message.type:
             case "status":
                 if content.get("execution_state") == "busy":
@@ -127,11 +159,11 @@ class Execution:
                 if from_server:
                     self.note(DROPPED)
                 else:
-                    self.log.stream(str(content.get("name", "stdout")), str(content.get("text", "")))
+                    log.stream(str(content.get("name", "stdout")), str(content.get("text", "")))
             case "display_data" | "execute_result":
-                self.log.display(message.type, content)
+                log.display(message.type, content)
             case "update_display_data":
-                self.log.update_display(content)
+                log.update_display(content)
             case "input_request":
                 self._ask(Question(message))
             case "input_reply":
@@ -139,18 +171,15 @@ class Execution:
             case "error":
                 self._settle()
                 self._error = content
-                self.log.error(content)
+                log.error(content)
             case "clear_output":
-                self.log.clear(bool(content.get("wait")))
+                log.clear(bool(content.get("wait")))
             case "execute_reply":
                 self._settle()
-                self._show_payload(content.get("payload"))
                 self._reply = content
                 self.replied.set()
                 if content.get("execution_count") is not None:
                     self.count = content["execution_count"]
-        self._end_if_complete()
-        self._notify()
 
     def _show_payload(self, payload: object) -> None:
         """What a reply asks its frontend to show: help (`obj?`, R's `?mean`) or the source of another cell (`%load`).
@@ -165,6 +194,10 @@ class Execution:
             elif each.get("source") == "set_next_input" and each.get("text"):
                 where = "this cell's source" if each.get("replace") else "a new cell below"
                 self.log.say(f"[It asks for {where} to be:]\n{each['text']}")
+
+    def has_taken(self, message: Message) -> bool:
+        """Whether this message has been taken before; of one that comes in pieces it is not known."""
+        return message.type != "stream" and str(message.header.get("msg_id", "")) in self._taken
 
     def _unseen(self, message: Message) -> Message | None:
         """What is new in a message; None where all of it has been taken before."""
@@ -234,6 +267,7 @@ class Execution:
             self.started_at = time.time()
 
     def _end(self, reply: dict[str, Any]) -> None:
+        self._show_payload(reply.get("payload"))  # behind what was printed, which a reply overtakes
         status = reply.get("status")
         if status == "ok":
             self.finish(State.OK)
@@ -285,6 +319,18 @@ class Execution:
             if in_cell:
                 self.log.notice(text)
             self._notify()
+
+    def shows_more(self, before: Mark | None = None) -> None:
+        """What it shows has changed by another's doing; since `before`, where its client is to be told of that."""
+        if self.finished.is_set() and self.late is None:
+            self.late = before
+        self._notify()
+
+    @property
+    def shown(self) -> list[Output]:
+        """Its outputs, and those that the widgets among them hold."""
+        outputs = self.log.outputs
+        return outputs if self.widgets is None else self.widgets.shown(outputs)
 
     @property
     def raised(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import KernelFailed, ServerError, Unknown
 from ..jupyter.deathwatch import watch
 from ..jupyter.kernel import KernelChannel, Resumption, WebSocketChannel
+from ..jupyter.messages import Message
 from ..jupyter.ports import PortsChannel
 from ..jupyter.server import JupyterServer
 from ..jupyter.zmtp import Ports
@@ -62,6 +63,8 @@ class Kernels:
         """Kernels that have answered on their own ports."""
         self.on_death: list[Callable[[str], None]] = []
         """Called with the id of a kernel whose process has ended, restarts included."""
+        self.on_other: Callable[[str, Message], None] = lambda *_: None
+        """Takes, with a kernel's id, each broadcast of it that answers none of our open requests."""
 
     async def __aenter__(self) -> Kernels:
         return self
@@ -234,6 +237,7 @@ class Kernels:
         if kernel_id in self._dead:  # Jupyter may still ask the process that is gone: another try reaches the new one
             channel.open_timeout = REVIVAL_OPEN
         channel.on_death = lambda: self._died(kernel_id)
+        channel.on_other = lambda message: self.on_other(kernel_id, message)
         if resumption is not None:
             channel.resume(resumption)
         await channel.__aenter__()

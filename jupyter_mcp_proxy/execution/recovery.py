@@ -17,6 +17,7 @@ from .executions import Execution, State
 from .journal import Entry, Journal
 from .kernels import Kernels
 from .questions import UNHEARD_BEFORE
+from .router import Router
 
 MOST_RETURNS = 8
 RETURN_PAUSE = 15.0
@@ -68,10 +69,10 @@ class Recovery:
             execution.note(UNHEARD_BEFORE, in_cell=False)
         return execution
 
-    def replay(self, execution: Execution) -> None:
+    def replay(self, execution: Execution, router: Router) -> None:
         """Feed an execution what the earlier process has heard of it."""
         for message, from_server in self._journal.recorded(execution.id):
-            execution.feed(message, from_server=from_server)
+            router.take(execution, message, from_server=from_server)
 
     async def reopened(self, execution: Execution, open_document: OpenDocument) -> Document:
         """The document of what is taken over; a server that does not answer yet is asked again."""

@@ -8,8 +8,8 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Container, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Container, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from ..documents.cells import Cell
@@ -18,6 +18,7 @@ from ..errors import ProxyError, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message, is_rate_notice
 from ..jupyter.server import JupyterServer
+from .afterwards import Afterwards
 from .batch import Batch
 from .executions import DIED, LOST, Execution, State
 from .journal import Entry, Journal
@@ -27,6 +28,7 @@ from .pause import Pause
 from .questions import Questions
 from .recovery import OpenDocument, Recovery
 from .stopping import Stopping
+from .turns import Turns
 from .writer import OutputWriter, begin, mark, restore, unmark
 
 log = logging.getLogger(__name__)
@@ -48,9 +50,9 @@ class Runner:
         self._server = server
         self._kernels = kernels
         self._journal = journal
-        self._pause = pause
         self.stopping = Stopping(kernels, self.running)
         self.questions = Questions(kernels, journal, self.stopping.interrupt)
+        self.afterwards = Afterwards(kernels, self._spawn)
         self._recovery = Recovery(server, kernels, journal, listen=self._handler, spawn=self._spawn)
         self._executions: dict[str, Execution] = {}
         self._batches: dict[str, Batch] = {}
@@ -58,12 +60,13 @@ class Runner:
         self._numbers = itertools.count(1)
         self._prefix = secrets.token_hex(1)
         self._queues: dict[str, list[Execution]] = {}
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns = Turns(pause)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Runner:
         keep_large_buffers_apart()
         self._kernels.on_death.append(self._died)
+        self._kernels.on_other = self.afterwards.overhear
         self._spawn(self._keep_alive(), "activity of running cells")
         return self
 
@@ -176,10 +179,10 @@ class Runner:
         # Beside the wait for its turn, not before it: whoever came first must run first.
         marking = asyncio.ensure_future(self._mark(execution, document, marked))
         try:
-            async with self._turn(execution):
+            async with self._turns.turn(execution):
                 execution.ahead = 0
                 before = await marking
-                await self._until_released(execution)
+                await self._turns.released(execution)
                 if not execution.finished.is_set():
                     await self._run(execution, document, before)
                 elif before is not None and document is not None:
@@ -205,31 +208,6 @@ class Runner:
             return await document.edit(lambda editor: mark(editor, cell), outputs_only=True)
         return None
 
-    @asynccontextmanager
-    async def _turn(self, execution: Execution) -> AsyncIterator[None]:
-        """Wait until what came before in the kernel has ended; what is stopped meanwhile waits no longer."""
-        turn = self._turns.setdefault(execution.kernel_id, asyncio.Lock())
-        mine = asyncio.ensure_future(turn.acquire())
-        stopped = asyncio.ensure_future(execution.finished.wait())
-        try:
-            await asyncio.wait({mine, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            yield
-        finally:
-            stopped.cancel()
-            if not mine.cancel():
-                turn.release()
-
-    async def _until_released(self, execution: Execution) -> None:
-        """Hold what has not begun while a person has paused agents; stopping it ends the wait."""
-        if not self._pause.holds:
-            return
-        either = {asyncio.ensure_future(self._pause.released()), asyncio.ensure_future(execution.finished.wait())}
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in either:
-                wait.cancel()
-
     def _retire(self, execution: Execution) -> None:
         if len(execution.log.transcript) > LONG_OUTPUT:
             give_memory_back()
@@ -241,7 +219,9 @@ class Runner:
             waiting.ahead = position
         self._finished.append(execution.id)
         while len(self._finished) > KEPT:
-            self._executions.pop(self._finished.popleft()).log.transcript.close()
+            forgotten = self._executions.pop(self._finished.popleft())
+            self.afterwards.forget(forgotten)
+            forgotten.log.transcript.close()
 
     async def _run(self, execution: Execution, document: Document | None, marked: Cell | None) -> None:
         channel = await self._kernels.channel(execution.kernel_id)
@@ -249,6 +229,7 @@ class Runner:
         if document is None or cell is None:
             await self._send(execution, channel)
         else:
+            self.afterwards.begins(execution)
             before = await document.edit(lambda editor: begin(editor, cell, marked))
             try:
                 await self._send(execution, channel)
@@ -260,6 +241,7 @@ class Runner:
                 return
         try:
             await self._follow(execution, document)
+            await self.afterwards.sync(execution.kernel_id)
         finally:
             channel.forget(execution.request_id)
 
@@ -289,6 +271,9 @@ class Runner:
             raise
 
     def _handler(self, execution: Execution, channel: KernelChannel) -> Callable[[Message], None]:
+        router = self.afterwards.router(execution.kernel_id)
+        router.add(execution)
+
         def take(message: Message) -> None:
             from_server = is_rate_notice(message, channel.session)
             asks = message.type == "input_request"
@@ -303,7 +288,7 @@ class Runner:
             if asks:
                 self._spawn(self.questions.hear(execution, message), f"question of {execution.id}")
                 return
-            execution.feed(message, from_server=from_server)
+            router.take(execution, message, from_server=from_server)
             begins = message.type == "status" and channel.busy_with == execution.request_id
             if begins and execution.interrupt_wanted:
                 self._spawn(self.stopping.interrupt_begun(execution), "interrupt of what has just begun")
@@ -317,8 +302,10 @@ class Runner:
             self._journal.remove(execution.id)
             return
         ended = asyncio.ensure_future(self._ended(execution))
+        writer = OutputWriter(document, execution)
         try:
-            await OutputWriter(document, execution).follow(ended)
+            await writer.follow(ended)
+            self.afterwards.ended(writer)
         except Unknown:
             execution.note("The cell is not there any more; its outputs are only here.", in_cell=False)
         except asyncio.CancelledError:
@@ -362,11 +349,13 @@ class Runner:
         for execution in self.running(kernel_id):
             if execution.request_id:
                 execution.finish(State.KERNEL_DIED, DIED)
+        self.afterwards.died(kernel_id)
 
     # -- after a crash --------------------------------------------------------------------------------
 
     def recover(self, open_document: OpenDocument) -> None:
         """Take over, in the background, what an earlier process of this run left running."""
+        self.afterwards.open_document = open_document
         for execution in self._recovery.left():
             self._queues.setdefault(execution.kernel_id, []).append(execution)
             self._executions[execution.id] = execution
@@ -374,8 +363,10 @@ class Runner:
 
     async def _take_over(self, execution: Execution, open_document: OpenDocument) -> None:
         try:
-            self._recovery.replay(execution)
-            async with self._turns.setdefault(execution.kernel_id, asyncio.Lock()):
+            router = self.afterwards.router(execution.kernel_id)
+            router.add(execution)
+            self._recovery.replay(execution, router)
+            async with self._turns.lock(execution.kernel_id):
                 document = await self._recovery.reopened(execution, open_document)
                 cell = execution.cell_id
                 if cell is None or await document.read(lambda editor: editor.is_running(editor.find(cell))):

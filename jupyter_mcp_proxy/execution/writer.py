@@ -45,6 +45,7 @@ class OutputWriter:
         self._document = document
         self._there: int | None = None
         """How many outputs the cell has if nobody else touched them; None where that is not known."""
+        self._late = asyncio.Lock()
 
     async def follow(self, ended: asyncio.Future[None]) -> None:
         """Write what changes, again and again, until the execution has ended and all of it is written.
@@ -72,11 +73,18 @@ class OutputWriter:
             if last:
                 return
 
+    @property
+    def guarantee(self) -> Guarantee:
+        """That of the document."""
+        return self._document.guarantee
+
     async def write(self) -> None:
         """Write what has changed; all of it where the cell is not as we left it, as in another replica."""
         execution = self.execution
         changes = execution.log.take_changes()
         running = not execution.finished.is_set()
+        if running and not changes and self._there is not None:  # a widget shows something else: no output does
+            return
         there, self._there = self._there, None
         if there is None:
             changes = anew(execution.log.outputs)
@@ -87,6 +95,39 @@ class OutputWriter:
         while rest:
             there = await self._write(rest.popleft(), running or bool(rest), there)
         self._there = there
+
+    async def write_late(self, document: Document) -> bool:
+        """Write what came after the end; False where the cell is not as the run left it, and nothing is written.
+
+        A cell that somebody has cleared since gets what is new, as in JupyterLab; one that was run anew nothing.
+        """
+        async with self._late:
+            execution = self.execution
+            changes = execution.log.take_changes()
+            cleared = await document.read(self._is_cleared)
+            if cleared:
+                changes = execution.log.since_cleared(changes)
+
+            def change(editor: Editor) -> int | None:
+                if not (self._is_cleared(editor) if cleared else self._is_left(editor)):
+                    return None
+                editor.change_outputs(editor.find(execution.cell_id or ""), changes)
+                return self._count(editor)
+
+            self._there = await document.edit(change, outputs_only=True)
+            if cleared:
+                execution.count = None
+            return self._there is not None
+
+    def _is_cleared(self, editor: Editor) -> bool:
+        cell = editor.cell_at(editor.find(self.execution.cell_id or ""), outputs=False)
+        gone = self.execution.count is not None and cell.execution_count is None
+        return gone and self._count(editor) == 0 and not editor.is_running(cell.index)
+
+    def _is_left(self, editor: Editor) -> bool:
+        cell = editor.cell_at(editor.find(self.execution.cell_id or ""), outputs=False)
+        same = cell.execution_count == self.execution.count and self._count(editor) == self._there
+        return same and not editor.is_running(cell.index)
 
     def _count(self, editor: Editor) -> int:
         """The outputs that the cell has; Unknown where it is not there, or holds no code any more."""

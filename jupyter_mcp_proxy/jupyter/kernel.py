@@ -83,6 +83,8 @@ class KernelChannel(ABC):
         self._handlers: dict[str, Handler] = {}
         self.on_death: Callable[[], None] = lambda: None
         """Called when Jupyter announces that the kernel's process has ended."""
+        self.on_other: Handler = lambda _: None
+        """Takes each broadcast that answers none of our open requests."""
 
     @abstractmethod
     async def _send(self, message: Message) -> None: ...
@@ -128,6 +130,10 @@ class KernelChannel(ABC):
             raise KernelFailed(f"The kernel did not answer {kind} within {timeout:g} s", "it may be busy") from None
         finally:
             self.forget(str(request.header["msg_id"]))
+
+    async def tell(self, kind: str, content: dict[str, Any]) -> None:
+        """Send what the kernel does not answer, such as a `comm_msg`."""
+        await self._send(self.new_request("shell", kind, content))
 
     async def answers(self, timeout: float) -> None:
         """Return once the kernel answers and its broadcasts reach us; both are connected separately.
@@ -194,6 +200,8 @@ class KernelChannel(ABC):
         handler = self._handlers.get(message.parent_id)
         if handler is not None:
             handler(message)
+        elif message.channel == "iopub":
+            self.on_other(message)
 
 
 class _Both:

@@ -3,19 +3,24 @@ its transcript."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
-from .changes import Append, Change, Clear, Extend, Output, Replace, output_size
-from .text import output_text
-from .transcript import Transcript
+from .changes import Append, Change, Clear, Extend, Output, Replace, anew, output_size
+from .text import joined, output_text
+from .transcript import Block, Transcript
 
 STORED_LIMIT = 10_000_000
 """Characters of output that a cell keeps; what comes after is only in the transcript."""
 
 
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+"""The type of an output that shows a widget, named by its model's id."""
+
+
 class OutputLog:
-    """The outputs of one execution, and what has changed since they were last written to the notebook."""
+    """The outputs of one execution or of one Output widget, and what has changed since they were last written."""
 
     def __init__(self, outputs: list[Output] | None = None) -> None:
         self._outputs: list[Output] = outputs or []
@@ -25,7 +30,11 @@ class OutputLog:
         self.stored_chars = 0
         self.left_out_chars = 0
         self._pending: list[Change] = []
-        self._displays: dict[str, int] = {}
+        self._displays: dict[str, list[_Shown]] = {}
+        self._views: dict[str, list[Block]] = {}
+        """The blocks of the transcript that show a widget, by its model's id."""
+        self.tell_widget: Callable[[str], str] = lambda _: ""
+        """What a widget shows, by its model's id; empty where that is not known."""
         self._clear_before_next = False
         self._stream = ""
         """The stream that the transcript ends with, if it ends with one."""
@@ -38,6 +47,11 @@ class OutputLog:
             self._tail.clear()
         return self._outputs
 
+    @property
+    def has_changes(self) -> bool:
+        """Whether something has changed since the changes were last taken."""
+        return bool(self._pending)
+
     def take_changes(self) -> list[Change]:
         """The changes since the last call; adjoining pieces of one stream are one change."""
         taken: list[Change] = []
@@ -48,6 +62,21 @@ class OutputLog:
                 taken.extend(group)
         self._pending.clear()
         return taken
+
+    def since_cleared(self, changes: list[Change]) -> list[Change]:
+        """The same changes for a cell whose outputs somebody has cleared: from now on there is what they add."""
+        if any(isinstance(change, Clear) for change in changes):
+            return changes
+        first = len(self.outputs) - sum(isinstance(change, Append) for change in changes)
+        kept = self.outputs[first:]
+        goes_on = "".join(c.text for c in changes if isinstance(c, Extend) and c.index == first - 1)
+        if goes_on:
+            kept.insert(0, self.outputs[first - 1] | {"text": goes_on})
+        gone = len(self.outputs) - len(kept)
+        for shown in (each for those in self._displays.values() for each in those):
+            shown.index = shown.index - gone if shown.index is not None and shown.index >= gone else None
+        self._outputs = kept
+        return anew(kept)[1:]
 
     def stream(self, name: str, text: str) -> None:
         """Printed text. `name` is stdout or stderr."""
@@ -81,22 +110,31 @@ class OutputLog:
         }
         if kind == "execute_result":
             output["execution_count"] = content.get("execution_count")
-        index = self._keep(output)
-        display_id = (content.get("transient") or {}).get("display_id")
-        if display_id and index is not None:
-            self._displays[str(display_id)] = index
+        display_id = display_id_of(content)
+        if display_id:  # JupyterLab and nbclient show the new state in the earlier displays of an id, too
+            self.update_display(content)
+        self._keep(output, display_id)
 
-    def update_display(self, content: dict[str, Any]) -> None:
-        """New content for an earlier display."""
-        index = self._displays.get(str((content.get("transient") or {}).get("display_id")))
-        if index is None or index >= len(self.outputs):
-            return
-        output = self.outputs[index] | {
-            "data": dict(content.get("data") or {}),
-            "metadata": dict(content.get("metadata") or {}),
-        }
-        self.outputs[index] = output
-        self._pending.append(Replace(index, output))
+    def update_display(self, content: dict[str, Any]) -> bool:
+        """New content for the earlier displays of an id; whether there are any."""
+        shown = self._displays.get(display_id_of(content), [])
+        for each in shown:
+            each.output |= {
+                "data": dict(content.get("data") or {}),
+                "metadata": dict(content.get("metadata") or {}),
+            }
+            self._note_view(each.output, each.block)
+            self.transcript.change(each.block)
+            if each.index is not None:
+                self.outputs[each.index] = dict(each.output)
+                self._pending.append(Replace(each.index, dict(each.output)))
+        return bool(shown)
+
+    def change_widget(self, model_id: str) -> bool:
+        """A widget shows something else now; whether it is shown here."""
+        for block in self._views.get(model_id, ()):
+            self.transcript.change(block)
+        return model_id in self._views
 
     def error(self, content: dict[str, Any]) -> None:
         """An exception in the kernel's language."""
@@ -119,6 +157,19 @@ class OutputLog:
         """Something that is told and is no output of the cell."""
         self.transcript.write_block(text)
 
+    def replace(self, outputs: object) -> None:
+        """Show these instead, as an Output widget does whose `outputs` are set."""
+        self.clear(wait=False)
+        for output in outputs if isinstance(outputs, list | tuple) else ():
+            if not isinstance(output, dict):
+                continue
+            if output.get("output_type") == "stream":
+                self.stream(str(output.get("name", "stdout")), joined(output.get("text", "")))
+            elif output.get("output_type") == "error":
+                self.error(output)
+            else:
+                self.display(str(output.get("output_type") or "display_data"), output)
+
     def clear(self, wait: bool) -> None:
         """Forget what was shown; with `wait` only when something new comes."""
         if wait:
@@ -129,6 +180,7 @@ class OutputLog:
         self.transcript.clear()
         self._stream = ""
         self._displays.clear()
+        self._views.clear()
         self.stored_chars = 0
         self._pending = [Clear()]
 
@@ -136,21 +188,60 @@ class OutputLog:
         if self._clear_before_next:
             self.clear(wait=False)
 
-    def _keep(self, output: Output) -> int | None:
-        """Keep an output and return its index; None where the cell has no room for it."""
-        self.transcript.write_block(output_text(output))
+    def _keep(self, output: Output, display_id: str = "") -> None:
+        """Keep an output, in the cell if there is room for it."""
         self._stream = ""
+        shown = _Shown(output) if display_id or widget_of(output) else None
+        if shown is None:
+            self.transcript.write_block(output_text(output))
+        else:
+            shown.block = self.transcript.open_block(lambda: self._tell(shown.output))
+            self._note_view(output, shown.block)
+            if display_id:
+                self._displays.setdefault(display_id, []).append(shown)
         size = output_size(output)
         if self.stored_chars + size > STORED_LIMIT:
             self.left_out_chars += size
-            return None
+            return
         self.stored_chars += size
-        self._append(output)
-        return len(self._outputs) - 1
+        self._append(dict(output))
+        if shown is not None:
+            shown.index = len(self._outputs) - 1
+
+    def _tell(self, output: Output) -> str:
+        return self.tell_widget(widget_of(output)) or output_text(output)
+
+    def _note_view(self, output: Output, block: Block) -> None:
+        model_id = widget_of(output)
+        if model_id and block not in self._views.get(model_id, ()):
+            self._views.setdefault(model_id, []).append(block)
 
     def _append(self, output: Output) -> None:
         self.outputs.append(output)  # joins what is left of the stream before it
         self._pending.append(Append(dict(output)))
+
+
+class _Shown:
+    """An output that may show something else later."""
+
+    block: Block
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.index: int | None = None
+        """Its place in the cell; None where the cell has no room for it."""
+
+
+def display_id_of(content: dict[str, Any]) -> str:
+    """The id under which a display can be updated; empty where it has none."""
+    transient = content.get("transient")
+    return str(transient.get("display_id") or "") if isinstance(transient, dict) else ""
+
+
+def widget_of(output: Output) -> str:
+    """The id of the model of the widget that an output shows; empty where it shows none."""
+    view = (output.get("data") or {}).get(WIDGET_VIEW)
+    return str(view.get("model_id") or "") if isinstance(view, dict) else ""
 
 
 def _stream_of(change: Change) -> int:

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 from mcp_types import ContentBlock, ImageContent, TextContent
 
 from ..execution.executions import State
-from ..outputs.render import images, shrink, within_budget
+from ..outputs.render import cut, images, shrink, within_budget
+from ..outputs.transcript import START
 
 if TYPE_CHECKING:
     from ..execution.batch import Batch
     from ..execution.executions import Execution
     from ..execution.question import Question
     from ..outputs.changes import Output
+
+LATE_BUDGET = 1000
+"""Characters that are told of what came after the end of a run."""
 
 
 def text_block(text: str) -> TextContent:
@@ -43,10 +47,11 @@ def execution_blocks(execution: Execution, budget: int, *, new_only: bool = Fals
     """How an execution stands and what it put out: all of it, or what the caller has not been given yet."""
     handle = f'read_output(execution="{execution.id}")'
     transcript = execution.log.transcript
-    frame, told = execution.reported
-    start = told if new_only and frame == transcript.frame else 0
-    output = within_budget(transcript, start, budget, handle)
-    execution.reported = (transcript.frame, transcript.settled)
+    told = execution.reported if new_only else START
+    output = cut(transcript.changed(told), budget, handle)
+    output += within_budget(transcript, transcript.offset(told), budget, handle)
+    execution.reported = transcript.mark()
+    execution.late = None
     parts = [headline(execution)]
     # What is noted in the cell stands in the output already.
     parts += [note for note in execution.notes if f"[mcp-proxy] {note}" not in output]
@@ -56,8 +61,22 @@ def execution_blocks(execution: Execution, budget: int, *, new_only: bool = Fals
         parts.append("(no output)")
     blocks: list[ContentBlock] = [text_block("\n".join(parts))]
     if execution.finished.is_set() or not new_only:
-        blocks += image_blocks(execution.log.outputs, handle)
+        blocks += image_blocks(execution.shown, handle)
     return blocks
+
+
+def late_block(execution: Execution) -> ContentBlock | None:
+    """What an execution has put out since it ended, the first time that it is told; None where there is nothing."""
+    since, execution.late = execution.late, None
+    transcript = execution.log.transcript
+    if since is None:
+        return None
+    handle = f'read_output(execution="{execution.id}")'
+    text = transcript.changed(since) + within_budget(transcript, transcript.offset(since), LATE_BUDGET, handle)
+    if not text.strip():
+        return None
+    cell = f", cell {execution.cell_id}," if execution.cell_id else ""
+    return text_block(f"[Since {execution.id}{cell} ended, it has put out:]\n{cut(text, LATE_BUDGET, handle).rstrip()}")
 
 
 def batch_blocks(batch: Batch, budget: int) -> list[ContentBlock]:

@@ -167,7 +167,7 @@ async def read_output(
             raise BadValue("execution", execution, "the id of one cell's execution, as run_cells lists them")
         transcript, outputs, handle = (
             source.log.transcript,
-            source.log.outputs,
+            source.shown,
             f"read_output(execution={source.id!r})",
         )
     elif cell is not None:

@@ -18,6 +18,7 @@ from .. import __version__
 from ..errors import ProxyError
 from . import cells, changes, files, inspect, kernels, notebooks, run  # noqa: F401 - they declare the tools
 from .asking import state_security
+from .blocks import late_block
 from .call import TOUCHED, Call
 from .changes import notice
 from .following import resume
@@ -131,6 +132,10 @@ def with_notices(call: Call, touched: list[Document], result: Any) -> Any:
         if document.trouble is not None:
             lines.append(f"[Note: {document.trouble}]")
         result.content += [TextContent(type="text", text=line) for line in lines if line]
+    for execution in call.workspace.runner.all:
+        if execution.late is not None and execution.client == call.client:
+            late = late_block(execution)
+            result.content += [late] if late is not None else []
     return result
 
 

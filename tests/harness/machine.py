@@ -29,6 +29,7 @@ def own_world(home: Path) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith(OF_THE_MACHINE)}
     for name in [name for name in env if name.lower().endswith("_proxy")]:  # urllib would ask it for 127.0.0.1
         del env[name]
+    env.pop("PYTEST_CURRENT_TEST", None)  # where it sees that, ipykernel (7) does not take what subprocesses print
     return env | {
         "HOME": str(home),
         "JUPYTER_PLATFORM_DIRS": "1",
