@@ -21,6 +21,14 @@ def late(gate):
 threading.Thread(target=late, args=({gate!r},)).start()
 print("at once")"""
 
+TASK = """\
+import asyncio, os
+async def later():
+    while not os.path.exists({gate!r}):
+        await asyncio.sleep(0.05)
+    print('from the task')
+task = asyncio.ensure_future(later())"""
+
 
 def outputs(server: JupyterProcess, name: str, cell: int = 0) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = server.read_notebook(name)["cells"][cell]["outputs"]
@@ -80,15 +88,16 @@ async def test_late_output_of_an_earlier_run_does_not_go_into_a_cell_that_was_ru
     server: JupyterProcess, name: str
 ) -> None:
     gate = f"{name}.gate"
-    server.write_notebook(name, THREAD.format(gate=gate))
+    server.write_notebook(name, TASK.format(gate=gate))
     async with connect(server) as agent:
         first = execution_in(await agent.ok("execute_cell", notebook=name, cell=0))
         await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="print('anew')")
         assert "anew" in await agent.ok("execute_cell", notebook=name, cell=0)
         await open_gate(server, gate)
-        await reads(agent, f"from the thread of {gate}", execution=first)
-        await agent.ok("execute_ipython", notebook=name, code="pass")
+        told = await reads(agent, "from the task", execution=first)
+        assert "from the task\n\n── characters" in told
         await until(lambda: "anew" in stored(server, name))
+        await anyio.sleep(1.5)  # longer than a late write waits
         assert stored(server, name) == "anew\n"
 
 
@@ -98,9 +107,7 @@ async def test_what_asyncio_tasks_and_subprocesses_print_late_goes_into_their_ce
     gates = [f"{name}.task", f"{name}.process"]
     server.write_notebook(
         name,
-        "import asyncio, os\nasync def later():\n"
-        f"    while not os.path.exists({gates[0]!r}):\n        await asyncio.sleep(0.05)\n"
-        "    print('from the task')\ntask = asyncio.ensure_future(later())",
+        TASK.format(gate=gates[0]),
         "import subprocess, sys\n"
         f"code = \"import os, time\\nwhile not os.path.exists({gates[1]!r}): time.sleep(0.05)\\nprint('from below')\"\n"
         "process = subprocess.Popen([sys.executable, '-c', code])",
