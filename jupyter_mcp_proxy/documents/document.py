@@ -69,13 +69,19 @@ class Document(ABC):
 
     @abstractmethod
     async def edit(
-        self, change: Callable[[Editor], T], *, author: Author | None = None, outputs_only: bool = False
+        self,
+        change: Callable[[Editor], T],
+        *,
+        author: Author | None = None,
+        outputs_only: bool = False,
+        settle: bool = True,
     ) -> T:
         """Run `change` on the current content and keep what it does.
 
         `change` may run more than once, and looks before it writes: what raises has changed nothing. Raises
         Conflict, CollapsedDocument or NotSaved. With `outputs_only` (a kernel's results coming in) no snapshot
-        is taken. What an `author` does is theirs in the history, and can be taken back.
+        is taken. What an `author` does is theirs in the history, and can be taken back. Without `settle` it need
+        not have arrived at the server when this returns: the next edit that settles waits for it, too.
         """
 
     @abstractmethod

@@ -83,7 +83,12 @@ class FileDocument(Document):
             return self.history
 
     async def edit(
-        self, change: Callable[[Editor], T], *, author: Author | None = None, outputs_only: bool = False
+        self,
+        change: Callable[[Editor], T],
+        *,
+        author: Author | None = None,
+        outputs_only: bool = False,
+        settle: bool = True,  # a file is written, or kept to be written, before this returns
     ) -> T:
         result, before, after, entries = await self._edit(change, author.name if author else OURSELVES, outputs_only)
         if author is not None and entries:

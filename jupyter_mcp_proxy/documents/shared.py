@@ -148,7 +148,12 @@ class SharedDocument(Document):
         return [] if changed is None else self.history.absorb(self._editor, who, changed)
 
     async def edit(
-        self, change: Callable[[Editor], T], *, author: Author | None = None, outputs_only: bool = False
+        self,
+        change: Callable[[Editor], T],
+        *,
+        author: Author | None = None,
+        outputs_only: bool = False,
+        settle: bool = True,
     ) -> T:
         room = await self._joined()
         if not self._writable and not outputs_only:
@@ -170,6 +175,8 @@ class SharedDocument(Document):
             self._notebook.dirty = True  # the server sets it to False once it has written the file: see `_check_saved`
         self._record(author, editor.rewritten)
         self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
+        if not settle and self._proven_savable:
+            return result
         try:
             await room.flush()
         except ServerUnreachable as error:

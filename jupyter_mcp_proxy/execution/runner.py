@@ -230,7 +230,7 @@ class Runner:
             await self._send(execution, channel)
         else:
             self.afterwards.begins(execution)
-            before = await document.edit(lambda editor: begin(editor, cell, marked))
+            before = await document.edit(lambda editor: begin(editor, cell, marked), settle=False)
             try:
                 await self._send(execution, channel)
             except BaseException:
