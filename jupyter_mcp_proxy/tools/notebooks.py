@@ -10,7 +10,7 @@ from pydantic import Field
 from ..errors import BadValue, KernelFailed, ServerError, Unknown
 from ..jupyter.paths import clean_path
 from .call import Call
-from .cells import outline
+from .reading import outline
 from .registry import Notebook, tool
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ async def use_notebook(
     kernel = await call.workspace.kernels.of_notebook(path)
     if kernel is None and kernelspec is not None:
         kernel = await start_kernel(call, document, kernelspec)
-    ran = call.workspace.kernels.ran(path)
-    text, total = await document.read(lambda editor: outline(editor, 0, OUTLINE_CELLS, ran))
+    ran, budget = call.workspace.kernels.ran(path), call.settings.output_budget
+    text, total = await document.read(lambda editor: outline(editor, 0, OUTLINE_CELLS, ran, budget))
     state = f"kernel {kernel.name} ({kernel.id})" if kernel is not None else "no kernel runs yet"
     guarantee = f"{document.guarantee} ({document.promise})"
     head = f"{'Created' if created else 'Opened'} {path}: {total} cells, {guarantee}, {state}."

@@ -17,9 +17,10 @@ from ..outputs.text import output_text
 from . import asking
 from .blocks import image_blocks, text_block
 from .call import Call
-from .cells import After, Position, compiled, insertion_place, unchanged
+from .cells import After, Position, insertion_place, unchanged
 from .following import Result, followed
 from .notebooks import start_kernel
+from .reading import compiled
 from .registry import CellRef, IfHash, Notebook, OptionalNotebook, Wait, tool
 
 if TYPE_CHECKING:
