@@ -83,9 +83,14 @@ class FileDocument(Document):
             return self.history
 
     async def edit(
-        self, change: Callable[[Editor], T], *, author: Author | None = None, outputs_only: bool = False
+        self,
+        change: Callable[[Editor], T],
+        *,
+        author: Author | None = None,
+        outputs_only: bool = False,
+        who: str = OURSELVES,
     ) -> T:
-        result, before, after, entries = await self._edit(change, author.name if author else OURSELVES, outputs_only)
+        result, before, after, entries = await self._edit(change, author.name if author else who, outputs_only)
         if author is not None and entries:
             step = Step(entries[0].number, difference(before, after))
             self._steps.setdefault(author.key, deque(maxlen=UNDO_KEPT)).append(step)

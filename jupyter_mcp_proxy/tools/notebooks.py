@@ -52,8 +52,8 @@ async def use_notebook(
     kernel = await call.workspace.kernels.of_notebook(path)
     if kernel is None and kernelspec is not None:
         kernel = await start_kernel(call, document, kernelspec)
-    ran, budget = call.workspace.kernels.ran(path), call.settings.output_budget
-    text, total = await document.read(lambda editor: outline(editor, 0, OUTLINE_CELLS, ran, budget))
+    marks, budget = call.workspace.marks.of(document), call.settings.output_budget
+    text, total = await document.read(lambda editor: outline(editor, 0, OUTLINE_CELLS, marks, budget))
     state = f"kernel {kernel.name} ({kernel.id})" if kernel is not None else "no kernel runs yet"
     guarantee = f"{document.guarantee} ({document.promise})"
     head = f"{'Created' if created else 'Opened'} {path}: {total} cells, {guarantee}, {state}."

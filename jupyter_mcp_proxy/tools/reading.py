@@ -21,21 +21,34 @@ from .registry import CellRef, OptionalNotebook, tool
 
 if TYPE_CHECKING:
     from ..documents.editor import Editor
+    from ..execution.marks import CellMarks, Mark
 
 FIRST_LINE = 90
 BRIEF = 400
 """Characters of output that `brief` shows of a cell."""
 SEARCH_SECONDS = 2.0
 
+Only = Literal["stale", "failed"]
+OnlySome = Annotated[
+    Only | None, Field(description="stale: edited since, or not known to have, run in this kernel; failed: ERR")
+]
+
 
 def outline(
-    editor: Editor, start: int, limit: int, ran: dict[int, str], budget: int, search: str | None = None
+    editor: Editor,
+    start: int,
+    limit: int,
+    marks: CellMarks,
+    budget: int,
+    search: str | None = None,
+    only: Only | None = None,
 ) -> tuple[str, int]:
     """One line a cell from `start` on, in about `budget` characters, and the number of all cells.
 
-    A line has index, short id, type, [execution count], output or error, and the first line of the source. A count
-    is followed by * where the source is another than the kernel ran under it, by ? where the kernel is not
-    known to have run it. With `search` only the cells whose source matches, with the line that does.
+    A line has index, short id, type, [execution count], what runs, output or error, and the first line of the source.
+    A count is followed by * where the source is another than the kernel ran under it, by ? where the kernel is not
+    known to have run it. With `search` only the cells whose source matches, with the line that does; with `only`
+    those that are stale or have failed.
     """
     pattern = None if search is None else compiled(search)
     ids = editor.ids()
@@ -44,6 +57,8 @@ def outline(
     deadline = time.monotonic() + SEARCH_SECONDS
     for index in range(start, len(ids)):
         cell = editor.cell_at(index, outputs=False)
+        if only is not None and not chosen(editor, cell, marks, only):
+            continue
         source = cell.source.strip("\n").split("\n")
         first = source[0]
         if pattern is not None:
@@ -54,7 +69,7 @@ def outline(
         has = {"none": "", "output": " out", "error": " ERR"}[editor.has_outputs(index)]
         first = first if len(first) <= FIRST_LINE else first[: FIRST_LINE - 1] + "…"
         more = f"  +{len(source) - 1} lines" if len(source) > 1 else ""
-        line = f"{index} {short[index]} {cell.type}{_count(cell, ran)}{has}: {first}{more}"
+        line = f"{index} {short[index]} {cell.type}{marks.of(editor, cell)}{has}: {first}{more}"
         budget -= len(line) + 1
         if len(lines) == limit or (budget < 0 and lines):
             lines.append(f"… more cells; list_cells with start={index} shows them")
@@ -63,12 +78,9 @@ def outline(
     return "\n".join(lines), len(ids)
 
 
-def _count(cell: Cell, ran: dict[int, str]) -> str:
-    if cell.execution_count is None:
-        return ""
-    code = ran.get(cell.execution_count)
-    mark = "?" if code is None else "" if code.rstrip() == cell.source.rstrip() else "*"
-    return f" [{cell.execution_count}]{mark}"
+def chosen(editor: Editor, cell: Cell, marks: CellMarks, only: Only) -> bool:
+    """Whether a cell is one of those that are meant."""
+    return editor.has_outputs(cell.index) == "error" if only == "failed" else marks.is_stale(editor, cell)
 
 
 def compiled(expression: str) -> regex.Pattern[str]:
@@ -94,17 +106,19 @@ async def list_cells(
     start: Annotated[int, Field(description="First index", ge=0)] = 0,
     limit: Annotated[int, Field(description="Most cells", ge=1, le=500)] = 100,
     search: Annotated[str | None, Field(description="Only cells whose source matches this regex")] = None,
+    only: OnlySome = None,
 ) -> str:
     """Outline of a notebook, a line a cell: index, id, type, [execution count] with * if edited since it ran and ? if
-    not known to have run in this kernel, out or ERR, first line."""
+    not known to have run in this kernel, what runs or is queued, out or ERR, first line."""
     call = Call.of(ctx)
     path = call.workspace.named(call.client, notebook)
     document = await call.document(path)
-    ran = call.workspace.kernels.ran(path)
+    marks = call.workspace.marks.of(document)
     text, total = await document.read(
-        lambda editor: outline(editor, start, limit, ran, call.settings.output_budget, search)
+        lambda editor: outline(editor, start, limit, marks, call.settings.output_budget, search, only)
     )
-    return f"{path}: {total} cells, {document.guarantee}\n{text}"
+    none = "" if text or only is None else f"No cell is {only}." if only == "stale" else "No cell has failed."
+    return f"{path}: {total} cells, {document.guarantee}\n{text}{none}"
 
 
 @tool("read", "Read a cell")
@@ -120,11 +134,13 @@ async def read_cell(
     call = Call.of(ctx)
     path = call.workspace.named(call.client, notebook)
     document = await call.document(path)
-    found = await document.read(lambda editor: editor.cell(cell))
+    marks = call.workspace.marks.of(document)
+    found, mark = await document.read(lambda editor: with_mark(editor, editor.cell(cell), marks))
     call.concerns(cell=found.id)
     handle = f"read_output(notebook={path!r}, cell={found.id!r})"
     budget = call.settings.output_budget
-    told = f"{source_text(found, path, budget, offset, limit)}{outputs_text(found, handle, budget if outputs else 0)}"
+    told = source_text(found, mark, path, budget, offset, limit)
+    told += outputs_text(found, mark, handle, budget if outputs else 0)
     blocks: list[ContentBlock] = [text_block(told)]
     return blocks + (image_blocks(found.outputs, handle) if outputs else [])
 
@@ -140,20 +156,24 @@ async def read_cells(
     call = Call.of(ctx)
     path = call.workspace.named(call.client, notebook)
     document = await call.document(path)
-    wanted = await document.read(
-        lambda editor: editor.cells() if cells is None else [editor.cell(cell) for cell in cells]
-    )
+    marks = call.workspace.marks.of(document)
+
+    def look(editor: Editor) -> list[tuple[Cell, Mark]]:
+        found = editor.cells() if cells is None else [editor.cell(cell) for cell in cells]
+        return [with_mark(editor, cell, marks) for cell in found]
+
+    wanted = await document.read(look)
     if cells is not None and len(wanted) == 1:
-        call.concerns(cell=wanted[0].id)
+        call.concerns(cell=wanted[0][0].id)
     each = {"off": 0, "brief": BRIEF, "full": call.settings.output_budget}[outputs]
     budget = call.settings.output_budget
     left = budget * (4 if outputs == "full" else 2)
     parts: list[str] = []
-    for number, cell in enumerate(wanted):
+    for number, (cell, mark) in enumerate(wanted):
         handle = f"read_output(notebook={path!r}, cell={cell.id!r})"
-        text = f"{source_text(cell, path, budget)}{outputs_text(cell, handle, each)}"
+        text = f"{source_text(cell, mark, path, budget)}{outputs_text(cell, mark, handle, each)}"
         if left < len(text) and parts:
-            rest = ", ".join(str(other.index) for other in wanted[number:][:50])
+            rest = ", ".join(str(other.index) for other, _ in wanted[number:][:50])
             parts.append(f"… {len(wanted) - number} cells left out for length: {rest}. Read them with `cells`.")
             break
         left -= len(text)
@@ -161,19 +181,24 @@ async def read_cells(
     return "\n\n".join(parts) or "The notebook has no cells."
 
 
-def source_text(cell: Cell, path: str, budget: int, offset: int = 1, limit: int | None = None) -> str:
+def with_mark(editor: Editor, cell: Cell, marks: CellMarks) -> tuple[Cell, Mark]:
+    """A cell and its mark."""
+    return cell, marks.of(editor, cell)
+
+
+def source_text(cell: Cell, mark: Mark, path: str, budget: int, offset: int = 1, limit: int | None = None) -> str:
     """A headline, and the cell's source in about `budget` characters. The hash is that of the whole source."""
-    count = f" [{cell.execution_count}]" if cell.execution_count is not None else ""
-    head = f"── {cell.index} {cell.id} {cell.type}{count} hash {cell.hash}"
+    head = f"── {cell.index} {cell.id} {cell.type}{mark} hash {cell.hash}"
     shown = excerpt(cell.source, budget, f"read_cell(notebook={path!r}, cell={cell.id!r})", offset, limit)
     if shown.text is not cell.source:
         head += " of the whole source"
     return f"{head}\n{shown}"
 
 
-def outputs_text(cell: Cell, handle: str, budget: int) -> str:
+def outputs_text(cell: Cell, mark: Mark, handle: str, budget: int) -> str:
     """What a cell has put out, in up to `budget` characters, below a line of its own; empty where there is nothing."""
     if not cell.outputs or not budget:
         return ""
     said = "\n".join(output_text(output).rstrip("\n") for output in cell.outputs)
-    return f"\n── output\n{cut(said, budget, handle)}"
+    stale = ", stale: the source was edited since" if mark.freshness == "*" else ""
+    return f"\n── output{stale}\n{cut(said, budget, handle)}"

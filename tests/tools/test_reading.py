@@ -12,7 +12,7 @@ from jupyter_mcp_proxy.documents.cells import source_hash
 pytestmark = pytest.mark.anyio
 
 LONG = "\n".join(f"x{number} = {number}" for number in range(30_000))
-PICTURE = f"![plot](data:image/png;base64,{'iVBORw0K' * 250_000})"
+PICTURE = f"![plot](data:image/png;base64,{'iVBORw0K' * 25_000})"
 
 
 async def test_a_cell_of_thousands_of_lines_is_read_piece_by_piece(server: JupyterProcess, name: str) -> None:
