@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -117,8 +117,7 @@ class Kernels:
             session = await self._server.start_session(path, {"name": kernelspec} if kernelspec else {})
         except ServerError as error:
             raise KernelFailed(f"The kernel for {path!r} did not start", error.message) from error
-        ref = self._remember(path, session)
-        return KernelRef(ref.id, ref.name, ref.session_id, started=True)
+        return replace(self._remember(path, session), started=True)
 
     async def assign(self, path: str, kernel: str) -> KernelRef:
         """Give a notebook a running kernel (by id) or a new one (by kernelspec)."""
@@ -134,7 +133,8 @@ class Kernels:
                 session = await self._server.change_session(current.session_id, model)
         except ServerError as error:
             raise KernelFailed(f"The kernel for {path!r} could not be changed", error.message) from error
-        return self._remember(path, session)
+        ref = self._remember(path, session)
+        return replace(ref, started="name" in model)
 
     async def listed(self) -> tuple[list[Json], str]:
         """The models of all running kernels, and why some may be missing where that is so.

@@ -19,7 +19,8 @@ from ..execution.batch import Batch
 from ..execution.executions import Execution, State
 from ..execution.questions import NOBODY
 from . import asking
-from .blocks import batch_blocks, execution_blocks, text_block, waits_for_input
+from .batches import batch_blocks
+from .blocks import execution_blocks, text_block, waits_for_input
 
 if TYPE_CHECKING:
     from .call import Call

@@ -57,7 +57,7 @@ def outline(
     deadline = time.monotonic() + SEARCH_SECONDS
     for index in range(start, len(ids)):
         cell = editor.cell_at(index, outputs=False)
-        if only is not None and not chosen(editor, cell, marks, only):
+        if only is not None and not is_meant(editor, cell, marks, only):
             continue
         source = cell.source.strip("\n").split("\n")
         first = source[0]
@@ -78,7 +78,7 @@ def outline(
     return "\n".join(lines), len(ids)
 
 
-def chosen(editor: Editor, cell: Cell, marks: CellMarks, only: Only) -> bool:
+def is_meant(editor: Editor, cell: Cell, marks: CellMarks, only: Only) -> bool:
     """Whether a cell is one of those that are meant."""
     return editor.has_outputs(cell.index) == "error" if only == "failed" else marks.is_stale(editor, cell)
 
