@@ -95,8 +95,8 @@ class Document(ABC):
     async def look_back(self) -> History:
         """The history, with all that others have done until now."""
 
-    def counts(self) -> dict[str, tuple[int | None, str]]:
-        """For each cell the execution count that it had last, and its source's hash, as far as is known at once."""
+    def counts(self) -> dict[str, tuple[int | None, str]] | None:
+        """For each cell the execution count that it had last, and its source's hash; None where nobody has looked."""
         return self.history.counts()
 
     def show(self, who: Author, cell_id: str | None = None) -> None:  # noqa: B027 - only shared documents have it

@@ -58,8 +58,10 @@ class History:
         """The changes after `number`, oldest first."""
         return [entry for entry in self.entries if entry.number > number]
 
-    def counts(self) -> dict[str, tuple[int | None, str]]:
-        """For each cell the execution count that it had last, and the hash of its source."""
+    def counts(self) -> dict[str, tuple[int | None, str]] | None:
+        """For each cell the execution count that it had last, and its source's hash; None before the first look."""
+        if self._order is None:
+            return None
         return {cell: (known.last, known.content.rpartition(":")[2]) for cell, known in self._known.items()}
 
     def absorb(self, editor: Editor, who: str, cells: Iterable[str] | None = None) -> list[Entry]:

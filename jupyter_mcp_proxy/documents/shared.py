@@ -142,7 +142,7 @@ class SharedDocument(Document):
         self._note(OTHERS)
         return self.history
 
-    def counts(self) -> dict[str, tuple[int | None, str]]:
+    def counts(self) -> dict[str, tuple[int | None, str]] | None:
         if self._index is not None:
             self._note(OTHERS)
         return super().counts()

@@ -92,24 +92,22 @@ class Marks:
         self._kernels = kernels
         self._executions = executions
         self._document = document
-        self._before: dict[str, dict[str, tuple[int | None, str]]] = {}
+        self._before: dict[str, dict[str, tuple[int | None, str]] | None] = {}
         kernels.on_life.append(self._life_began)
 
     def _life_began(self, notebooks: list[str]) -> None:
         for path in notebooks:
-            self._before.pop(path, None)
             document = self._document(path)
-            if document is not None:
-                self._before[path] = document.counts()
+            self._before[path] = None if document is None else document.counts()
 
     def of(self, document: Document) -> CellMarks:
         """The marks of a notebook's cells now."""
         path = document.path
         mine = [e for e in self._executions() if e.notebook == path and e.cell_id]
         doing = {
-            e.cell_id: f"{'running' if e.state is State.RUNNING else 'queued'} {e.id}"
+            e.cell_id: f"{'queued' if e.state is State.QUEUED else 'running'} {e.id}"
             for e in reversed(mine)
-            if e.cell_id and not e.finished.is_set()
+            if e.cell_id and (not e.finished.is_set() or (e.request_id and not e.written.is_set()))
         }
         others_run = document.guarantee == "live" and self._kernels.may_be_busy(path)
         life = self._kernels.life(path)

@@ -23,6 +23,8 @@ SAID = 100
 BRIEF = 400
 """Characters of a cell's output where all are told in brief."""
 NOT_RUN = "not run"
+MOST_WAITING = 5
+"""Cells that wait or were not run which have a line each; more of them share one."""
 
 
 def batch_blocks(batch: Batch, budget: int) -> list[ContentBlock]:
@@ -61,7 +63,7 @@ def _headline(batch: Batch) -> str:
 
 
 def _cells(batch: Batch, failed: Execution | None, budget: int) -> list[str]:
-    """A line for each cell that has begun, one for all that wait or were not run; in brief with what it put out."""
+    """A line for each cell, in brief with what it put out; many that wait or were not run share one."""
     lines: list[str] = []
     folded: list[tuple[int, str]] = []
     waiting: dict[str, list[tuple[int, str]]] = {}
@@ -89,8 +91,10 @@ def _cells(batch: Batch, failed: Execution | None, budget: int) -> list[str]:
         states = ", ".join(f"{count} {state}" for state, count in Counter(state for _, state in folded).items())
         lines.append(f"… {len(folded)} more: {states} (cells {ranges(index for index, _ in folded)})")
     for state, cells in waiting.items():
-        only = f" {cells[0][1]}" if len(cells) == 1 else ""
-        lines.append(f"{ranges(index for index, _ in cells)}{only} {state}")
+        if len(cells) > MOST_WAITING:
+            lines.append(f"{ranges(index for index, _ in cells)} {state}")
+        else:
+            lines += [f"{index} {cell} {state}" for index, cell in cells]
     return lines
 
 

@@ -76,6 +76,7 @@ def test_what_runs_or_waits_is_neither_stale_nor_fresh() -> None:
 
 def test_a_count_that_is_given_back_is_no_run() -> None:
     history = History()
+    assert history.counts() is None
     history.absorb(notebook(("a", 5)), OTHERS)
     history.absorb(notebook(("a", None)), "agent")
     assert history.counts() == {"0": (5, source_hash("a"))}

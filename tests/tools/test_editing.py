@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import anyio
 import pytest
 from harness import ERAS, JupyterProcess, connect
 
@@ -132,7 +133,9 @@ async def test_a_long_run_of_cells_goes_on_and_is_stopped_as_one(server: Jupyter
         await agent.ok("execute_ipython", notebook=name, code="pass")
         told = await agent.ok("run_cells", notebook=name, wait=1.5)
         batch = told.split(" · ")[0].split("\n")[-1]
-        assert " · running · 1 of 3 cells" in told
+        with anyio.fail_after(60):
+            while " · running · 1 of 3 cells" not in told:
+                told = await agent.ok("wait_execution", execution=batch, wait=0.5)
         await agent.ok("interrupt_kernel", execution=batch)
         told = await agent.ok("wait_execution", execution=batch, wait=20)
         assert " · interrupted at the 2nd of 3; 1 not run (3) · " in told
