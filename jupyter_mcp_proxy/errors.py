@@ -37,6 +37,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+LONGEST_VALUE = 300
+"""Characters of a value that an error tells."""
+
 
 class ProxyError(Exception):
     """Base of all; its text is meant for a model and for a person."""
@@ -70,13 +73,13 @@ class AmbiguousToken(Ambiguous):
 
 
 class StaleCell(ProxyError):
-    """A write whose `if_hash` is not the hash of the cell's current source."""
+    """A write whose `if_hash` is not the hash of the cell's current source; `shown` is what is told of a long one."""
 
-    def __init__(self, cell: str, source: str, digest: str) -> None:
+    def __init__(self, cell: str, source: str, digest: str, shown: str | None = None) -> None:
         self.cell, self.source, self.digest = cell, source, digest
         super().__init__(
             f"Cell {cell} changed since you read it; nothing was written. Its source is now (hash {digest}):"
-            f"\n{source}\nRedo your change on this source and pass this hash as if_hash."
+            f"\n{source if shown is None else shown}\nRedo your change on this source and pass this hash as if_hash."
         )
 
 
@@ -228,7 +231,10 @@ class BadValue(ProxyError):
 
     def __init__(self, parameter: str, value: object, expected: str) -> None:
         self.parameter, self.value = parameter, value
-        super().__init__(f"`{parameter}` is {value!r}; expected {expected}.")
+        shown = repr(value)
+        if len(shown) > LONGEST_VALUE:
+            shown = f"{shown[:LONGEST_VALUE]}… ({len(shown):,} characters)"
+        super().__init__(f"`{parameter}` is {shown}; expected {expected}.")
 
 
 class NotAnswered(ProxyError):

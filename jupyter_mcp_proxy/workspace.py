@@ -20,6 +20,7 @@ from .errors import NotNamed, ProxyError, ServerError, Unknown
 from .execution.inspection import Inspector
 from .execution.journal import Journal
 from .execution.kernels import Kernels
+from .execution.marks import Marks
 from .execution.pause import Pause
 from .execution.runner import Runner
 from .jupyter.paths import Paths, clean_path
@@ -62,6 +63,7 @@ class Workspace:
         self.pause = pause
         self.kernels = Kernels(server, f"mcp-proxy-{run_id}", runtime_dir)
         self.runner = Runner(server, self.kernels, Journal(runtime_dir, run_id), pause)
+        self.marks = Marks(self.kernels, lambda: self.runner.all, lambda path: self._documents.get(path))
         self._snapshots = Snapshots(folder_of_all(data_dir), root_dir)
         self._documents: dict[str, Document] = {}
         self._last_use: dict[str, float] = {}

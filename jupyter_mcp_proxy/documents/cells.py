@@ -17,6 +17,9 @@ CELL_TYPES: tuple[CellType, ...] = ("code", "markdown", "raw")
 SHORT = 8
 """Characters of an id that are shown where they are enough to tell the cells apart."""
 
+COMPARED, COMPARED_LINES = 300, 5000
+"""Characters of a line, and lines of a source, among which the nearest to a text that is not there is looked for."""
+
 _INDEX = re.compile(r"-?\d{1,5}\Z")
 
 
@@ -105,8 +108,8 @@ def replaced(source: str, edits: Sequence[tuple[str, str, bool]]) -> str:
             raise BadValue(f"edits[{number}].old", old, "the text to replace (use overwrite_cell_source for all of it)")
         count = source.count(old)
         if count == 0:
-            near = get_close_matches(old.strip(), source.splitlines(), n=1, cutoff=0.6)
-            hint = f"; the nearest line is {near[0]!r}" if near else ""
+            near = _nearest_line(old.strip(), source)
+            hint = f"; the nearest line is {near!r}" if near else ""
             raise BadValue(
                 f"edits[{number}].old", old, f"a text that is in the cell, to the letter{hint}. Nothing was changed"
             )
@@ -119,6 +122,14 @@ def replaced(source: str, edits: Sequence[tuple[str, str, bool]]) -> str:
             )
         source = source.replace(old, new)
     return source
+
+
+def _nearest_line(text: str, source: str) -> str:
+    """The line that is most like a text; empty where none is, or looking for it would take long."""
+    if len(text) > COMPARED:
+        return ""
+    lines = [line for line in source.splitlines()[:COMPARED_LINES] if len(line) <= COMPARED]
+    return next(iter(get_close_matches(text, lines, n=1, cutoff=0.6)), "")
 
 
 def unified(before: str, after: str) -> str:

@@ -15,7 +15,7 @@ from ..jupyter.server import JupyterServer
 from ..store.snapshots import Snapshots
 from .cells import Cell
 from .editor import Editor
-from .history import Entry, History
+from .history import OURSELVES, Entry, History
 
 T = TypeVar("T")
 Guarantee = Literal["live", "file"]
@@ -75,13 +75,15 @@ class Document(ABC):
         author: Author | None = None,
         outputs_only: bool = False,
         settle: bool = True,
+        who: str = OURSELVES,
     ) -> T:
         """Run `change` on the current content and keep what it does.
 
         `change` may run more than once, and looks before it writes: what raises has changed nothing. Raises
         Conflict, CollapsedDocument or NotSaved. With `outputs_only` (a kernel's results coming in) no snapshot
-        is taken. What an `author` does is theirs in the history, and can be taken back. Without `settle` it need
-        not have arrived at the server when this returns: the next edit that settles waits for it, too.
+        is taken. What an `author` does is theirs in the history, and can be taken back; without one it is `who`'s.
+        Without `settle` it need not have arrived at the server when this returns: the next edit that settles waits
+        for it, too.
         """
 
     @abstractmethod
@@ -95,6 +97,10 @@ class Document(ABC):
     @abstractmethod
     async def look_back(self) -> History:
         """The history, with all that others have done until now."""
+
+    def counts(self) -> dict[str, tuple[int | None, str]] | None:
+        """For each cell the execution count that it had last, and its source's hash; None where nobody has looked."""
+        return self.history.counts()
 
     def show(self, who: Author, cell_id: str | None = None) -> None:  # noqa: B027 - only shared documents have it
         """Show people who is at work here, with a cursor in the cell; without one where it was."""

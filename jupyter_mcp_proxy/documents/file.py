@@ -89,8 +89,9 @@ class FileDocument(Document):
         author: Author | None = None,
         outputs_only: bool = False,
         settle: bool = True,  # a file is written, or kept to be written, before this returns
+        who: str = OURSELVES,
     ) -> T:
-        result, before, after, entries = await self._edit(change, author.name if author else OURSELVES, outputs_only)
+        result, before, after, entries = await self._edit(change, author.name if author else who, outputs_only)
         if author is not None and entries:
             step = Step(entries[0].number, difference(before, after))
             self._steps.setdefault(author.key, deque(maxlen=UNDO_KEPT)).append(step)

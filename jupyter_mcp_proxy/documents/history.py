@@ -19,7 +19,9 @@ KEPT = 2000
 OTHERS = ""
 """Who has done it, where we only know that it was not one of our clients."""
 OURSELVES = "mcp-proxy"
-"""Who has done what no client asked for in this moment: bringing a kernel's results in."""
+"""Who has done what no client asked for."""
+PUT_BACK = "put back"
+"""Who gives a cell that was not run after all the count that it had: that is no run."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Entry:
 class _Known:
     content: str
     count: int | None
+    last: int | None
+    """The count that it had last; a cell that runs has none."""
 
 
 class History:
@@ -53,6 +57,12 @@ class History:
     def since(self, number: int) -> list[Entry]:
         """The changes after `number`, oldest first."""
         return [entry for entry in self.entries if entry.number > number]
+
+    def counts(self) -> dict[str, tuple[int | None, str]] | None:
+        """For each cell the execution count that it had last, and its source's hash; None before the first look."""
+        if self._order is None:
+            return None
+        return {cell: (known.last, known.content.rpartition(":")[2]) for cell, known in self._known.items()}
 
     def absorb(self, editor: Editor, who: str, cells: Iterable[str] | None = None) -> list[Entry]:
         """Note what differs from what is known, as done by `who`.
@@ -88,7 +98,7 @@ class History:
                 continue
             before = self._known.get(cell)
             if look or before is None:
-                self._known[cell] = _known(editor, index)
+                self._known[cell] = _known(editor, index, before)
             if before is None:
                 note("added", cell, index)
                 continue
@@ -96,15 +106,17 @@ class History:
                 note("moved", cell, index)
             if self._known[cell].content != before.content:
                 note("edited", cell, index)
-            if self._known[cell].count != before.count and self._known[cell].count is not None:
+            if self._known[cell].count not in (None, before.count) and who != PUT_BACK:
                 note("ran", cell, index)
         self.entries.extend(found)
         return found
 
 
-def _known(editor: Editor, index: int) -> _Known:
+def _known(editor: Editor, index: int, before: _Known | None = None) -> _Known:
     current = editor.cell_at(index, outputs=False)
-    return _Known(f"{current.type}:{current.hash}", current.execution_count)
+    count = current.execution_count
+    last = before.last if count is None and before is not None else count
+    return _Known(f"{current.type}:{current.hash}", count, last)
 
 
 def _between(old: list[str], new: list[str]) -> tuple[int, int, int]:

@@ -142,6 +142,11 @@ class SharedDocument(Document):
         self._note(OTHERS)
         return self.history
 
+    def counts(self) -> dict[str, tuple[int | None, str]] | None:
+        if self._index is not None:
+            self._note(OTHERS)
+        return super().counts()
+
     def _note(self, who: str) -> list[Entry]:
         assert self._index is not None
         changed = self._index.take_changed()
@@ -154,6 +159,7 @@ class SharedDocument(Document):
         author: Author | None = None,
         outputs_only: bool = False,
         settle: bool = True,
+        who: str = OURSELVES,
     ) -> T:
         room = await self._joined()
         if not self._writable and not outputs_only:
@@ -173,7 +179,7 @@ class SharedDocument(Document):
             editor = self._editor
             result = change(editor)
             self._notebook.dirty = True  # the server sets it to False once it has written the file: see `_check_saved`
-        self._record(author, editor.rewritten)
+        self._record(author, editor.rewritten, who)
         self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
         if not settle and self._proven_savable:
             return result
@@ -192,9 +198,9 @@ class SharedDocument(Document):
             self._undo[author.key] = manager
             self._steps[author.key] = []
 
-    def _record(self, author: Author | None, rewritten: dict[str, str]) -> None:
+    def _record(self, author: Author | None, rewritten: dict[str, str], who: str) -> None:
         """Note our own change in the history, and what its undoing must not take along."""
-        entries = self._note(author.name if author is not None else OURSELVES)
+        entries = self._note(author.name if author is not None else who)
         if author is None or len(self._undo[author.key].undo_stack) == len(self._steps[author.key]):
             return
         editor = self._editor

@@ -27,6 +27,8 @@ class Batch:
         self.stop_on_error = stop_on_error
         self._may_fail = may_fail
         """The ids of the cells whose exceptions stop nothing: those tagged `raises-exception`, as nbclient reads it."""
+        self.brief = False
+        """Whether its results are told with what each cell put out."""
         self.queued_at = time.time()
         self.written = asyncio.Event()
         self.finished = self.written
@@ -45,11 +47,11 @@ class Batch:
 
     @property
     def state(self) -> State:
-        """The state of what failed first, else of the whole."""
-        states = [e.state for _, e in self.executions]
+        """The state of what failed first, else of the whole. What may fail and raised does not count as failed."""
         if not self.written.is_set():
-            return State.QUEUED if all(state is State.QUEUED for state in states) else State.RUNNING
-        return next((state for state in states if state is not State.OK), State.OK)
+            waits = all(e.state is State.QUEUED for _, e in self.executions)
+            return State.QUEUED if waits else State.RUNNING
+        return next((e.state for _, e in self.executions if e.state is not State.OK and not self.expected(e)), State.OK)
 
     @property
     def ahead(self) -> int:
@@ -98,17 +100,29 @@ class Batch:
         self.written.set()
         self._notify()
 
+    def expected(self, execution: Execution) -> bool:
+        """Whether it is one that may fail, and ended with an exception of its own."""
+        return execution.cell_id in self._may_fail and _raised(execution)
+
     def _stops(self, execution: Execution) -> bool:
         """Whether what comes after this one is not to run."""
         if execution.state is State.OK:
             return False
-        # A KeyboardInterrupt that nobody sent is an exception of the code's own.
-        raised = execution.state is State.ERROR or (
-            execution.state is State.INTERRUPTED and not execution.interrupt_wanted and execution.raised
-        )
-        return not raised or (self.stop_on_error and execution.cell_id not in self._may_fail)
+        return not _raised(execution) or (self.stop_on_error and not self.expected(execution))
 
     def _notify(self) -> None:
         self.version += 1
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+def never_ran(execution: Execution) -> bool:
+    """Whether it was ended before its code began: a kernel gives a count to all that begins."""
+    return execution.state is State.INTERRUPTED and execution.count is None
+
+
+def _raised(execution: Execution) -> bool:
+    # A KeyboardInterrupt that nobody sent is an exception of the code's own.
+    return execution.state is State.ERROR or (
+        execution.state is State.INTERRUPTED and not execution.interrupt_wanted and execution.raised
+    )

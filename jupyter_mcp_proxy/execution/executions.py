@@ -9,6 +9,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from ..documents.history import OURSELVES
 from ..jupyter.messages import Message, Piece
 from ..outputs.changes import Output
 from ..outputs.log import OutputLog
@@ -63,6 +64,8 @@ class Execution:
         self.kernel_id = kernel_id
         self.code = code
         self.cell_id = cell_id
+        self.client = OURSELVES
+        """The name of the client that has it run, where that is known."""
         self.request_id = ""
         self.state = State.QUEUED
         self.log = OutputLog()

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..documents.history import OURSELVES
 from ..jupyter.messages import Message, Piece
+from .executions import Execution
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,13 @@ class Entry:
     cell_id: str
     """Empty for code without a cell, which is remembered only while it asks for input."""
     request_id: str
+    client: str = OURSELVES
+    """The name of the client that has it run."""
+
+    @classmethod
+    def of(cls, execution: Execution, cell_id: str, request_id: str) -> Entry:
+        """An execution as it is remembered."""
+        return cls(execution.id, execution.notebook, execution.kernel_id, cell_id, request_id, execution.client)
 
 
 class Journal:

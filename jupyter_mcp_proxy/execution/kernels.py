@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -43,6 +43,17 @@ class KernelRef:
     """Whether this call started it."""
 
 
+@dataclass(frozen=True)
+class Life:
+    """One life of a kernel's process, as far as we have listened to it: each counts its executions from 1."""
+
+    kernel_id: str
+    ran: dict[int, str]
+    """The code that it ran under each execution count, whoever sent it."""
+    since: float
+    """Seconds since 1970 when it began, or we to listen."""
+
+
 class Kernels:
     """All kernels of the server as far as we use them. An async context manager."""
 
@@ -57,6 +68,8 @@ class Kernels:
         self._last: dict[str, str] = {}
         self._last_use: dict[str, float] = {}
         self._lives: dict[str, int] = {}
+        self._heard: dict[str, Life] = {}
+        """For each kernel that we listen to the life that it is in."""
         self._dead: set[str] = set()
         """Kernels whose process has ended since we last had an answer from them."""
         self._on_ports: set[str] = set()
@@ -65,6 +78,8 @@ class Kernels:
         """Called with the id of a kernel whose process has ended, restarts included."""
         self.on_other: Callable[[str, Message], None] = lambda *_: None
         """Takes, with a kernel's id, each broadcast of it that answers none of our open requests."""
+        self.on_life: list[Callable[[list[str]], None]] = []
+        """Called with the notebooks whose kernel begins a life, or is another from now on."""
 
     async def __aenter__(self) -> Kernels:
         return self
@@ -105,8 +120,7 @@ class Kernels:
             session = await self._server.start_session(path, {"name": kernelspec} if kernelspec else {})
         except ServerError as error:
             raise KernelFailed(f"The kernel for {path!r} did not start", error.message) from error
-        ref = self._remember(path, session)
-        return KernelRef(ref.id, ref.name, ref.session_id, started=True)
+        return replace(self._remember(path, session), started=True)
 
     async def assign(self, path: str, kernel: str) -> KernelRef:
         """Give a notebook a running kernel (by id) or a new one (by kernelspec)."""
@@ -122,7 +136,8 @@ class Kernels:
                 session = await self._server.change_session(current.session_id, model)
         except ServerError as error:
             raise KernelFailed(f"The kernel for {path!r} could not be changed", error.message) from error
-        return self._remember(path, session)
+        ref = self._remember(path, session)
+        return replace(ref, started="name" in model)
 
     async def listed(self) -> tuple[list[Json], str]:
         """The models of all running kernels, and why some may be missing where that is so.
@@ -159,13 +174,32 @@ class Kernels:
     def _remember(self, path: str, session: Json) -> KernelRef:
         ref = KernelRef(session["kernel"]["id"], session["kernel"]["name"], session["id"])
         self._refs[path] = (time.monotonic(), ref)
+        changed = self._last.get(path) != ref.id
         self._last[path] = ref.id
+        if changed and ref.id in self._heard:
+            self._tell_of_life([path])
         return ref
 
-    def ran(self, path: str) -> dict[int, str]:
-        """What the notebook's kernel is known to have run: the code by execution count."""
+    def life(self, path: str) -> Life | None:
+        """The life that the kernel of a notebook is in; None where we do not listen to it."""
+        kernel = self._last.get(path, "")
+        listening = self.open_channel(kernel) is not None or kernel in self._dead
+        return self._heard.get(kernel) if listening else None
+
+    def may_be_busy(self, path: str) -> bool:
+        """Whether a notebook's kernel runs something, as far as we can tell."""
         channel = self.open_channel(self._last.get(path, ""))
-        return {} if channel is None or channel.kernel_id in self._dead else channel.ran
+        return channel is None or channel.state != "idle"
+
+    def _life_begins(self, kernel_id: str) -> None:
+        life = self._heard[kernel_id] = Life(kernel_id, {}, time.time())
+        if kernel_id in self._channels:
+            self._channels[kernel_id].ran = life.ran
+        self._tell_of_life([path for path, kernel in self._last.items() if kernel == kernel_id])
+
+    def _tell_of_life(self, notebooks: list[str]) -> None:
+        for callback in self.on_life:
+            callback(notebooks)
 
     def lives(self, path: str) -> int:
         """How often the kernel that we know a notebook to have has lost its variables."""
@@ -234,6 +268,9 @@ class Kernels:
             # One that comes back after its death will answer on its ports again: no other line is taken meanwhile.
             insist = kernel_id in self._dead and kernel_id in self._on_ports
             channel = PortsChannel(self._server, kernel_id, session, self._runtime_dir, insist=insist)
+        if kernel_id not in self._dead or kernel_id not in self._heard:
+            self._life_begins(kernel_id)
+        channel.ran = self._heard[kernel_id].ran
         if kernel_id in self._dead:  # Jupyter may still ask the process that is gone: another try reaches the new one
             channel.open_timeout = REVIVAL_OPEN
         channel.on_death = lambda: self._died(kernel_id)
@@ -261,6 +298,7 @@ class Kernels:
         if kernel_id not in self._dead:
             self._lives[kernel_id] = self._lives.get(kernel_id, 0) + 1
         self._dead.add(kernel_id)
+        self._life_begins(kernel_id)
         self._refs = {path: known for path, known in self._refs.items() if known[1].id != kernel_id}
         for callback in self.on_death:
             callback(kernel_id)
@@ -272,6 +310,7 @@ class Kernels:
             if channel.closed.is_set() or (unused > IDLE_LIMIT and not needed(kernel_id)):
                 async with self._opening.setdefault(kernel_id, asyncio.Lock()):
                     await self._drop(kernel_id)
+                self._heard.pop(kernel_id, None)  # it may be restarted without our hearing it
         for kernel_id in set(self._last_use) - set(self._channels):
             if not self._opening[kernel_id].locked():
                 del self._last_use[kernel_id], self._opening[kernel_id]
@@ -296,6 +335,7 @@ class Kernels:
         except ServerError as error:
             raise KernelFailed(f"Kernel {ref.id} was not shut down", error.message) from error
         self._died(ref.id)
+        self._heard.pop(ref.id, None)
         async with self._opening.setdefault(ref.id, asyncio.Lock()):
             await self._drop(ref.id)
 

@@ -64,6 +64,7 @@ class Recovery:
     @staticmethod
     def _execution(entry: Entry) -> Execution:
         execution = Execution(entry.id, entry.notebook, entry.kernel_id, "", entry.cell_id or None)
+        execution.client = entry.client
         execution.request_id = entry.request_id
         if execution.cell_id is None:
             execution.note(UNHEARD_BEFORE, in_cell=False)

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..documents.cells import Cell
 from ..documents.document import Document
+from ..documents.history import PUT_BACK
 from ..errors import ProxyError, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message, is_rate_notice
@@ -186,7 +187,7 @@ class Runner:
                 if not execution.finished.is_set():
                     await self._run(execution, document, before)
                 elif before is not None and document is not None:
-                    await document.edit(lambda editor: unmark(editor, before), outputs_only=True)
+                    await document.edit(lambda editor: unmark(editor, before), outputs_only=True, who=PUT_BACK)
         except asyncio.CancelledError:
             raise
         except Exception as error:
@@ -234,10 +235,10 @@ class Runner:
             try:
                 await self._send(execution, channel)
             except BaseException:
-                await document.edit(lambda editor: restore(editor, cell, before))
+                await document.edit(lambda editor: restore(editor, cell, before), who=PUT_BACK)
                 raise
             if not execution.request_id:  # stopped while it was being prepared
-                await document.edit(lambda editor: restore(editor, cell, before))
+                await document.edit(lambda editor: restore(editor, cell, before), who=PUT_BACK)
                 return
         try:
             await self._follow(execution, document)
@@ -258,9 +259,10 @@ class Runner:
         }
         metadata = {"cellId": execution.cell_id} if execution.cell_id else {}
         request = channel.new_request("shell", "execute_request", content, metadata)
+        request.header["username"] = execution.client
         id = str(request.header["msg_id"])
         if execution.cell_id is not None:
-            self._journal.add(Entry(execution.id, execution.notebook, execution.kernel_id, execution.cell_id, id))
+            self._journal.add(Entry.of(execution, execution.cell_id, id))
         execution.request_id = id
         execution.sent_at = time.monotonic()
         try:
@@ -279,8 +281,7 @@ class Runner:
             asks = message.type == "input_request"
             try:
                 if asks and execution.cell_id is None:  # whoever comes after us must know that the kernel waits
-                    entry = Entry(execution.id, execution.notebook, execution.kernel_id, "", execution.request_id)
-                    self._journal.add(entry)
+                    self._journal.add(Entry.of(execution, "", execution.request_id))
                 self._journal.record(execution.id, message, from_server=from_server)
             except OSError as error:
                 log.warning("execution %s is not recorded any more: %s", execution.id, error)

@@ -150,7 +150,7 @@ class OutputWriter:
             editor.set_execution(index, None if running else execution.count, running)
             return self._count(editor)
 
-        return await self._document.edit(change, outputs_only=True)
+        return await self._document.edit(change, outputs_only=True, who=execution.client)
 
 
 def mark(editor: Editor, cell_id: str) -> Cell:

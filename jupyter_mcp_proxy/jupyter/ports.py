@@ -51,6 +51,8 @@ class PortsChannel(KernelChannel):
         self._follower: asyncio.Task[None] | None = None
         self.joined = False
         """Whether the ports serve; until then what the websocket brings is taken."""
+        self.ended = False
+        """Whether the process behind the ports has ended; what comes after it comes on the websocket alone."""
         self._resumed: set[str] = set()
         self._overlap = asyncio.Event()
         """Set once a message has come on both lines: the ports have all that follows it."""
@@ -166,6 +168,7 @@ class PortsChannel(KernelChannel):
 
     def _ended(self) -> None:
         if self.joined:
+            self.ended = True
             self.on_death()
 
     async def _send(self, message: Message) -> None:
@@ -203,7 +206,7 @@ class PortsChannel(KernelChannel):
         if self.transport != "ports" or message.channel != "iopub":
             self._receive(message)
         elif self.joined or self._overlap.is_set():
-            if is_about_process(message):
+            if is_about_process(message) or self.ended:
                 self._receive(message)
         else:
             message_id = str(message.header.get("msg_id"))
@@ -230,7 +233,8 @@ class _Line(WebSocketChannel):
         self._owner.numbering.take(message, beside=self._owner.transport == "ports")
 
     def _take(self, data: str | bytes) -> None:
-        if self._owner.joined and isinstance(data, bytes) and not any(word in data[:2000] for word in WORTH_READING):
+        ports_serve = self._owner.joined and not self._owner.ended
+        if ports_serve and isinstance(data, bytes) and not any(word in data[:2000] for word in WORTH_READING):
             return  # output, which the ports bring
         super()._take(data)
 

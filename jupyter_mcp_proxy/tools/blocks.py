@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 from mcp_types import ContentBlock, ImageContent, TextContent
 
-from ..execution.executions import State
 from ..outputs.render import cut, images, shrink, within_budget
 from ..outputs.transcript import START
 
 if TYPE_CHECKING:
-    from ..execution.batch import Batch
     from ..execution.executions import Execution
     from ..execution.question import Question
     from ..outputs.changes import Output
@@ -77,29 +75,6 @@ def late_block(execution: Execution) -> ContentBlock | None:
         return None
     cell = f", cell {execution.cell_id}," if execution.cell_id else ""
     return text_block(f"[Since {execution.id}{cell} ended, it has put out:]\n{cut(text, LATE_BUDGET, handle).rstrip()}")
-
-
-def batch_blocks(batch: Batch, budget: int) -> list[ContentBlock]:
-    """A line for each cell of a batch, and what the first that did not end well put out."""
-    ended = sum(execution.written.is_set() for _, execution in batch.executions)
-    head = f"{batch.id} · {batch.state.value} · {ended} of {len(batch.executions)} cells · {batch.seconds:.2f} s"
-    lines = [head]
-    if batch.current.question is not None:
-        lines.append(waits_for_input(batch.id, batch.current.question))
-    elif not batch.written.is_set():
-        lines.append(f"It goes on; wait_execution(execution={batch.id!r}) tells how. Do not run it again.")
-    for index, execution in batch.executions:
-        last = execution.last_line(80)
-        count = f" [{execution.count}]" if execution.count is not None else ""
-        lines.append(
-            f"{index} {execution.cell_id or ''} {execution.state.value}{count} {execution.seconds:.2f} s "
-            f"{execution.id}: {last}".rstrip(": ")
-        )
-    failed = next((e for _, e in batch.executions if e.written.is_set() and e.state is not State.OK), None)
-    if failed is not None:
-        lines.append("")
-        lines.append(within_budget(failed.log.transcript, 0, budget, f'read_output(execution="{failed.id}")').rstrip())
-    return [text_block("\n".join(lines))]
 
 
 def headline(execution: Execution) -> str:

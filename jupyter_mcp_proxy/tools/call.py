@@ -113,7 +113,11 @@ class Call:
             recording.concerns(notebook, cell, cells)
 
     def runs(self, execution: Execution | Batch) -> None:
-        """Have people told that the call has started this, until that has ended."""
+        """Have people told that the call has started this, until that has ended, and who has."""
+        from ..execution.batch import Batch
+
+        for each in [e for _, e in execution.executions] if isinstance(execution, Batch) else [execution]:
+            each.client = self.client_name
         recording = RECORDING.get()
         if recording is not None:
             recording.runs(execution)

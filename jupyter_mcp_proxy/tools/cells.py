@@ -1,155 +1,28 @@
-"""Reading and changing cells."""
+"""Changing cells."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-import regex
 from mcp.server.mcpserver import Context
-from mcp_types import ContentBlock
 from pydantic import BaseModel, Field
 
-from ..documents.cells import Cell, check_cell_type, insertion_index, replaced, short_ids, unified
+from ..documents.cells import Cell, check_cell_type, insertion_index, replaced, unified
+from ..documents.sources import EXCERPT, excerpt
 from ..errors import BadValue, StaleCell
 from ..outputs.render import cut
-from ..outputs.text import output_text
-from .blocks import image_blocks, text_block
 from .call import Call
-from .registry import CellRef, IfHash, Notebook, OptionalNotebook, tool
+from .registry import CellRef, IfHash, Notebook, tool
 
 if TYPE_CHECKING:
     from ..documents.editor import Editor
 
-FIRST_LINE = 90
-BRIEF = 400
-"""Characters of output that `brief` shows of a cell."""
+DELETED = 1000
+"""Characters of the sources of deleted cells that are told."""
 
 Position = Annotated[int, Field(description="Index that the new cell will have; -1 for the end")]
 After = Annotated[int | str | None, Field(description="Put it behind this cell instead (id, prefix or index)")]
 Kind = Annotated[str, Field(description="code, markdown or raw")]
-
-
-def outline(editor: Editor, start: int, limit: int, ran: dict[int, str], search: str | None = None) -> tuple[str, int]:
-    """One line a cell from `start` on, and the number of all cells.
-
-    A line has index, short id, type, [execution count], output or error, and the first line of the source. A count
-    is followed by * where the source is another than the kernel ran under it, by ? where the kernel is not
-    known to have run it. With `search` only the cells whose source matches, with the line that does.
-    """
-    pattern = None if search is None else compiled(search)
-    ids = editor.ids()
-    short = short_ids(ids)
-    lines: list[str] = []
-    for index in range(start, len(ids)):
-        cell = editor.cell_at(index, outputs=False)
-        source = cell.source.strip("\n").split("\n")
-        first = source[0]
-        if pattern is not None:
-            found = next((line for line in source if pattern.search(line, timeout=1)), None)
-            if found is None:
-                continue
-            first = found
-        if len(lines) == limit:
-            lines.append(f"… more cells; list_cells with start={index} shows them")
-            break
-        has = {"none": "", "output": " out", "error": " ERR"}[editor.has_outputs(index)]
-        first = first if len(first) <= FIRST_LINE else first[: FIRST_LINE - 1] + "…"
-        more = f"  +{len(source) - 1} lines" if len(source) > 1 else ""
-        lines.append(f"{index} {short[index]} {cell.type}{_count(cell, ran)}{has}: {first}{more}")
-    return "\n".join(lines), len(ids)
-
-
-def _count(cell: Cell, ran: dict[int, str]) -> str:
-    if cell.execution_count is None:
-        return ""
-    code = ran.get(cell.execution_count)
-    mark = "?" if code is None else "" if code.rstrip() == cell.source.rstrip() else "*"
-    return f" [{cell.execution_count}]{mark}"
-
-
-def compiled(expression: str) -> regex.Pattern[str]:
-    """A regular expression, or BadValue saying what is wrong with it."""
-    try:
-        return regex.compile(expression)
-    except regex.error as error:
-        raise BadValue("search", expression, f"a regular expression ({error})") from error
-
-
-@tool("read", "List cells")
-async def list_cells(
-    ctx: Context[Any, Any],
-    notebook: OptionalNotebook = None,
-    start: Annotated[int, Field(description="First index", ge=0)] = 0,
-    limit: Annotated[int, Field(description="Most cells", ge=1, le=500)] = 100,
-    search: Annotated[str | None, Field(description="Only cells whose source matches this regex")] = None,
-) -> str:
-    """Outline of a notebook, a line a cell: index, id, type, [execution count] with * if edited since it ran and ? if
-    not known to have run in this kernel, out or ERR, first line."""
-    call = Call.of(ctx)
-    path = call.workspace.named(call.client, notebook)
-    document = await call.document(path)
-    ran = call.workspace.kernels.ran(path)
-    text, total = await document.read(lambda editor: outline(editor, start, limit, ran, search))
-    return f"{path}: {total} cells, {document.guarantee}\n{text}"
-
-
-@tool("read", "Read a cell")
-async def read_cell(
-    ctx: Context[Any, Any],
-    cell: CellRef,
-    notebook: OptionalNotebook = None,
-    outputs: Annotated[bool, Field(description="With its outputs")] = True,
-) -> list[ContentBlock]:
-    """Read one cell: its source with its hash, and its outputs as text and image."""
-    call = Call.of(ctx)
-    path = call.workspace.named(call.client, notebook)
-    document = await call.document(path)
-    found = await document.read(lambda editor: editor.cell(cell))
-    call.concerns(cell=found.id)
-    handle = f"read_output(notebook={path!r}, cell={found.id!r})"
-    budget = call.settings.output_budget
-    blocks: list[ContentBlock] = [text_block(describe(found, handle, budget if outputs else 0))]
-    return blocks + (image_blocks(found.outputs, handle) if outputs else [])
-
-
-@tool("read", "Read cells")
-async def read_cells(
-    ctx: Context[Any, Any],
-    notebook: OptionalNotebook = None,
-    cells: Annotated[list[int | str] | None, Field(description="Ids, prefixes or indices; all if left out")] = None,
-    outputs: Annotated[Literal["off", "brief", "full"], Field(description="How much of the outputs")] = "brief",
-) -> str:
-    """Read several cells in one call, sources with their hashes. Images are named; read_cell shows them."""
-    call = Call.of(ctx)
-    path = call.workspace.named(call.client, notebook)
-    document = await call.document(path)
-    wanted = await document.read(
-        lambda editor: editor.cells() if cells is None else [editor.cell(cell) for cell in cells]
-    )
-    if cells is not None and len(wanted) == 1:
-        call.concerns(cell=wanted[0].id)
-    each = {"off": 0, "brief": BRIEF, "full": call.settings.output_budget}[outputs]
-    left = call.settings.output_budget * (4 if outputs == "full" else 2)
-    parts: list[str] = []
-    for number, cell in enumerate(wanted):
-        text = describe(cell, f"read_output(notebook={path!r}, cell={cell.id!r})", each)
-        if left < len(text) and parts:
-            rest = ", ".join(str(other.index) for other in wanted[number:][:50])
-            parts.append(f"… {len(wanted) - number} cells left out for length: {rest}. Read them with `cells`.")
-            break
-        left -= len(text)
-        parts.append(text)
-    return "\n\n".join(parts) or "The notebook has no cells."
-
-
-def describe(cell: Cell, handle: str, budget: int) -> str:
-    """A cell as text: a headline, its source, and up to `budget` characters of its outputs."""
-    count = f" [{cell.execution_count}]" if cell.execution_count is not None else ""
-    text = f"── {cell.index} {cell.id} {cell.type}{count} hash {cell.hash}\n{cell.source}"
-    if not cell.outputs or not budget:
-        return text
-    said = "\n".join(output_text(output).rstrip("\n") for output in cell.outputs)
-    return f"{text}\n── output\n{cut(said, budget, handle)}"
 
 
 class NewCell(BaseModel):
@@ -223,9 +96,10 @@ async def delete_cell(
     gone = await document.edit(delete, author=call.author)
     if len(gone) == 1:
         call.concerns(cell=gone[0].id)
-    budget = 1000 // max(1, len(gone))
-    told = [f"── {each.index} {each.id} {each.type}\n{cut(each.source, budget, 'undo_changes')}" for each in gone]
-    return f"Deleted {len(gone)} cell(s); those behind moved up. They held:\n" + "\n".join(told)
+    budget = max(DELETED // max(1, len(gone)), 60)
+    told = [f"── {each.index} {each.id} {each.type}\n{cut(each.source, budget, 'undo_changes')}" for each in gone[:20]]
+    more = f"\n… and {len(gone) - 20} more" if len(gone) > 20 else ""
+    return f"Deleted {len(gone)} cell(s); those behind moved up. They held:\n" + "\n".join(told) + more
 
 
 @tool("edit", "Replace a cell's source", destructive=True, idempotent=True)
@@ -345,5 +219,6 @@ def unchanged(editor: Editor, cell: int | str, if_hash: str | None) -> Cell:
         if not if_hash.strip():
             raise BadValue("if_hash", if_hash, "the hash that read_cell showed, or nothing")
         if if_hash.strip() != found.hash:
-            raise StaleCell(found.id, found.source, found.hash)
+            shown = excerpt(found.source, EXCERPT, f"read_cell(cell={found.id!r})")
+            raise StaleCell(found.id, found.source, found.hash, str(shown))
     return found

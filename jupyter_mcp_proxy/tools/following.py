@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
-from mcp_types import CallToolResult, InputRequiredResult
+from mcp_types import CallToolResult, InputRequiredResult, TextContent
 
 from ..contract import TIERS
 from ..errors import ProxyError
@@ -19,7 +19,8 @@ from ..execution.batch import Batch
 from ..execution.executions import Execution, State
 from ..execution.questions import NOBODY
 from . import asking
-from .blocks import batch_blocks, execution_blocks, text_block, waits_for_input
+from .batches import batch_blocks
+from .blocks import execution_blocks, text_block, waits_for_input
 
 if TYPE_CHECKING:
     from .call import Call
@@ -198,7 +199,7 @@ def result(call: Call, execution: Execution | Batch, *, new_only: bool = False, 
         first = next(iter(call.workspace.runner.running(asking.current(execution).kernel_id)), None)
         if first is not None and first.question is not None:
             blocks.append(text_block(f"Before it: {first.id}. {waits_for_input(first.id, first.question)}"))
-    if before:
-        blocks.insert(0, text_block(before))
+    if before and isinstance(blocks[0], TextContent):
+        blocks[0] = text_block(f"{before}\n{blocks[0].text}")
     failed = execution.unheard or execution.state in (State.KERNEL_DIED, State.LOST)
     return CallToolResult(content=blocks, is_error=failed)

@@ -10,7 +10,7 @@ from pydantic import Field
 from ..errors import BadValue, KernelFailed, ServerError, Unknown
 from ..jupyter.paths import clean_path
 from .call import Call
-from .cells import outline
+from .reading import outline
 from .registry import Notebook, tool
 
 if TYPE_CHECKING:
@@ -52,11 +52,12 @@ async def use_notebook(
     kernel = await call.workspace.kernels.of_notebook(path)
     if kernel is None and kernelspec is not None:
         kernel = await start_kernel(call, document, kernelspec)
-    ran = call.workspace.kernels.ran(path)
-    text, total = await document.read(lambda editor: outline(editor, 0, OUTLINE_CELLS, ran))
+    marks, budget = call.workspace.marks.of(document), call.settings.output_budget
+    text, total = await document.read(lambda editor: outline(editor, 0, OUTLINE_CELLS, marks, budget))
     state = f"kernel {kernel.name} ({kernel.id})" if kernel is not None else "no kernel runs yet"
     guarantee = f"{document.guarantee} ({document.promise})"
-    head = f"{'Created' if created else 'Opened'} {path}: {total} cells, {guarantee}, {state}."
+    state = f". {told_start(kernel)}" if kernel is not None and kernel.started else f", {state}."
+    head = f"{'Created' if created else 'Opened'} {path}: {total} cells, {guarantee}{state}"
     return f"{head}\n{text}"
 
 
@@ -115,6 +116,11 @@ async def start_kernel(call: Call, document: Document, kernelspec: str | None = 
     return kernel
 
 
+def told_start(kernel: KernelRef) -> str:
+    """What a result says of a kernel that its call has started; empty where it has not."""
+    return f"Started kernel {kernel.name} ({kernel.id}) for this notebook." if kernel.started else ""
+
+
 async def record_kernelspec(call: Call, document: Document, name: str) -> None:
     """Write into the notebook which kernelspec it runs with, as JupyterLab does."""
     specs = (await call.workspace.server.kernelspecs())["kernelspecs"]
@@ -171,7 +177,7 @@ async def assign_kernel_to_notebook(
     document = await call.document(notebook)
     ref = await call.workspace.kernels.assign(document.path, kernel)
     await record_kernelspec(call, document, ref.name)
-    return f"{document.path} now has kernel {ref.name} ({ref.id})."
+    return f"{document.path} now has kernel {ref.name} ({ref.id}). {told_start(ref)}".rstrip()
 
 
 @tool("run", "Restart a notebook's kernel", destructive=True)
@@ -192,7 +198,7 @@ async def restart_notebook(
         return f"Shut down {kernel.name} ({kernel.id}) of {document.path}; the next run starts a new kernel."
     if kernel is None:
         kernel = await start_kernel(call, document)
-        return f"{document.path} had no kernel; started {kernel.name} ({kernel.id})."
+        return f"{document.path} had no kernel. {told_start(kernel)}"
     await call.workspace.kernels.restart(kernel.id)
     call.workspace.restarted(call.client, document.path)  # this result says it
     return f"Restarted {kernel.name} ({kernel.id}) of {document.path}; all variables are gone. Run the cells you need."

@@ -84,7 +84,8 @@ analyse, plot. Look at each output before the next step; when a cell fails, corr
 `execute_cell`) rather than adding another.
 4. Above each step a Markdown cell says what it is for; end with one that answers the question in numbers, with its \
 limits.
-5. Finish with `restart_notebook`, run the cells from top to bottom, and tell me the answer and the notebook's path."""
+5. Finish with `run_cells` (restart_first=true, outputs="brief"), look at what each cell put out, and tell me \
+the answer and the notebook's path."""
 
 
 PROMPTS: dict[str, tuple[str, Callable[..., str]]] = {

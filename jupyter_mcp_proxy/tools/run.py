@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult, ContentBlock
@@ -17,9 +17,10 @@ from ..outputs.text import output_text
 from . import asking
 from .blocks import image_blocks, text_block
 from .call import Call
-from .cells import After, Position, compiled, insertion_place, unchanged
+from .cells import After, Position, insertion_place, unchanged
 from .following import Result, followed
-from .notebooks import start_kernel
+from .notebooks import start_kernel, told_start
+from .reading import OnlySome, compiled, is_meant
 from .registry import CellRef, IfHash, Notebook, OptionalNotebook, Wait, tool
 
 if TYPE_CHECKING:
@@ -81,25 +82,32 @@ async def execute_ipython(ctx: Context[Any, Any], notebook: Notebook, code: Code
 async def run_cells(
     ctx: Context[Any, Any],
     notebook: Notebook,
-    cells: Annotated[
-        list[int | str] | None, Field(description="Run in this order; else all, or from `start` on")
-    ] = None,
+    cells: Annotated[list[int | str] | None, Field(description="Run in this order; else all")] = None,
     start: Annotated[int | str | None, Field(description="First cell to run")] = None,
+    until: Annotated[int | str | None, Field(description="Last cell to run")] = None,
+    only: OnlySome = None,
     stop_on_error: bool = True,
     restart_first: bool = False,
+    outputs: Annotated[Literal["line", "brief"], Field(description="How much of each cell's outputs")] = "line",
     wait: Wait = None,
 ) -> Result:
     """Run several code cells one after the other; a line for each, and the traceback of what failed."""
     call = Call.of(ctx)
-    if cells is not None and start is not None:
-        raise BadValue("start", start, "nothing where `cells` are given")
+    for name, given in (("start", start), ("until", until)):
+        if cells is not None and given is not None:
+            raise BadValue(name, given, "nothing where `cells` are given")
     document = await call.document(notebook)
+    marks = call.workspace.marks.of(document)
 
     def choose(editor: Editor) -> list[Cell]:
-        ids = editor.ids()
         first = 0 if start is None else editor.find(start)
-        wanted = range(first, len(ids)) if cells is None else [editor.find(cell) for cell in cells]
+        end = len(editor.ids()) if until is None else editor.find(until) + 1
+        if end <= first and until is not None:
+            raise BadValue("until", until, f"a cell that is not before `start`, which is {first}")
+        wanted = range(first, end) if cells is None else [editor.find(cell) for cell in cells]
         found = [editor.cell_at(index, outputs=False) for index in wanted]
+        if only is not None and not (only == "stale" and restart_first):  # after a restart nothing is fresh
+            found = [cell for cell in found if is_meant(editor, cell, marks, only)]
         code = [cell for cell in found if cell.type == "code" and (cells is not None or cell.source.strip())]
         tags = {cell.id: editor.tags(cell.index) for cell in code}
         may_fail.update(id for id, each in tags.items() if "raises-exception" in each)
@@ -111,8 +119,9 @@ async def run_cells(
     skipped: list[int] = []
     chosen = await document.read(choose)
     left_out = f"Left out, tagged skip-execution: {', '.join(map(str, skipped))}." if skipped else ""
-    if not chosen and skipped:
-        return CallToolResult(content=[text_block(left_out)])
+    none = "" if only is None else f"Nothing was run: no code cell {'is stale' if only == 'stale' else 'has failed'}."
+    if not chosen and (skipped or none):
+        return CallToolResult(content=[text_block(left_out or none)])
     if not chosen:
         raise BadValue("cells", cells, "at least one code cell with a source")
     if len(chosen) == 1:
@@ -130,7 +139,8 @@ async def run_cells(
         may_fail=may_fail,
         can_ask=asking.can_be_asked(call),
     )
-    return await followed(call, batch, seconds, before=left_out)
+    batch.brief = outputs == "brief"
+    return await followed(call, batch, seconds, before=f"{told_start(kernel)}\n{left_out}".strip())
 
 
 @tool("read", "Wait for an execution")
@@ -243,14 +253,11 @@ async def run(
     execution.
     """
     seconds = waiting(call, wait)
-    started = ""
-    if kernel is None:
-        kernel = await start_kernel(call, document)
-        started = f"Started kernel {kernel.name} ({kernel.id}) for this notebook." if kernel.started else ""
+    kernel = kernel or await start_kernel(call, document)
     execution = call.workspace.runner.start(
         document.path, kernel.id, code, document, cell_id, can_ask=asking.can_be_asked(call)
     )
-    return await followed(call, execution, seconds, before=started)
+    return await followed(call, execution, seconds, before=told_start(kernel))
 
 
 def waiting(call: Call, wait: float | None) -> float:

@@ -15,8 +15,9 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from .. import __version__
+from ..documents.sources import cut_within
 from ..errors import ProxyError
-from . import cells, changes, files, inspect, kernels, notebooks, run  # noqa: F401 - they declare the tools
+from . import cells, changes, files, inspect, kernels, notebooks, reading, run  # noqa: F401 - they declare the tools
 from .asking import state_security
 from .blocks import late_block
 from .call import TOUCHED, Call
@@ -52,6 +53,9 @@ the person through your client.
 Outputs always end up in the notebook. States: queued, running, ok, error, interrupted, kernel_died (all variables \
 gone), lost. An error text says whether a retry makes sense and what to call next."""
 
+
+LONGEST_ERROR = 8000
+"""Characters of an error that are told."""
 
 PAUSED = "[Note: a person has paused agents: edits and runs are refused until they release it, what is queued waits.]"
 
@@ -145,8 +149,8 @@ def parameters(name: str) -> list[str]:
 
 
 def failure(text: str) -> CallToolResult:
-    """A tool's error as the client shows it to its model."""
-    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
+    """A tool's error as the client shows it to its model; what it quotes may be long."""
+    return CallToolResult(content=[TextContent(type="text", text=cut_within(text, LONGEST_ERROR))], is_error=True)
 
 
 def describe_arguments(name: str, error: ValidationError) -> str:

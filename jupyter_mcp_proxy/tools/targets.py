@@ -16,11 +16,12 @@ from urllib.parse import quote, unquote
 
 from mcp_types import BlobResourceContents, ResourceTemplate, TextResourceContents
 
+from ..documents.sources import excerpt
 from ..errors import BadValue, ProxyError, Unknown
 from ..jupyter.paths import clean_path
 from ..outputs.render import cut
 from ..outputs.text import IMAGE_TYPES, joined, output_text
-from .cells import BRIEF
+from .reading import BRIEF
 
 if TYPE_CHECKING:
     from ..documents.cells import Cell
@@ -142,7 +143,7 @@ def content_of(
         return TextResourceContents(uri=uri, text=text, mime_type=MARKDOWN)
     cell = editor.cell(target.cell)
     if target.output is None:
-        text = cell_text(cell, target.path, _language(editor), budget)
+        text = cell_text(cell, target.path, _language(editor), budget, budget)
         return TextResourceContents(uri=uri, text=text, mime_type=MARKDOWN)
     output = output_of(cell, target.output)
     media = image_type(output)
@@ -158,9 +159,10 @@ def notebook_text(editor: Editor, path: str, guarantee: str, budget: int) -> str
     """A notebook as Markdown: sources, and outputs in brief, in about `budget` characters."""
     cells = editor.cells()
     language = _language(editor)
+    whole = budget
     parts = [f"# {path}\n\n{len(cells)} cells, {guarantee}"]
     for cell in cells:
-        text = cell_text(cell, path, language, BRIEF, BRIEF_OUTPUTS)
+        text = cell_text(cell, path, language, whole // NOTEBOOK_BUDGETS, BRIEF, BRIEF_OUTPUTS)
         if len(text) > budget:
             rest = f"{len(cells) - cell.index} more cells from index {cell.index} on are left out for length"
             parts.append(f"… {rest}: read_cells(notebook={path!r}, cells=[{cell.index}, …]) shows them.")
@@ -170,11 +172,15 @@ def notebook_text(editor: Editor, path: str, guarantee: str, budget: int) -> str
     return "\n\n".join(parts)
 
 
-def cell_text(cell: Cell, path: str, language: str, budget: int, most_outputs: int | None = None) -> str:
-    """A cell as Markdown: its source, and each output in at most about `budget` characters."""
+def cell_text(
+    cell: Cell, path: str, language: str, source_budget: int, budget: int, most_outputs: int | None = None
+) -> str:
+    """A cell as Markdown: its source, and each output, in about as many characters as their budgets allow."""
     count = f" · [{cell.execution_count}]" if cell.execution_count is not None else ""
     parts = [f"## Cell {cell.index} · {cell.type} · {cell.id}{count}"]
-    parts.append(fenced(cell.source, cell.type if cell.type != "code" else language))
+    source = excerpt(cell.source, source_budget, f"read_cell(notebook={path!r}, cell={cell.id!r})")
+    parts.append(fenced(source.text, cell.type if cell.type != "code" else language))
+    parts += [source.note] if source.note else []
     for number, output in enumerate(cell.outputs[:most_outputs]):
         uri = Target(path, cell.id, number).uri
         media = image_type(output)

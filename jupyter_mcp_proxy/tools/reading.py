@@ -1,0 +1,204 @@
+"""Reading cells: the outline of a notebook, and cells with their sources and outputs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import regex
+from mcp.server.mcpserver import Context
+from mcp_types import ContentBlock
+from pydantic import Field
+
+from ..documents.cells import Cell, short_ids
+from ..documents.sources import excerpt
+from ..errors import BadValue
+from ..outputs.render import cut
+from ..outputs.text import output_text
+from .blocks import image_blocks, text_block
+from .call import Call
+from .registry import CellRef, OptionalNotebook, tool
+
+if TYPE_CHECKING:
+    from ..documents.editor import Editor
+    from ..execution.marks import CellMarks, Mark
+
+FIRST_LINE = 90
+BRIEF = 400
+"""Characters of output that `brief` shows of a cell."""
+SEARCH_SECONDS = 2.0
+
+Only = Literal["stale", "failed"]
+OnlySome = Annotated[
+    Only | None, Field(description="stale: edited since, or not known to have, run in this kernel; failed: ERR")
+]
+
+
+def outline(
+    editor: Editor,
+    start: int,
+    limit: int,
+    marks: CellMarks,
+    budget: int,
+    search: str | None = None,
+    only: Only | None = None,
+) -> tuple[str, int]:
+    """One line a cell from `start` on, in about `budget` characters, and the number of all cells.
+
+    A line has index, short id, type, [execution count], what runs, output or error, and the first line of the source.
+    A count is followed by * where the source is another than the kernel ran under it, by ? where the kernel is not
+    known to have run it. With `search` only the cells whose source matches, with the line that does; with `only`
+    those that are stale or have failed.
+    """
+    pattern = None if search is None else compiled(search)
+    ids = editor.ids()
+    short = short_ids(ids)
+    lines: list[str] = []
+    deadline = time.monotonic() + SEARCH_SECONDS
+    for index in range(start, len(ids)):
+        cell = editor.cell_at(index, outputs=False)
+        if only is not None and not is_meant(editor, cell, marks, only):
+            continue
+        source = cell.source.strip("\n").split("\n")
+        first = source[0]
+        if pattern is not None:
+            found = _matching(pattern, source, deadline)
+            if found is None:
+                continue
+            first = found
+        has = {"none": "", "output": " out", "error": " ERR"}[editor.has_outputs(index)]
+        first = first if len(first) <= FIRST_LINE else first[: FIRST_LINE - 1] + "…"
+        more = f"  +{len(source) - 1} lines" if len(source) > 1 else ""
+        line = f"{index} {short[index]} {cell.type}{marks.of(editor, cell)}{has}: {first}{more}"
+        budget -= len(line) + 1
+        if len(lines) == limit or (budget < 0 and lines):
+            lines.append(f"… more cells; list_cells with start={index} shows them")
+            break
+        lines.append(line)
+    return "\n".join(lines), len(ids)
+
+
+def is_meant(editor: Editor, cell: Cell, marks: CellMarks, only: Only) -> bool:
+    """Whether a cell is one of those that are meant."""
+    return editor.has_outputs(cell.index) == "error" if only == "failed" else marks.is_stale(editor, cell)
+
+
+def compiled(expression: str) -> regex.Pattern[str]:
+    """A regular expression, or BadValue saying what is wrong with it."""
+    try:
+        return regex.compile(expression)
+    except regex.error as error:
+        raise BadValue("search", expression, f"a regular expression ({error})") from error
+
+
+def _matching(pattern: regex.Pattern[str], lines: list[str], deadline: float) -> str | None:
+    """The first line that matches. Some expressions take for ever on some lines; nobody else shall wait for that."""
+    try:
+        return next((ln for ln in lines if pattern.search(ln, timeout=max(0.001, deadline - time.monotonic()))), None)
+    except TimeoutError:
+        raise BadValue("search", pattern.pattern, f"an expression that is found within {SEARCH_SECONDS:g} s") from None
+
+
+@tool("read", "List cells")
+async def list_cells(
+    ctx: Context[Any, Any],
+    notebook: OptionalNotebook = None,
+    start: Annotated[int, Field(description="First index", ge=0)] = 0,
+    limit: Annotated[int, Field(description="Most cells", ge=1, le=500)] = 100,
+    search: Annotated[str | None, Field(description="Only cells whose source matches this regex")] = None,
+    only: OnlySome = None,
+) -> str:
+    """Outline of a notebook, a line a cell: index, id, type, [execution count] with * if edited since it ran and ? if
+    not known to have run in this kernel, what runs or is queued, out or ERR, first line."""
+    call = Call.of(ctx)
+    path = call.workspace.named(call.client, notebook)
+    document = await call.document(path)
+    marks = call.workspace.marks.of(document)
+    text, total = await document.read(
+        lambda editor: outline(editor, start, limit, marks, call.settings.output_budget, search, only)
+    )
+    none = "" if text or only is None else f"No cell is {only}." if only == "stale" else "No cell has failed."
+    return f"{path}: {total} cells, {document.guarantee}\n{text}{none}"
+
+
+@tool("read", "Read a cell")
+async def read_cell(
+    ctx: Context[Any, Any],
+    cell: CellRef,
+    notebook: OptionalNotebook = None,
+    outputs: Annotated[bool, Field(description="With its outputs")] = True,
+    offset: Annotated[int, Field(description="First line of the source, from 1; negative from the end")] = 1,
+    limit: Annotated[int | None, Field(description="Most lines", ge=1)] = None,
+) -> list[ContentBlock]:
+    """Read one cell: its source with its hash, and its outputs as text and image."""
+    call = Call.of(ctx)
+    path = call.workspace.named(call.client, notebook)
+    document = await call.document(path)
+    marks = call.workspace.marks.of(document)
+    found, mark = await document.read(lambda editor: with_mark(editor, editor.cell(cell), marks))
+    call.concerns(cell=found.id)
+    handle = f"read_output(notebook={path!r}, cell={found.id!r})"
+    budget = call.settings.output_budget
+    told = source_text(found, mark, path, budget, offset, limit)
+    told += outputs_text(found, mark, handle, budget if outputs else 0)
+    blocks: list[ContentBlock] = [text_block(told)]
+    return blocks + (image_blocks(found.outputs, handle) if outputs else [])
+
+
+@tool("read", "Read cells")
+async def read_cells(
+    ctx: Context[Any, Any],
+    notebook: OptionalNotebook = None,
+    cells: Annotated[list[int | str] | None, Field(description="Ids, prefixes or indices; all if left out")] = None,
+    outputs: Annotated[Literal["off", "brief", "full"], Field(description="How much of the outputs")] = "brief",
+) -> str:
+    """Read several cells in one call, sources with their hashes. Images are named; read_cell shows them."""
+    call = Call.of(ctx)
+    path = call.workspace.named(call.client, notebook)
+    document = await call.document(path)
+    marks = call.workspace.marks.of(document)
+
+    def look(editor: Editor) -> list[tuple[Cell, Mark]]:
+        found = editor.cells() if cells is None else [editor.cell(cell) for cell in cells]
+        return [with_mark(editor, cell, marks) for cell in found]
+
+    wanted = await document.read(look)
+    if cells is not None and len(wanted) == 1:
+        call.concerns(cell=wanted[0][0].id)
+    each = {"off": 0, "brief": BRIEF, "full": call.settings.output_budget}[outputs]
+    budget = call.settings.output_budget
+    left = budget * (4 if outputs == "full" else 2)
+    parts: list[str] = []
+    for number, (cell, mark) in enumerate(wanted):
+        handle = f"read_output(notebook={path!r}, cell={cell.id!r})"
+        text = f"{source_text(cell, mark, path, budget)}{outputs_text(cell, mark, handle, each)}"
+        if left < len(text) and parts:
+            rest = ", ".join(str(other.index) for other, _ in wanted[number:][:50])
+            parts.append(f"… {len(wanted) - number} cells left out for length: {rest}. Read them with `cells`.")
+            break
+        left -= len(text)
+        parts.append(text)
+    return "\n\n".join(parts) or "The notebook has no cells."
+
+
+def with_mark(editor: Editor, cell: Cell, marks: CellMarks) -> tuple[Cell, Mark]:
+    """A cell and its mark."""
+    return cell, marks.of(editor, cell)
+
+
+def source_text(cell: Cell, mark: Mark, path: str, budget: int, offset: int = 1, limit: int | None = None) -> str:
+    """A headline, and the cell's source in about `budget` characters. The hash is that of the whole source."""
+    head = f"── {cell.index} {cell.id} {cell.type}{mark} hash {cell.hash}"
+    shown = excerpt(cell.source, budget, f"read_cell(notebook={path!r}, cell={cell.id!r})", offset, limit)
+    if shown.text is not cell.source:
+        head += " of the whole source"
+    return f"{head}\n{shown}"
+
+
+def outputs_text(cell: Cell, mark: Mark, handle: str, budget: int) -> str:
+    """What a cell has put out, in up to `budget` characters, below a line of its own; empty where there is nothing."""
+    if not cell.outputs or not budget:
+        return ""
+    said = "\n".join(output_text(output).rstrip("\n") for output in cell.outputs)
+    stale = ", stale: the source was edited since" if mark.freshness == "*" else ""
+    return f"\n── output{stale}\n{cut(said, budget, handle)}"
