@@ -18,6 +18,7 @@ from ..errors import ProxyError, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message, is_rate_notice
 from ..jupyter.server import JupyterServer
+from .about import About
 from .batch import Batch
 from .executions import DIED, LOST, Execution, State
 from .journal import Entry, Journal
@@ -49,6 +50,7 @@ class Runner:
         self._kernels = kernels
         self._journal = journal
         self._pause = pause
+        self._about = About(server, kernels)
         self.stopping = Stopping(kernels, self.running)
         self.questions = Questions(kernels, journal, self.stopping.interrupt)
         self._recovery = Recovery(server, kernels, journal, listen=self._handler, spawn=self._spawn)
@@ -318,7 +320,7 @@ class Runner:
             return
         ended = asyncio.ensure_future(self._ended(execution))
         try:
-            await OutputWriter(document, execution).follow(ended)
+            await OutputWriter(document, execution, self._about.of).follow(ended)
         except Unknown:
             execution.note("The cell is not there any more; its outputs are only here.", in_cell=False)
         except asyncio.CancelledError:
