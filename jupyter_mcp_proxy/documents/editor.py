@@ -38,11 +38,11 @@ class Editor(ABC):
 
     @abstractmethod
     def metadata(self) -> dict[str, Any]:
-        """The notebook's metadata."""
+        """The notebook's metadata; what stands under a name may be anything."""
 
     @abstractmethod
-    def set_kernelspec(self, name: str, display_name: str, language: str) -> None:
-        """Record which kernelspec the notebook runs with."""
+    def set_metadata(self, values: dict[str, Any]) -> None:
+        """Put these into the notebook's metadata, each in place of what stands under its name."""
 
     @abstractmethod
     def insert(self, index: int, cell_type: CellType, source: str) -> str:

@@ -11,6 +11,7 @@ from ..outputs.changes import Change, Output, apply_changes
 from ..outputs.text import joined
 from .cells import Cell, CellType, tags_in
 from .editor import Editor
+from .metadata import table
 
 
 def working_copy(content: dict[str, Any]) -> dict[str, Any]:
@@ -54,16 +55,15 @@ class FileEditor(Editor):
         return self._cells[index]["cell_type"] == "code" and self._cells[index].get("execution_count") is None
 
     def metadata(self) -> dict[str, Any]:
-        return dict(self.content.get("metadata", {}))
+        return dict(table(self.content.get("metadata")))
 
-    def set_kernelspec(self, name: str, display_name: str, language: str) -> None:
-        spec = {"name": name, "display_name": display_name, "language": language}
-        self.content["metadata"] = self.metadata() | {"kernelspec": spec}
+    def set_metadata(self, values: dict[str, Any]) -> None:
+        self.content["metadata"] = self.metadata() | values
 
     def insert(self, index: int, cell_type: CellType, source: str) -> str:
         cell: dict[str, Any] = {"id": str(uuid4()), "cell_type": cell_type, "metadata": {}, "source": source}
         if cell_type == "code":
-            cell |= {"execution_count": None, "outputs": []}
+            cell |= {"execution_count": None, "outputs": [], "metadata": self._trust()}
         self._cells.insert(index, cell)
         return str(cell["id"])
 
@@ -78,7 +78,10 @@ class FileEditor(Editor):
 
     def set_type(self, index: int, cell_type: CellType) -> None:
         old = self._cells[index]
-        cell = {"id": old["id"], "cell_type": cell_type, "metadata": old.get("metadata", {}), "source": old["source"]}
+        metadata = dict(table(old.get("metadata")))
+        if cell_type == "code" and old["cell_type"] != "code":
+            metadata |= self._trust()
+        cell = {"id": old["id"], "cell_type": cell_type, "metadata": metadata, "source": old["source"]}
         if cell_type == "code":
             cell |= {"execution_count": None, "outputs": []}
         self._cells[index] = cell
@@ -94,6 +97,15 @@ class FileEditor(Editor):
         outputs = [_with_joined_text(output) for output in self._cells[index].get("outputs", [])]
         apply_changes(outputs, changes)
         self._change(index, outputs=outputs)
+
+    def _trust(self) -> dict[str, Any]:
+        """The mark of a cell that becomes one of code, where every other has it.
+
+        Jupyter marks the code cells of a notebook that is trusted when it is read, and trusts what is written where
+        each of them is marked or has no rich output (`NotebookNotary.check_cells`). The mark stands in no file.
+        """
+        code = (cell for cell in self._cells if cell["cell_type"] == "code")
+        return {"trusted": True} if all(table(cell.get("metadata")).get("trusted") is True for cell in code) else {}
 
     def _change(self, index: int, **values: Any) -> None:
         self._cells[index] = self._cells[index] | values

@@ -16,6 +16,7 @@ from typing import Any
 from ..jupyter.encoding import encoded, encoded_cell
 from ..outputs.text import joined
 from .history import out_of_order
+from .metadata import table
 
 Content = dict[str, Any]
 
@@ -133,10 +134,10 @@ class Patch:
             if any(version is not cell and version != cell for version in versions):
                 cells[id] = _change(versions, cell, digests)
         placed = {id for content in before for id in _placed(list(content), list(after))}
-        known = [old.get("metadata", {}) for old in olds]
+        known = [table(old.get("metadata")) for old in olds]
         metadata = {
             name: value
-            for name, value in new.get("metadata", {}).items()
+            for name, value in table(new.get("metadata")).items()
             if any(old.get(name) != value for old in known)
         }
         was = {name: [digests.of(old.get(name)) for old in known] for name in metadata}
@@ -166,7 +167,7 @@ class Patch:
                 cells[id] = {"id": id} | made
                 order += [] if id in order else [id]
         digests = Digests()
-        known = content.get("metadata", {})
+        known = table(content.get("metadata"))
         metadata = {
             name: value
             for name, value in self.metadata.items()

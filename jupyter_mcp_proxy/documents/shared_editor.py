@@ -11,6 +11,7 @@ from ..outputs.changes import Append, Change, Clear, Extend, Output, Replace
 from .cells import Cell, CellType, tags_in
 from .editor import Editor
 from .edits import in_bytes, splices
+from .metadata import table
 
 
 class CellIndex:
@@ -130,16 +131,15 @@ class SharedEditor(Editor):
         return bool(self._cells[index].get("execution_state") == "running")
 
     def metadata(self) -> dict[str, Any]:
-        meta = self._notebook._ydoc.get("meta", type=Map).get("metadata")
-        return dict(meta.to_py() or {}) if meta is not None else {}
+        known = self._notebook._ydoc.get("meta", type=Map).get("metadata")
+        return dict(known.to_py() or {}) if isinstance(known, Map) else {}
 
-    def set_kernelspec(self, name: str, display_name: str, language: str) -> None:
+    def set_metadata(self, values: dict[str, Any]) -> None:
         meta = self._notebook._ydoc.get("meta", type=Map)
-        spec = {"name": name, "display_name": display_name, "language": language}
-        if meta.get("metadata") is None:
-            meta["metadata"] = Map({"kernelspec": spec})
-        else:
-            meta["metadata"]["kernelspec"] = spec
+        if not isinstance(meta.get("metadata"), Map):
+            meta["metadata"] = Map({})
+        for name, value in values.items():
+            meta["metadata"][name] = _storable(value)
 
     def insert(self, index: int, cell_type: CellType, source: str) -> str:
         cell: dict[str, Any] = {"id": str(uuid4()), "cell_type": cell_type, "source": source, "metadata": {}}
@@ -163,9 +163,9 @@ class SharedEditor(Editor):
     def set_type(self, index: int, cell_type: CellType) -> None:
         cell = self._notebook.get_cell(index)
         kept = {"id": str(self._cells[index]["id"]), "cell_type": cell_type, "source": cell["source"]}
-        kept["metadata"] = cell.get("metadata", {})
-        if cell_type == "code":
-            kept |= {"execution_count": None, "outputs": []}
+        kept["metadata"] = dict(table(cell.get("metadata")))
+        if cell_type == "code":  # as in JupyterLab: with its outputs goes what was not to be trusted
+            kept |= {"execution_count": None, "outputs": [], "metadata": kept["metadata"] | {"trusted": True}}
         self.delete(index)
         self._put(index, kept)
 

@@ -71,8 +71,8 @@ class Execution:
         self.log = OutputLog()
         self.widgets: Widgets | None = None
         """Those of its kernel, once its request has been sent."""
-        self.client = ""
-        """The key of the client that started it; empty where that is not known."""
+        self.caller = ""
+        """The key of the client that started it, who is told of what comes late; empty where that is not known."""
         self.count: int | None = None
         self.queued_at = time.time()
         self.started_at: float | None = None

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -279,6 +280,9 @@ class Kernels:
             channel.resume(resumption)
         await channel.__aenter__()
         self._channels[kernel_id] = channel
+        if channel.info is None:  # as a client of the websocket asks, on its ports it has answered already
+            with suppress(KernelFailed):
+                await channel.ask_for_info()
         if channel.transport == "ports":  # which tell of its death themselves, after all that it has sent
             self._on_ports.add(kernel_id)
             return channel

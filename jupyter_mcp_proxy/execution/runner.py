@@ -19,9 +19,11 @@ from ..errors import ProxyError, ServerError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message, is_rate_notice
 from ..jupyter.server import JupyterServer
+from .about import About
 from .afterwards import Afterwards
 from .batch import Batch
 from .executions import DIED, LOST, Execution, State
+from .heartbeat import beat
 from .journal import Entry, Journal
 from .kernels import Kernels
 from .memory import LONG_OUTPUT, give_memory_back, keep_large_buffers_apart
@@ -40,8 +42,6 @@ IDLE_GRACE = 5.0
 """Seconds of silence after a kernel's reply, after which its missing `idle` is not waited for any more."""
 LOOK_EVERY = 3.0
 """Seconds between two looks at whether a kernel is there that says nothing: Jupyter's own pace."""
-HEARTBEAT = 60.0
-"""Seconds between two signs of life to the server's idle culler while something runs."""
 
 
 class Runner:
@@ -51,6 +51,7 @@ class Runner:
         self._server = server
         self._kernels = kernels
         self._journal = journal
+        self._about = About(server, kernels)
         self.stopping = Stopping(kernels, self.running)
         self.questions = Questions(kernels, journal, self.stopping.interrupt)
         self.afterwards = Afterwards(kernels, self._spawn)
@@ -68,7 +69,8 @@ class Runner:
         keep_large_buffers_apart()
         self._kernels.on_death.append(self._died)
         self._kernels.on_other = self.afterwards.overhear
-        self._spawn(self._keep_alive(), "activity of running cells")
+        beating = beat(self._server, self.questions, self._executions, self._queues)
+        self._spawn(beating, "activity of running cells")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -303,7 +305,7 @@ class Runner:
             self._journal.remove(execution.id)
             return
         ended = asyncio.ensure_future(self._ended(execution))
-        writer = OutputWriter(document, execution)
+        writer = OutputWriter(document, execution, self._about.of)
         try:
             await writer.follow(ended)
             self.afterwards.ended(writer)
@@ -386,15 +388,3 @@ class Runner:
             self._journal.remove(execution.id)
         finally:
             self._retire(execution)
-
-    async def _keep_alive(self) -> None:
-        """A running cell is activity: tell the server so, or a culler ends it in the middle."""
-        while True:
-            await asyncio.sleep(HEARTBEAT)
-            await self.questions.stop_unanswered(list(self._executions.values()))
-            for kernel_id, queue in list(self._queues.items()):
-                if queue and queue[0].question is None:  # waiting for somebody's answer is no activity
-                    try:
-                        await self._server.kernel(kernel_id, track_activity=True)
-                    except ServerError as error:
-                        log.info("no sign of life for kernel %s: %s", kernel_id, error)

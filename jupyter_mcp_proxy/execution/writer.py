@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
 from ..documents.cells import Cell
 from ..documents.document import Document, Guarantee
 from ..documents.editor import Editor
+from ..documents.metadata import Json, differing
 from ..errors import Conflict, ProxyError, Unknown
 from ..outputs.changes import Change, anew, portions
 from ..outputs.log import STORED_LIMIT
@@ -40,8 +42,11 @@ async def worth_writing(ended: asyncio.Future[None], execution: Execution, seen:
 class OutputWriter:
     """Keeps a cell of a document in step with an execution's outputs."""
 
-    def __init__(self, document: Document, execution: Execution) -> None:
+    def __init__(self, document: Document, execution: Execution, about: Callable[[str], Awaitable[Json]]) -> None:
         self.execution = execution
+        self._about = about
+        """What the notebook's metadata are to say of a kernel, when its code has ended."""
+        self._said: Json = {}
         self._document = document
         self._there: int | None = None
         """How many outputs the cell has if nobody else touched them; None where that is not known."""
@@ -81,8 +86,10 @@ class OutputWriter:
     async def write(self) -> None:
         """Write what has changed; all of it where the cell is not as we left it, as in another replica."""
         execution = self.execution
-        changes = execution.log.take_changes()
         running = not execution.finished.is_set()
+        if not running:
+            self._said = await self._about(execution.kernel_id)
+        changes = execution.log.take_changes()
         if running and not changes and self._there is not None:  # a widget shows something else: no output does
             return
         there, self._there = self._there, None
@@ -148,6 +155,8 @@ class OutputWriter:
             editor.change_outputs(index, changes)
             # JupyterLab (4.6) takes a cell for ended as soon as it has a count: `[*]` stands there until then.
             editor.set_execution(index, None if running else execution.count, running)
+            if self._said and not running and (new := differing(editor.metadata(), self._said)):
+                editor.set_metadata(new)
             return self._count(editor)
 
         return await self._document.edit(change, outputs_only=True, who=execution.client)

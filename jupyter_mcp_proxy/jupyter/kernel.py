@@ -79,6 +79,8 @@ class KernelChannel(ABC):
         """The id of the request that the kernel works on, whoever sent it."""
         self.ran: dict[int, str] = {}
         """The code that the kernel ran under each execution count, whoever sent it, since the channel is open."""
+        self.info: Json | None = None
+        """What the kernel says of itself, once it has been asked (`kernel_info_reply`)."""
         self.numbering = Numbering()
         self._handlers: dict[str, Handler] = {}
         self.on_death: Callable[[], None] = lambda: None
@@ -160,6 +162,10 @@ class KernelChannel(ABC):
         reply = self.new_request("stdin", "input_reply", {"status": "ok", "value": value})
         await self._send(replace(reply, parent=question))
 
+    async def ask_for_info(self) -> None:
+        """Ask the kernel for its `info`, which is there before anything ends that is sent to its shell after that."""
+        await self._send(self.new_request("shell", "kernel_info_request", {}))
+
     async def catches_up(self) -> None:
         """Return once the kernel has ended all that was sent to it before now, and what it said of it has come.
 
@@ -197,6 +203,8 @@ class KernelChannel(ABC):
                 self.on_death()
         elif message.type == "execute_input" and isinstance(message.content.get("execution_count"), int):
             self.ran[message.content["execution_count"]] = str(message.content.get("code", ""))
+        elif message.type == "kernel_info_reply":
+            self.info = message.content
         handler = self._handlers.get(message.parent_id)
         if handler is not None:
             handler(message)

@@ -93,7 +93,7 @@ class Snapshots:
         target, temporary = folder / f"{stamp}.ipynb", folder / f"{stamp}.tmp"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            json.dump({**content, "metadata": content.get("metadata", {})}, file, ensure_ascii=False, indent=1)
+            json.dump({**content, "metadata": content.get("metadata") or {}}, file, ensure_ascii=False, indent=1)
         temporary.replace(target)
         for old in sorted(folder.glob("*.ipynb"))[:-KEPT]:
             old.unlink(missing_ok=True)

@@ -47,7 +47,7 @@ async def followed(
     if started:
         call.runs(running)
         for execution in [each for _, each in running.executions] if isinstance(running, Batch) else [running]:
-            execution.client = call.client
+            execution.caller = call.client
     whole = seconds
     asks = seconds > 0 and TIERS.index(call.tier) >= TIERS.index("run")  # an answer decides what the code does
     questions = call.workspace.runner.questions

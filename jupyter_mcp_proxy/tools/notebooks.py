@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mcp.server.mcpserver import Context
 from pydantic import Field
 
+from ..documents.metadata import kernelspec_of, of_new_kernel, said, table
 from ..errors import BadValue, KernelFailed, ServerError, Unknown
 from ..jupyter.paths import clean_path
 from .call import Call
@@ -68,16 +69,8 @@ async def _create(call: Call, path: str, kernelspec: str | None) -> None:
     if kernelspec is not None:
         await call.workspace.kernels.check_kernelspec(kernelspec)
     name = kernelspec or specs["default"]
-    spec = specs["kernelspecs"].get(name, {}).get("spec", {})
-    content = nbformat.v4.new_notebook(
-        metadata={
-            "kernelspec": {
-                "name": name,
-                "display_name": spec.get("display_name", name),
-                "language": spec.get("language", ""),
-            }
-        }
-    )
+    spec = kernelspec_of(name, table(specs["kernelspecs"].get(name)).get("spec"))
+    content = nbformat.v4.new_notebook(metadata=of_new_kernel({}, spec))
     server = call.workspace.server
     folder, _, _ = path.rpartition("/")
     if folder:
@@ -103,7 +96,7 @@ async def start_kernel(call: Call, document: Document, kernelspec: str | None = 
     if found is not None:
         return found
     call.require("Starting a kernel", "run")
-    recorded = (await document.read(lambda editor: editor.metadata())).get("kernelspec", {}).get("name") or None
+    recorded = said(await document.read(lambda editor: editor.metadata()), "kernelspec", "name") or None
     try:
         kernel = await kernels.start(document.path, kernelspec or recorded)
     except Unknown as error:
@@ -111,8 +104,7 @@ async def start_kernel(call: Call, document: Document, kernelspec: str | None = 
             f"{document.path!r} asks for the kernel {kernelspec or recorded!r}, which this server does not have",
             f"{error} Choose one with assign_kernel_to_notebook.",
         ) from error
-    if recorded != kernel.name:
-        await record_kernelspec(call, document, kernel.name)
+    await record_kernelspec(call, document, kernel.name)
     return kernel
 
 
@@ -122,12 +114,11 @@ def told_start(kernel: KernelRef) -> str:
 
 
 async def record_kernelspec(call: Call, document: Document, name: str) -> None:
-    """Write into the notebook which kernelspec it runs with, as JupyterLab does."""
+    """Write into the notebook which kernelspec it runs with, as JupyterLab does, unless it says so already."""
     specs = (await call.workspace.server.kernelspecs())["kernelspecs"]
-    spec = specs.get(name, {}).get("spec", {})
-    await document.edit(
-        lambda editor: editor.set_kernelspec(name, spec.get("display_name", name), spec.get("language", ""))
-    )
+    spec = kernelspec_of(name, table(specs.get(name)).get("spec"))
+    if await document.read(lambda editor: of_new_kernel(editor.metadata(), spec)):
+        await document.edit(lambda editor: editor.set_metadata(of_new_kernel(editor.metadata(), spec)))
 
 
 @tool("read", "List open notebooks")

@@ -137,7 +137,7 @@ def with_notices(call: Call, touched: list[Document], result: Any) -> Any:
             lines.append(f"[Note: {document.trouble}]")
         result.content += [TextContent(type="text", text=line) for line in lines if line]
     for execution in call.workspace.runner.all:
-        if execution.late is not None and execution.client == call.client:
+        if execution.late is not None and execution.caller == call.client:
             late = late_block(execution)
             result.content += [late] if late is not None else []
     return result

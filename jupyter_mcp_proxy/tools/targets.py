@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 
 from mcp_types import BlobResourceContents, ResourceTemplate, TextResourceContents
 
+from ..documents.metadata import said
 from ..documents.sources import excerpt
 from ..errors import BadValue, ProxyError, Unknown
 from ..jupyter.paths import clean_path
@@ -218,8 +219,8 @@ def image_bytes(output: Output, media: str) -> bytes:
 
 def _language(editor: Editor) -> str:
     metadata = editor.metadata()
-    for key, name in (("language_info", "name"), ("kernelspec", "language")):
-        found = (metadata.get(key) or {}).get(name)
-        if isinstance(found, str) and re.fullmatch(r"[\w+#.-]{1,30}", found):
+    for names in (("language_info", "name"), ("kernelspec", "language")):
+        found = said(metadata, *names)
+        if re.fullmatch(r"[\w+#.-]{1,30}", found):
             return found
     return ""

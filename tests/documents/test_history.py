@@ -114,7 +114,7 @@ def test_a_working_copy_leaves_the_content_alone_and_shares_what_it_does_not_cha
     editor = FileEditor(working_copy(known))
     for step in steps:
         do(editor, *step)
-    editor.set_kernelspec("python3", "Python 3", "python")
+    editor.set_metadata({"kernelspec": {"name": "python3"}})
     assert known == untouched
     shared = {id(cell) for cell in known["cells"]}
     anew = {cell["id"] for cell in editor.content["cells"] if id(cell) not in shared}

@@ -1,0 +1,53 @@
+"""What a notebook's metadata say of the kernel that it runs with, and what JupyterLab would write there. Pure.
+
+Metadata come from anywhere: nothing in them is of a certain type.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+PYTHON: Json = {
+    "name": "python",
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "nbconvert_exporter": "python",
+}
+"""What every Python kernel says, and nbconvert (7.17) needs to export a notebook that no kernel has run as `.py`."""
+
+
+def table(value: object) -> Json:
+    """A value as what it should be; empty where it is something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def said(metadata: object, *names: str) -> str:
+    """The text under these names, one within the other; empty where there is none."""
+    value = metadata
+    for name in names:
+        value = table(value).get(name)
+    return value if isinstance(value, str) else ""
+
+
+def kernelspec_of(name: str, spec: object) -> Json:
+    """What JupyterLab (4.6) writes of the kernelspec that a kernel is of (`NotebookPanel._updateSpec`)."""
+    shown = said(spec, "display_name") or name
+    return {"name": name, "display_name": shown, "language": said(spec, "language")}
+
+
+def of_new_kernel(metadata: Json, kernelspec: Json) -> Json:
+    """What is to be written where a notebook gets a kernel of that kernelspec, before it has said what it speaks."""
+    new: Json = {} if metadata.get("kernelspec") == kernelspec else {"kernelspec": kernelspec}
+    language = kernelspec["language"]
+    other = said(metadata, "kernelspec", "name") != kernelspec["name"]
+    known = said(metadata, "language_info", "name")
+    if language and (not known or (other and known.lower() != language.lower())):
+        new["language_info"] = PYTHON if language.lower() == "python" else {"name": language}
+    return new
+
+
+def differing(metadata: Json, wanted: Json) -> Json:
+    """What of `wanted` the metadata do not say."""
+    return {name: value for name, value in wanted.items() if metadata.get(name) != value}
