@@ -15,7 +15,7 @@ from typing import Any
 from ..documents.cells import Cell
 from ..documents.document import Document
 from ..documents.history import PUT_BACK
-from ..errors import ProxyError, ServerError, Unknown
+from ..errors import ProxyError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message, is_rate_notice
 from ..jupyter.server import JupyterServer

@@ -121,7 +121,7 @@ class OutputWriter:
                 editor.change_outputs(editor.find(execution.cell_id or ""), changes)
                 return self._count(editor)
 
-            self._there = await document.edit(change, outputs_only=True)
+            self._there = await document.edit(change, outputs_only=True, who=execution.client)
             if cleared:
                 execution.count = None
             return self._there is not None
