@@ -1,42 +1,23 @@
-"""Text and images as MCP's content blocks."""
+"""Text as MCP's content blocks: how what runs stands, and what it put out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcp_types import ContentBlock, ImageContent, TextContent
+from mcp_types import ContentBlock, TextContent
 
 from ..execution.executions import State
-from ..outputs.render import images, shrink, within_budget
+from ..outputs.render import within_budget
 
 if TYPE_CHECKING:
     from ..execution.batch import Batch
     from ..execution.executions import Execution
     from ..execution.question import Question
-    from ..outputs.changes import Output
 
 
 def text_block(text: str) -> TextContent:
     """A block of text."""
     return TextContent(type="text", text=text)
-
-
-def image_blocks(outputs: list[Output], handle: str, number: int = 0) -> list[ContentBlock]:
-    """The image `number` among outputs, and a line for how to see the others. Nothing where there is none."""
-    found = images(outputs)
-    if not found:
-        return []
-    if number >= len(found):
-        return [text_block(f"There is no image {number}; there are {len(found)}, counted from 0.")]
-    image = shrink(*found[number])
-    if image is None:
-        return [text_block(f"Image {number} of {len(found)} cannot be shown: its data is not an image.")]
-    blocks: list[ContentBlock] = [ImageContent(type="image", data=image.data, mime_type=image.media_type)]
-    if len(found) > 1:
-        blocks.append(
-            text_block(f"Image {number} of {len(found)} (0 to {len(found) - 1}); {handle} with image=… shows another.")
-        )
-    return blocks
 
 
 def execution_blocks(execution: Execution, budget: int, *, new_only: bool = False) -> list[ContentBlock]:
@@ -45,7 +26,7 @@ def execution_blocks(execution: Execution, budget: int, *, new_only: bool = Fals
     transcript = execution.log.transcript
     frame, told = execution.reported
     start = told if new_only and frame == transcript.frame else 0
-    output = within_budget(transcript, start, budget, handle)
+    output = within_budget(transcript, start, budget, handle, execution.log.outputs)
     execution.reported = (transcript.frame, transcript.settled)
     parts = [headline(execution)]
     # What is noted in the cell stands in the output already.
@@ -54,10 +35,7 @@ def execution_blocks(execution: Execution, budget: int, *, new_only: bool = Fals
         parts.append(output.rstrip("\n"))
     elif not new_only and execution.finished.is_set():
         parts.append("(no output)")
-    blocks: list[ContentBlock] = [text_block("\n".join(parts))]
-    if execution.finished.is_set() or not new_only:
-        blocks += image_blocks(execution.log.outputs, handle)
-    return blocks
+    return [text_block("\n".join(parts))]
 
 
 def batch_blocks(batch: Batch, budget: int) -> list[ContentBlock]:
@@ -79,7 +57,8 @@ def batch_blocks(batch: Batch, budget: int) -> list[ContentBlock]:
     failed = next((e for _, e in batch.executions if e.written.is_set() and e.state is not State.OK), None)
     if failed is not None:
         lines.append("")
-        lines.append(within_budget(failed.log.transcript, 0, budget, f'read_output(execution="{failed.id}")').rstrip())
+        handle = f'read_output(execution="{failed.id}")'
+        lines.append(within_budget(failed.log.transcript, 0, budget, handle, failed.log.outputs).rstrip())
     return [text_block("\n".join(lines))]
 
 

@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 
 from ..documents.cells import Cell, check_cell_type, insertion_index, replaced, short_ids, unified
 from ..errors import BadValue, StaleCell
-from ..outputs.render import cut
-from ..outputs.text import output_text
-from .blocks import image_blocks, text_block
+from ..outputs.render import cut, told
+from .blocks import text_block
 from .call import Call
-from .registry import CellRef, IfHash, Notebook, OptionalNotebook, tool
+from .pictures import Shown, image_blocks
+from .registry import CellRef, IfHash, Images, Notebook, OptionalNotebook, tool
 
 if TYPE_CHECKING:
     from ..documents.editor import Editor
@@ -99,6 +99,7 @@ async def read_cell(
     cell: CellRef,
     notebook: OptionalNotebook = None,
     outputs: Annotated[bool, Field(description="With its outputs")] = True,
+    images: Images = "first",
 ) -> list[ContentBlock]:
     """Read one cell: its source with its hash, and its outputs as text and image."""
     call = Call.of(ctx)
@@ -109,7 +110,7 @@ async def read_cell(
     handle = f"read_output(notebook={path!r}, cell={found.id!r})"
     budget = call.settings.output_budget
     blocks: list[ContentBlock] = [text_block(describe(found, handle, budget if outputs else 0))]
-    return blocks + (image_blocks(found.outputs, handle) if outputs else [])
+    return blocks + (await image_blocks([Shown(found.outputs, handle)], images) if outputs else [])
 
 
 @tool("read", "Read cells")
@@ -118,8 +119,9 @@ async def read_cells(
     notebook: OptionalNotebook = None,
     cells: Annotated[list[int | str] | None, Field(description="Ids, prefixes or indices; all if left out")] = None,
     outputs: Annotated[Literal["off", "brief", "full"], Field(description="How much of the outputs")] = "brief",
-) -> str:
-    """Read several cells in one call, sources with their hashes. Images are named; read_cell shows them."""
+    images: Images = "first",
+) -> list[ContentBlock]:
+    """Read several cells in one call, sources with their hashes."""
     call = Call.of(ctx)
     path = call.workspace.named(call.client, notebook)
     document = await call.document(path)
@@ -131,15 +133,19 @@ async def read_cells(
     each = {"off": 0, "brief": BRIEF, "full": call.settings.output_budget}[outputs]
     left = call.settings.output_budget * (4 if outputs == "full" else 2)
     parts: list[str] = []
+    shown: list[Shown] = []
     for number, cell in enumerate(wanted):
-        text = describe(cell, f"read_output(notebook={path!r}, cell={cell.id!r})", each)
+        handle = f"read_output(notebook={path!r}, cell={cell.id!r})"
+        text = describe(cell, handle, each)
         if left < len(text) and parts:
             rest = ", ".join(str(other.index) for other in wanted[number:][:50])
             parts.append(f"… {len(wanted) - number} cells left out for length: {rest}. Read them with `cells`.")
             break
         left -= len(text)
         parts.append(text)
-    return "\n\n".join(parts) or "The notebook has no cells."
+        shown.append(Shown(cell.outputs, handle, f"cell {cell.index}"))
+    blocks: list[ContentBlock] = [text_block("\n\n".join(parts) or "The notebook has no cells.")]
+    return blocks + (await image_blocks(shown, images) if each else [])
 
 
 def describe(cell: Cell, handle: str, budget: int) -> str:
@@ -148,8 +154,7 @@ def describe(cell: Cell, handle: str, budget: int) -> str:
     text = f"── {cell.index} {cell.id} {cell.type}{count} hash {cell.hash}\n{cell.source}"
     if not cell.outputs or not budget:
         return text
-    said = "\n".join(output_text(output).rstrip("\n") for output in cell.outputs)
-    return f"{text}\n── output\n{cut(said, budget, handle)}"
+    return f"{text}\n── output\n{told(cell.outputs, budget, handle)}"
 
 
 class NewCell(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
@@ -13,19 +13,23 @@ from pydantic import Field
 from ..documents.cells import Cell
 from ..errors import BadValue, NotRun, ProxyError
 from ..execution.batch import Batch
+from ..outputs.rich import as_text, bundle, is_text
 from ..outputs.text import output_text
 from . import asking
-from .blocks import image_blocks, text_block
+from .blocks import text_block
 from .call import Call
 from .cells import After, Position, compiled, insertion_place, unchanged
 from .following import Result, followed
 from .notebooks import start_kernel
-from .registry import CellRef, IfHash, Notebook, OptionalNotebook, Wait, tool
+from .pictures import Which, image_block
+from .registry import CellRef, IfHash, Images, Notebook, OptionalNotebook, Wait, tool
 
 if TYPE_CHECKING:
     from ..documents.document import Document
     from ..documents.editor import Editor
     from ..execution.kernels import KernelRef
+    from ..outputs.changes import Output
+    from ..outputs.transcript import Transcript
 
 MOST_LINES = 500
 GREP_SECONDS = 2.0
@@ -35,7 +39,12 @@ Code = Annotated[str, Field(description="In the kernel's language; %magics and !
 
 @tool("run", "Run a cell", destructive=True)
 async def execute_cell(
-    ctx: Context[Any, Any], notebook: Notebook, cell: CellRef, wait: Wait = None, if_hash: IfHash = None
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    cell: CellRef,
+    wait: Wait = None,
+    if_hash: IfHash = None,
+    images: Images = "first",
 ) -> Result:
     """Run a code cell in the notebook's kernel; outputs go into the notebook as they come and into the result."""
     call = Call.of(ctx)
@@ -44,7 +53,7 @@ async def execute_cell(
     if found.type != "code":
         raise BadValue("cell", cell, f"a code cell; {found.id} is {found.type}")
     call.at(document, found.id)
-    return await run(call, document, found.source, found.id, wait)
+    return await run(call, document, found.source, found.id, wait, images=images)
 
 
 @tool("run", "Insert and run a cell", destructive=True)
@@ -55,6 +64,7 @@ async def insert_execute_code_cell(
     index: Position = -1,
     after: After = None,
     wait: Wait = None,
+    images: Images = "first",
 ) -> Result:
     """Insert a code cell and run it; the result has its id and its outputs."""
     call = Call.of(ctx)
@@ -65,16 +75,18 @@ async def insert_execute_code_cell(
     )
     call.at(document, inserted)
     try:
-        return await run(call, document, source, inserted, wait, kernel)
+        return await run(call, document, source, inserted, wait, kernel, images)
     except ProxyError as error:
         raise NotRun(inserted, str(error)) from error
 
 
 @tool("run", "Run code without a cell", destructive=True)
-async def execute_ipython(ctx: Context[Any, Any], notebook: Notebook, code: Code, wait: Wait = None) -> Result:
+async def execute_ipython(
+    ctx: Context[Any, Any], notebook: Notebook, code: Code, wait: Wait = None, images: Images = "first"
+) -> Result:
     """Run code, magics or shell commands in the notebook's kernel without leaving a cell."""
     call = Call.of(ctx)
-    return await run(call, await call.document(notebook), code, None, wait)
+    return await run(call, await call.document(notebook), code, None, wait, images=images)
 
 
 @tool("run", "Run cells", destructive=True)
@@ -88,6 +100,7 @@ async def run_cells(
     stop_on_error: bool = True,
     restart_first: bool = False,
     wait: Wait = None,
+    images: Images = "first",
 ) -> Result:
     """Run several code cells one after the other; a line for each, and the traceback of what failed."""
     call = Call.of(ctx)
@@ -130,7 +143,7 @@ async def run_cells(
         may_fail=may_fail,
         can_ask=asking.can_be_asked(call),
     )
-    return await followed(call, batch, seconds, before=left_out)
+    return await followed(call, batch, seconds, before=left_out, images=images)
 
 
 @tool("read", "Wait for an execution")
@@ -138,11 +151,12 @@ async def wait_execution(
     ctx: Context[Any, Any],
     execution: Annotated[str, Field(description="Id that a run returned")],
     wait: Wait = None,
+    images: Images = "first",
 ) -> Result:
     """Wait for an execution and return what is new since you last asked. Cancelling this call stops nothing."""
     call = Call.of(ctx)
     found = call.execution(execution)
-    return await followed(call, found, waiting(call, wait), started=False)
+    return await followed(call, found, waiting(call, wait), started=False, images=images)
 
 
 @tool("read", "Read output")
@@ -157,6 +171,7 @@ async def read_output(
         str | None, Field(description="Regular expression; only lines that match, with their numbers")
     ] = None,
     image: Annotated[int | None, Field(description="Show this image of the output instead", ge=0)] = None,
+    media: Annotated[str | None, Field(description="Read what it has of this media type instead")] = None,
 ) -> list[ContentBlock]:
     """Read an execution's or a cell's output piece by piece, search it, or see another of its images."""
     call = Call.of(ctx)
@@ -186,7 +201,10 @@ async def read_output(
     else:
         raise BadValue("execution", None, "an execution id, or a notebook and a cell")
     if image is not None:
-        return image_blocks(outputs, handle, image) or [text_block("There is no image in this output.")]
+        return await image_block(outputs, handle, image)
+    if media is not None:
+        transcript = stored_as(media, outputs)
+        handle = f"{handle[:-1]}, media={media!r})"
     if grep is not None:
         return [text_block(matching(transcript.lines(), grep, most))]
     total = len(transcript)
@@ -195,6 +213,24 @@ async def read_output(
     end = start + len(text)
     rest = f"; {handle} with offset={end} goes on" if end < total else "; this is the end"
     return [text_block(f"{text}\n── characters {start} to {end} of {total}{rest}")]
+
+
+def stored_as(media: str, outputs: Sequence[Output]) -> Transcript:
+    """What outputs have of a media type, as text. Raises BadValue where that is none, or there is nothing."""
+    from ..outputs.transcript import Transcript
+
+    bundles = [bundle(output) for output in outputs]
+    if not any(media in data for data in bundles):
+        raise BadValue(
+            "media", media, f"one of {', '.join(sorted({each for data in bundles for each in data})) or 'none'}"
+        )
+    if not is_text(media):
+        raise BadValue("media", media, "a type of text. Images are shown by `image`; the resource of the output has it")
+    transcript = Transcript()
+    for data in bundles:
+        if media in data:
+            transcript.write_block(as_text(data[media]))
+    return transcript
 
 
 def matching(lines: Iterable[str], pattern: str, budget: int) -> str:
@@ -236,6 +272,7 @@ async def run(
     cell_id: str | None,
     wait: float | None,
     kernel: KernelRef | None = None,
+    images: Which = "first",
 ) -> Result:
     """Run code in a notebook's kernel and answer when it has ended, or after `wait` seconds.
 
@@ -250,7 +287,7 @@ async def run(
     execution = call.workspace.runner.start(
         document.path, kernel.id, code, document, cell_id, can_ask=asking.can_be_asked(call)
     )
-    return await followed(call, execution, seconds, before=started)
+    return await followed(call, execution, seconds, before=started, images=images)
 
 
 def waiting(call: Call, wait: float | None) -> float:
