@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .text import html_text
+from .markup import html_text
 
 State = dict[str, Any]
 Part = Callable[[str], str]

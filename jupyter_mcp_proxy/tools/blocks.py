@@ -1,18 +1,17 @@
-"""Text and images as MCP's content blocks."""
+"""Text as MCP's content blocks: how what runs stands, and what it put out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mcp_types import ContentBlock, ImageContent, TextContent
+from mcp_types import ContentBlock, TextContent
 
-from ..outputs.render import cut, images, shrink, within_budget
+from ..outputs.render import cut, within_budget
 from ..outputs.transcript import START
 
 if TYPE_CHECKING:
     from ..execution.executions import Execution
     from ..execution.question import Question
-    from ..outputs.changes import Output
 
 LATE_BUDGET = 1000
 """Characters that are told of what came after the end of a run."""
@@ -23,31 +22,13 @@ def text_block(text: str) -> TextContent:
     return TextContent(type="text", text=text)
 
 
-def image_blocks(outputs: list[Output], handle: str, number: int = 0) -> list[ContentBlock]:
-    """The image `number` among outputs, and a line for how to see the others. Nothing where there is none."""
-    found = images(outputs)
-    if not found:
-        return []
-    if number >= len(found):
-        return [text_block(f"There is no image {number}; there are {len(found)}, counted from 0.")]
-    image = shrink(*found[number])
-    if image is None:
-        return [text_block(f"Image {number} of {len(found)} cannot be shown: its data is not an image.")]
-    blocks: list[ContentBlock] = [ImageContent(type="image", data=image.data, mime_type=image.media_type)]
-    if len(found) > 1:
-        blocks.append(
-            text_block(f"Image {number} of {len(found)} (0 to {len(found) - 1}); {handle} with image=… shows another.")
-        )
-    return blocks
-
-
 def execution_blocks(execution: Execution, budget: int, *, new_only: bool = False) -> list[ContentBlock]:
     """How an execution stands and what it put out: all of it, or what the caller has not been given yet."""
     handle = f'read_output(execution="{execution.id}")'
     transcript = execution.log.transcript
     told = execution.reported if new_only else START
     output = cut(transcript.changed(told), budget, handle)
-    output += within_budget(transcript, transcript.offset(told), budget, handle)
+    output += within_budget(transcript, transcript.offset(told), budget, handle, execution.log.outputs)
     execution.reported = transcript.mark()
     execution.late = None
     parts = [headline(execution)]
@@ -57,10 +38,7 @@ def execution_blocks(execution: Execution, budget: int, *, new_only: bool = Fals
         parts.append(output.rstrip("\n"))
     elif not new_only and execution.finished.is_set():
         parts.append("(no output)")
-    blocks: list[ContentBlock] = [text_block("\n".join(parts))]
-    if execution.finished.is_set() or not new_only:
-        blocks += image_blocks(execution.shown, handle)
-    return blocks
+    return [text_block("\n".join(parts))]
 
 
 def late_block(execution: Execution) -> ContentBlock | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import io
 from fnmatch import fnmatch
 from typing import Annotated, Any
@@ -15,8 +14,8 @@ from pydantic import Field
 from ..documents.files import size_text
 from ..errors import BadValue
 from ..jupyter.paths import clean_path
-from ..outputs.render import Image, shrink
-from ..outputs.text import IMAGE_TYPES
+from ..outputs.images import FORMATS, MOST_PIXELS, Image, shrink_bytes
+from ..outputs.rich import IMAGE_TYPES
 from .blocks import text_block
 from .call import Call
 from .registry import tool
@@ -168,13 +167,14 @@ def _image(raw: bytes) -> tuple[Image, str] | None:
     from PIL import Image as Picture
 
     try:
-        with Picture.open(io.BytesIO(raw)) as picture:
+        with Picture.open(io.BytesIO(raw), formats=FORMATS) as picture:
             media = Picture.MIME.get(picture.format or "", "")
             if media not in IMAGE_TYPES:
                 return None
             width, height = picture.size
-            picture.load()
-    except (OSError, ValueError, SyntaxError, EOFError, Picture.DecompressionBombError):
+            if width * height > MOST_PIXELS:
+                return None
+    except (OSError, ValueError, SyntaxError, EOFError, Picture.DecompressionBombError, RuntimeWarning):
         return None
-    shown = shrink(base64.b64encode(raw).decode(), media)
-    return None if shown is None else (shown, f"{media}, {width} × {height}")
+    shown = shrink_bytes(raw)
+    return (shown, f"{media}, {width} × {height}") if isinstance(shown, Image) else None

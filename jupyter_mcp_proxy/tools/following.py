@@ -21,6 +21,7 @@ from ..execution.questions import NOBODY
 from . import asking
 from .batches import batch_blocks
 from .blocks import execution_blocks, text_block, waits_for_input
+from .pictures import Shown, Which, image_blocks
 
 if TYPE_CHECKING:
     from .call import Call
@@ -38,7 +39,14 @@ STOP_SECONDS = 10.0
 
 
 async def followed(
-    call: Call, running: Execution | Batch, seconds: float, *, started: bool = True, before: str = "", rounds: int = 0
+    call: Call,
+    running: Execution | Batch,
+    seconds: float,
+    *,
+    started: bool = True,
+    before: str = "",
+    rounds: int = 0,
+    images: Which = "first",
 ) -> Result:
     """Wait for a run, and put to the client what its code asks meanwhile; that time does not count as waiting.
 
@@ -79,7 +87,7 @@ async def followed(
     if outcome is Outcome.GONE and started:
         await _stop(call, running)
         await running.written.wait()
-    return result(call, running, new_only=not started, before=before)
+    return await result(call, running, new_only=not started, before=before, images=images)
 
 
 @asynccontextmanager
@@ -101,7 +109,7 @@ async def _stop(call: Call, running: Execution | Batch) -> None:
             log.warning("%s goes on, though its client is gone: %s", running.id, error)
 
 
-async def resume(call: Call) -> Result:
+async def resume(call: Call, images: Which = "first") -> Result:
     """Go on with the run whose code asked this call's client something: the client calls again, with the answer.
 
     Nothing is run anew, whatever the call's arguments are.
@@ -120,7 +128,9 @@ async def resume(call: Call) -> Result:
         if asked.starts:
             with suppress(ProxyError):  # only to tell what others did meanwhile
                 await call.document(running.notebook)
-    return await followed(call, running, seconds, started=asked.starts, before=before, rounds=asked.rounds)
+    return await followed(
+        call, running, seconds, started=asked.starts, before=before, rounds=asked.rounds, images=images
+    )
 
 
 class Outcome(Enum):
@@ -187,12 +197,16 @@ async def report(call: Call, execution: Execution | Batch) -> None:
     await call.ctx.report_progress(round(time.time() - execution.queued_at, 3), None, message)
 
 
-def result(call: Call, execution: Execution | Batch, *, new_only: bool = False, before: str = "") -> CallToolResult:
+async def result(
+    call: Call, execution: Execution | Batch, *, new_only: bool = False, before: str = "", images: Which = "first"
+) -> CallToolResult:
     """The result of a run. An error where its kernel failed, or nobody could be asked for input."""
     if isinstance(execution, Batch):
         blocks = batch_blocks(execution, call.settings.output_budget)
     else:
         blocks = execution_blocks(execution, call.settings.output_budget, new_only=new_only)
+    if execution.finished.is_set() or not new_only:
+        blocks += await image_blocks(_shown(execution), images)
     if execution.state is State.KERNEL_DIED:
         call.workspace.restarted(call.client, execution.notebook)  # this result says it
     if execution.state is State.QUEUED:
@@ -203,3 +217,11 @@ def result(call: Call, execution: Execution | Batch, *, new_only: bool = False, 
         blocks[0] = text_block(f"{before}\n{blocks[0].text}")
     failed = execution.unheard or execution.state in (State.KERNEL_DIED, State.LOST)
     return CallToolResult(content=blocks, is_error=failed)
+
+
+def _shown(running: Execution | Batch) -> list[Shown]:
+    """The outputs of a run, those of each cell of a batch."""
+    each = (
+        [(f"cell {index}", run) for index, run in running.executions] if isinstance(running, Batch) else [("", running)]
+    )
+    return [Shown(list(run.shown), f'read_output(execution="{run.id}")', whose) for whose, run in each]

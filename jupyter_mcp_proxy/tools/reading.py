@@ -13,11 +13,11 @@ from pydantic import Field
 from ..documents.cells import Cell, short_ids
 from ..documents.sources import excerpt
 from ..errors import BadValue
-from ..outputs.render import cut
-from ..outputs.text import output_text
-from .blocks import image_blocks, text_block
+from ..outputs.render import told
+from .blocks import text_block
 from .call import Call
-from .registry import CellRef, OptionalNotebook, tool
+from .pictures import Shown, image_blocks
+from .registry import CellRef, Images, OptionalNotebook, tool
 
 if TYPE_CHECKING:
     from ..documents.editor import Editor
@@ -129,6 +129,7 @@ async def read_cell(
     outputs: Annotated[bool, Field(description="With its outputs")] = True,
     offset: Annotated[int, Field(description="First line of the source, from 1; negative from the end")] = 1,
     limit: Annotated[int | None, Field(description="Most lines", ge=1)] = None,
+    images: Images = "first",
 ) -> list[ContentBlock]:
     """Read one cell: its source with its hash, and its outputs as text and image."""
     call = Call.of(ctx)
@@ -139,10 +140,10 @@ async def read_cell(
     call.concerns(cell=found.id)
     handle = f"read_output(notebook={path!r}, cell={found.id!r})"
     budget = call.settings.output_budget
-    told = source_text(found, mark, path, budget, offset, limit)
-    told += outputs_text(found, mark, handle, budget if outputs else 0)
-    blocks: list[ContentBlock] = [text_block(told)]
-    return blocks + (image_blocks(found.outputs, handle) if outputs else [])
+    text = source_text(found, mark, path, budget, offset, limit)
+    text += outputs_text(found, mark, handle, budget if outputs else 0)
+    blocks: list[ContentBlock] = [text_block(text)]
+    return blocks + (await image_blocks([Shown(found.outputs, handle)], images) if outputs else [])
 
 
 @tool("read", "Read cells")
@@ -151,8 +152,9 @@ async def read_cells(
     notebook: OptionalNotebook = None,
     cells: Annotated[list[int | str] | None, Field(description="Ids, prefixes or indices; all if left out")] = None,
     outputs: Annotated[Literal["off", "brief", "full"], Field(description="How much of the outputs")] = "brief",
-) -> str:
-    """Read several cells in one call, sources with their hashes. Images are named; read_cell shows them."""
+    images: Images = "first",
+) -> list[ContentBlock]:
+    """Read several cells in one call, sources with their hashes."""
     call = Call.of(ctx)
     path = call.workspace.named(call.client, notebook)
     document = await call.document(path)
@@ -169,6 +171,7 @@ async def read_cells(
     budget = call.settings.output_budget
     left = budget * (4 if outputs == "full" else 2)
     parts: list[str] = []
+    shown: list[Shown] = []
     for number, (cell, mark) in enumerate(wanted):
         handle = f"read_output(notebook={path!r}, cell={cell.id!r})"
         text = f"{source_text(cell, mark, path, budget)}{outputs_text(cell, mark, handle, each)}"
@@ -178,7 +181,9 @@ async def read_cells(
             break
         left -= len(text)
         parts.append(text)
-    return "\n\n".join(parts) or "The notebook has no cells."
+        shown.append(Shown(cell.outputs, handle, f"cell {cell.index}"))
+    blocks: list[ContentBlock] = [text_block("\n\n".join(parts) or "The notebook has no cells.")]
+    return blocks + (await image_blocks(shown, images) if each else [])
 
 
 def with_mark(editor: Editor, cell: Cell, marks: CellMarks) -> tuple[Cell, Mark]:
@@ -199,6 +204,5 @@ def outputs_text(cell: Cell, mark: Mark, handle: str, budget: int) -> str:
     """What a cell has put out, in up to `budget` characters, below a line of its own; empty where there is nothing."""
     if not cell.outputs or not budget:
         return ""
-    said = "\n".join(output_text(output).rstrip("\n") for output in cell.outputs)
     stale = ", stale: the source was edited since" if mark.freshness == "*" else ""
-    return f"\n── output{stale}\n{cut(said, budget, handle)}"
+    return f"\n── output{stale}\n{told(cell.outputs, budget, handle)}"

@@ -11,6 +11,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from ..settings import Tier
+from .pictures import Which
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
@@ -23,6 +24,7 @@ Wait = Annotated[
     float | None,
     Field(description="Seconds to wait (default 45); then it runs on and the result has its id", ge=0, le=280),
 ]
+Images = Annotated[Which, Field(description="all: up to 4")]
 IfHash = Annotated[str | None, Field(description="Hash of the source you read; refused if the cell has changed since")]
 
 

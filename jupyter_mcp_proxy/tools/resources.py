@@ -14,6 +14,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
+    BlobResourceContents,
     EmptyResult,
     ListResourcesResult,
     ListResourceTemplatesResult,
@@ -39,6 +40,7 @@ from ..errors import (
     Unknown,
 )
 from .call import Call
+from .pictures import fitted_blob
 from .state import State
 from .targets import MARKDOWN, TEMPLATES, Target, content_of, named
 
@@ -137,6 +139,8 @@ class Resources:
                 document.show(call.author)
                 budget = call.settings.output_budget
                 content = await document.read(lambda editor: content_of(editor, target, document.guarantee, budget))
+                if isinstance(content, BlobResourceContents):
+                    content = await fitted_blob(content)
         return ReadResourceResult(contents=[content.model_copy(update={"uri": uri})])
 
     # -- subscriptions of the old era: a session has them, and its own stream carries the notices ------

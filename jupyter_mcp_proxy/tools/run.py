@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
@@ -13,20 +13,24 @@ from pydantic import Field
 from ..documents.cells import Cell
 from ..errors import BadValue, NotRun, ProxyError
 from ..execution.batch import Batch
+from ..outputs.rich import as_text, bundle, is_text
 from ..outputs.text import output_text
 from . import asking
-from .blocks import image_blocks, text_block
+from .blocks import text_block
 from .call import Call
 from .cells import After, Position, insertion_place, unchanged
 from .following import Result, followed
 from .notebooks import start_kernel, told_start
+from .pictures import Which, image_block
 from .reading import OnlySome, compiled, is_meant
-from .registry import CellRef, IfHash, Notebook, OptionalNotebook, Wait, tool
+from .registry import CellRef, IfHash, Images, Notebook, OptionalNotebook, Wait, tool
 
 if TYPE_CHECKING:
     from ..documents.document import Document
     from ..documents.editor import Editor
     from ..execution.kernels import KernelRef
+    from ..outputs.changes import Output
+    from ..outputs.transcript import Transcript
 
 MOST_LINES = 500
 GREP_SECONDS = 2.0
@@ -36,7 +40,12 @@ Code = Annotated[str, Field(description="In the kernel's language; %magics and !
 
 @tool("run", "Run a cell", destructive=True)
 async def execute_cell(
-    ctx: Context[Any, Any], notebook: Notebook, cell: CellRef, wait: Wait = None, if_hash: IfHash = None
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    cell: CellRef,
+    wait: Wait = None,
+    if_hash: IfHash = None,
+    images: Images = "first",
 ) -> Result:
     """Run a code cell in the notebook's kernel; outputs go into the notebook as they come and into the result."""
     call = Call.of(ctx)
@@ -45,7 +54,7 @@ async def execute_cell(
     if found.type != "code":
         raise BadValue("cell", cell, f"a code cell; {found.id} is {found.type}")
     call.at(document, found.id)
-    return await run(call, document, found.source, found.id, wait)
+    return await run(call, document, found.source, found.id, wait, images=images)
 
 
 @tool("run", "Insert and run a cell", destructive=True)
@@ -56,6 +65,7 @@ async def insert_execute_code_cell(
     index: Position = -1,
     after: After = None,
     wait: Wait = None,
+    images: Images = "first",
 ) -> Result:
     """Insert a code cell and run it; the result has its id and its outputs."""
     call = Call.of(ctx)
@@ -66,16 +76,18 @@ async def insert_execute_code_cell(
     )
     call.at(document, inserted)
     try:
-        return await run(call, document, source, inserted, wait, kernel)
+        return await run(call, document, source, inserted, wait, kernel, images)
     except ProxyError as error:
         raise NotRun(inserted, str(error)) from error
 
 
 @tool("run", "Run code without a cell", destructive=True)
-async def execute_ipython(ctx: Context[Any, Any], notebook: Notebook, code: Code, wait: Wait = None) -> Result:
+async def execute_ipython(
+    ctx: Context[Any, Any], notebook: Notebook, code: Code, wait: Wait = None, images: Images = "first"
+) -> Result:
     """Run code, magics or shell commands in the notebook's kernel without leaving a cell."""
     call = Call.of(ctx)
-    return await run(call, await call.document(notebook), code, None, wait)
+    return await run(call, await call.document(notebook), code, None, wait, images=images)
 
 
 @tool("run", "Run cells", destructive=True)
@@ -90,6 +102,7 @@ async def run_cells(
     restart_first: bool = False,
     outputs: Annotated[Literal["line", "brief"], Field(description="How much of each cell's outputs")] = "line",
     wait: Wait = None,
+    images: Images = "first",
 ) -> Result:
     """Run several code cells one after the other; a line for each, and the traceback of what failed."""
     call = Call.of(ctx)
@@ -140,7 +153,8 @@ async def run_cells(
         can_ask=asking.can_be_asked(call),
     )
     batch.brief = outputs == "brief"
-    return await followed(call, batch, seconds, before=f"{told_start(kernel)}\n{left_out}".strip())
+    before = f"{told_start(kernel)}\n{left_out}".strip()
+    return await followed(call, batch, seconds, before=before, images=images)
 
 
 @tool("read", "Wait for an execution")
@@ -148,11 +162,12 @@ async def wait_execution(
     ctx: Context[Any, Any],
     execution: Annotated[str, Field(description="Id that a run returned")],
     wait: Wait = None,
+    images: Images = "first",
 ) -> Result:
     """Wait for an execution and return what is new since you last asked. Cancelling this call stops nothing."""
     call = Call.of(ctx)
     found = call.execution(execution)
-    return await followed(call, found, waiting(call, wait), started=False)
+    return await followed(call, found, waiting(call, wait), started=False, images=images)
 
 
 @tool("read", "Read output")
@@ -167,6 +182,7 @@ async def read_output(
         str | None, Field(description="Regular expression; only lines that match, with their numbers")
     ] = None,
     image: Annotated[int | None, Field(description="Show this image of the output instead", ge=0)] = None,
+    media: Annotated[str | None, Field(description="Read what it has of this media type instead")] = None,
 ) -> list[ContentBlock]:
     """Read an execution's or a cell's output piece by piece, search it, or see another of its images."""
     call = Call.of(ctx)
@@ -196,7 +212,10 @@ async def read_output(
     else:
         raise BadValue("execution", None, "an execution id, or a notebook and a cell")
     if image is not None:
-        return image_blocks(outputs, handle, image) or [text_block("There is no image in this output.")]
+        return await image_block(outputs, handle, image)
+    if media is not None:
+        transcript = stored_as(media, outputs)
+        handle = f"{handle[:-1]}, media={media!r})"
     if grep is not None:
         return [text_block(matching(transcript.lines(), grep, most))]
     total = len(transcript)
@@ -205,6 +224,24 @@ async def read_output(
     end = start + len(text)
     rest = f"; {handle} with offset={end} goes on" if end < total else "; this is the end"
     return [text_block(f"{text}\n── characters {start} to {end} of {total}{rest}")]
+
+
+def stored_as(media: str, outputs: Sequence[Output]) -> Transcript:
+    """What outputs have of a media type, as text. Raises BadValue where that is none, or there is nothing."""
+    from ..outputs.transcript import Transcript
+
+    bundles = [bundle(output) for output in outputs]
+    if not any(media in data for data in bundles):
+        raise BadValue(
+            "media", media, f"one of {', '.join(sorted({each for data in bundles for each in data})) or 'none'}"
+        )
+    if not is_text(media):
+        raise BadValue("media", media, "a type of text. Images are shown by `image`; the resource of the output has it")
+    transcript = Transcript()
+    for data in bundles:
+        if media in data:
+            transcript.write_block(as_text(data[media]))
+    return transcript
 
 
 def matching(lines: Iterable[str], pattern: str, budget: int) -> str:
@@ -246,6 +283,7 @@ async def run(
     cell_id: str | None,
     wait: float | None,
     kernel: KernelRef | None = None,
+    images: Which = "first",
 ) -> Result:
     """Run code in a notebook's kernel and answer when it has ended, or after `wait` seconds.
 
@@ -257,7 +295,7 @@ async def run(
     execution = call.workspace.runner.start(
         document.path, kernel.id, code, document, cell_id, can_ask=asking.can_be_asked(call)
     )
-    return await followed(call, execution, seconds, before=told_start(kernel))
+    return await followed(call, execution, seconds, before=told_start(kernel), images=images)
 
 
 def waiting(call: Call, wait: float | None) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -23,6 +23,7 @@ from .blocks import late_block
 from .call import TOUCHED, Call
 from .changes import notice
 from .following import resume
+from .pictures import Which, fitted
 from .prompts import register as register_prompts
 from .recording import Recording
 from .registry import TOOLS, build
@@ -71,6 +72,8 @@ class NotebookServer(MCPServer[Any]):
         call = Call.of(context)
         with call.recorded(name, arguments) as recording:
             result = await self._call(name, arguments, call, recording)
+            if isinstance(result, CallToolResult):
+                result = await fitted(result)
             if isinstance(result, CallToolResult) and result.is_error and recording.outcome == "ok":
                 recording.failed()
         return signed(result, context)
@@ -93,7 +96,7 @@ class NotebookServer(MCPServer[Any]):
             resumes = call.ctx.request_state is not None or call.ctx.input_responses is not None
             call.require(name, spec.tier, begins=not resumes)
             if resumes:
-                return with_notices(call, touched, await resume(call))
+                return with_notices(call, touched, await resume(call, images_wanted(arguments)))
             return with_notices(call, touched, await super().call_tool(name, arguments, call.ctx))
         except ProxyError as error:
             recording.failed(error)
@@ -141,6 +144,11 @@ def with_notices(call: Call, touched: list[Document], result: Any) -> Any:
             late = late_block(execution)
             result.content += [late] if late is not None else []
     return result
+
+
+def images_wanted(arguments: dict[str, Any]) -> Which:
+    """Which images a call asks for that goes on with what it has begun: its arguments are not checked a second time."""
+    return next((which for which in get_args(Which) if which == arguments.get("images")), "first")
 
 
 def parameters(name: str) -> list[str]:

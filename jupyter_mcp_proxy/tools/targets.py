@@ -20,8 +20,9 @@ from ..documents.metadata import said
 from ..documents.sources import excerpt
 from ..errors import BadValue, ProxyError, Unknown
 from ..jupyter.paths import clean_path
-from ..outputs.render import cut
-from ..outputs.text import IMAGE_TYPES, joined, output_text
+from ..outputs.render import cut, told
+from ..outputs.rich import SVG, bundle, image_media, is_text, joined
+from ..outputs.text import output_text
 from .reading import BRIEF
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 SCHEME = "notebook://"
 MARKDOWN = "text/markdown"
-SVG = "image/svg+xml"
 NOTEBOOK_BUDGETS = 10
 """A whole notebook, or one output, may have so many times the budget of a tool's result."""
 BRIEF_OUTPUTS = 5
@@ -147,9 +147,9 @@ def content_of(
         text = cell_text(cell, target.path, _language(editor), budget, budget)
         return TextResourceContents(uri=uri, text=text, mime_type=MARKDOWN)
     output = output_of(cell, target.output)
-    media = image_type(output)
+    media = image_type(output) or binary_type(output)
     if media is not None:
-        blob = base64.b64encode(image_bytes(output, media)).decode()
+        blob = base64.b64encode(stored_bytes(output, media)).decode()
         return BlobResourceContents(uri=uri, blob=blob, mime_type=media)
     handle = f"read_output(notebook={target.path!r}, cell={cell.id!r})"
     text = cut(output_text(output), NOTEBOOK_BUDGETS * budget, handle)
@@ -187,7 +187,7 @@ def cell_text(
         media = image_type(output)
         parts.append(f"Output {number}, {media or output.get('name') or output.get('output_type')}: {uri}")
         if media is None:
-            parts.append(fenced(cut(output_text(output).rstrip("\n"), budget, uri)))
+            parts.append(fenced(told([output], budget, uri)))
     if most_outputs is not None and len(cell.outputs) > most_outputs:
         parts.append(f"… and {len(cell.outputs) - most_outputs} more outputs: {Target(path, cell.id).uri}")
     return "\n\n".join(parts)
@@ -202,19 +202,24 @@ def fenced(text: str, language: str = "") -> str:
 
 def image_type(output: Output) -> str | None:
     """The media type of an output's image; None where it has none."""
-    data: dict[str, Any] = output.get("data") or {}
-    return next((media for media in (*IMAGE_TYPES, SVG) if media in data), None)
+    return image_media(bundle(output))
 
 
-def image_bytes(output: Output, media: str) -> bytes:
-    """The image of that type in an output. Raises BadValue where it is not what it says."""
+def binary_type(output: Output) -> str | None:
+    """The media type of what an output has in base64 and no text tells; None where there is no such thing."""
+    data = bundle(output)
+    return next((media for media in data if not is_text(media)), None) if "text/html" not in data else None
+
+
+def stored_bytes(output: Output, media: str) -> bytes:
+    """What an output has of that type, as bytes. Raises BadValue where it is not what it says."""
     stored = joined(output["data"][media])
     if media == SVG:
         return stored.encode()
     try:
         return base64.b64decode(stored)
     except (binascii.Error, ValueError) as error:
-        raise BadValue("i", media, f"an image, but its data is not base64 ({error})") from error
+        raise BadValue("i", media, f"its data in base64, which it is not ({error})") from error
 
 
 def _language(editor: Editor) -> str:

@@ -1,82 +1,97 @@
-"""How outputs are told to a model."""
+"""How much of an output is told to a model, and what is left out of it."""
 
 from __future__ import annotations
 
-import base64
-import io
-import time
+from hypothesis import given
+from hypothesis import strategies as st
 
-import pytest
-from PIL import Image as Picture
-
-from jupyter_mcp_proxy.outputs.render import LONGEST_SIDE, Image, cut, images, shrink, within_budget
-from jupyter_mcp_proxy.outputs.text import html_text, output_text
+from jupyter_mcp_proxy.outputs.render import LEAST_SAVED, cut, told, within_budget
+from jupyter_mcp_proxy.outputs.text import output_text
 from jupyter_mcp_proxy.outputs.transcript import Transcript
 
-
-def picture(width: int, height: int, kind: str = "PNG") -> str:
-    buffer = io.BytesIO()
-    Picture.new("RGB", (width, height), "red").save(buffer, kind)
-    return base64.encodebytes(buffer.getvalue()).decode()
+HANDLE = 'read_output(execution="x1")'
 
 
-def test_text_is_preferred_to_markup() -> None:
-    data = {"text/html": "<table><tr><td>1</td></tr></table>", "text/plain": "   a\n0  1"}
-    assert output_text({"output_type": "display_data", "data": data}) == "   a\n0  1"
+def transcript(text: str) -> Transcript:
+    made = Transcript()
+    made.write(text)
+    return made
 
 
-def test_markup_alone_is_told_by_its_words() -> None:
-    data = {"text/html": "<style>p {}</style><p>A &amp; B</p><script>x()</script>"}
-    assert output_text({"output_type": "display_data", "data": data}) == "A & B"
+def stream(text: str) -> dict:
+    return {"output_type": "stream", "name": "stdout", "text": text}
 
 
-def test_an_image_is_named_in_the_text() -> None:
-    data = {"image/png": picture(1, 1), "text/plain": "<Figure>"}
-    assert output_text({"output_type": "display_data", "data": data}) == "[image/png <Figure>]"
+def error(name: str, value: str, *before: str) -> dict:
+    return {"output_type": "error", "ename": name, "evalue": value, "traceback": [*before, f"{name}: {value}"]}
 
 
 def test_an_error_is_its_traceback_without_colours() -> None:
-    error = {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["\x1b[31mE\x1b[0m: v"]}
-    assert output_text(error) == "E: v"
-
-
-def test_a_large_image_is_scaled_down_and_a_small_one_left_alone() -> None:
-    large, small = picture(4000, 1000), picture(10, 10)
-    found = images([{"output_type": "display_data", "data": {"image/png": data}} for data in (large, small)])
-    shrunk = shrink(*found[0])
-    assert shrunk is not None
-    with Picture.open(io.BytesIO(base64.b64decode(shrunk.data))) as shown:
-        assert shown.size == (LONGEST_SIDE, LONGEST_SIDE // 4)
-    assert shrink(*found[1]) == Image("".join(small.split()), "image/png")
-
-
-def test_what_is_no_image_is_not_shown_as_one() -> None:
-    """A client would refuse the whole conversation for it."""
-    found = images([{"output_type": "display_data", "data": {"image/png": "bm8gaW1hZ2U="}}])
-    assert shrink(*found[0]) is None
+    failed = {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["\x1b[31mE\x1b[0m: v"]}
+    assert output_text(failed) == "E: v"
 
 
 def test_a_long_output_is_told_by_head_and_tail_with_the_way_to_the_rest() -> None:
-    transcript = Transcript()
-    transcript.write("a" * 5000 + "b" * 5000 + "\n")
-    told = within_budget(transcript, 0, 1000, 'read_output(execution="x1")')
-    assert told.startswith("a" * 600)
-    assert told.endswith("b" * 399 + "\n")
-    assert '9,001 characters left out; read_output(execution="x1") with offset=600' in told
+    said = within_budget(transcript("a" * 5000 + "b" * 5000 + "\n"), 0, 1000, HANDLE)
+    assert said.startswith("a" * 600)
+    assert said.endswith("b" * 399 + "\n")
+    assert '9,001 characters left out; read_output(execution="x1") with offset=600' in said
 
 
 def test_a_text_within_the_budget_is_told_whole() -> None:
     assert cut("abc", 3, "x") == "abc"
 
 
-def test_markup_is_told_without_its_code() -> None:
-    markup = "<p>one</p><script>x < 1</script>\n\n\n<STYLE>p {}</style >two &amp; <b>three</b><script>never closed"
-    assert html_text(markup) == "one\n\n two &  three"
+def test_nothing_is_cut_where_that_saves_less_than_the_call_that_reads_it_costs() -> None:
+    assert cut("a" * 1299, 1000, "x") == "a" * 1299
+    assert len(cut("a" * 1300, 1000, "x")) < 1100
 
 
-@pytest.mark.parametrize("piece", ["<", "<script ", "<script>", "</script", " ", "\n ", "<a"])
-def test_no_markup_takes_long(piece: str) -> None:
-    """A notebook from elsewhere may hold anything; what is tried again from each place would stop the sidecar."""
-    began = time.process_time()
-    html_text(piece * (1_000_000 // len(piece)))
-    assert time.process_time() - began < 5
+@given(st.lists(st.text(alphabet="ab", min_size=1, max_size=120), min_size=60, max_size=400), st.integers(400, 3000))
+def test_a_cut_is_at_the_ends_of_lines_and_says_where_to_read_on(lines: list[str], budget: int) -> None:
+    text = "".join(f"{line}\n" for line in lines)
+    said = within_budget(transcript(text), 0, budget, HANDLE)
+    if len(text) - budget < LEAST_SAVED:
+        assert said == text
+        return
+    head, _, rest = said.partition("… ")
+    marker, _, tail = rest.partition("\n")
+    assert text.startswith(head) and text.endswith(tail)
+    assert head.endswith("\n") and text[: len(text) - len(tail)].endswith("\n")
+    assert int(marker.split()[0].replace(",", "")) == len(text) - len(head) - len(tail)
+    assert f"with offset={len(head)} reads them" in marker
+    assert len(said) <= budget + len(marker) + 4
+
+
+def test_of_a_very_long_output_both_ends_are_told_and_the_offset_is_that_of_the_whole() -> None:
+    text = "".join(f"line {number}\n" for number in range(300_000))
+    said = within_budget(transcript(text), 0, 2000, HANDLE)
+    assert said.startswith("line 0\n") and said.endswith("line 299999\n")
+    begin = int(said.split("offset=")[1].split()[0])
+    missing = int(said.split("… ")[1].split()[0].replace(",", ""))
+    assert text[:begin] == said[:begin]
+    assert text[begin + missing :] == said.split("reads them …\n")[1]
+
+
+def test_the_line_that_has_the_error_is_told_whole_whatever_is_left_out() -> None:
+    value = "the reason " + "is long " * 100 + "and ends here"
+    outputs = [stream("printed\n" * 5000), error("ValueError", value + "\nmore" * 3000), stream("later\n" * 5000)]
+    said = told(outputs, 2000, HANDLE)
+    assert f"\nValueError: {value}\n" in said
+    assert len(said) < 2500
+
+
+def test_of_an_error_that_is_longer_than_the_budget_the_beginning_is_told() -> None:
+    said = told([stream("printed\n" * 5000), error("KeyError", "k" * 50_000)], 2000, HANDLE)
+    assert "\nKeyError: " + "k" * 900 in said
+    assert len(said) < 2500
+
+
+def test_what_is_left_out_of_a_cells_outputs_is_where_reading_them_finds_it() -> None:
+    outputs = [stream("".join(f"{number}\n" for number in range(3000))), error("E", "e"), stream("x\n" * 2000)]
+    whole = transcript("")
+    for output in outputs:
+        whole.write_block(output_text(output))
+    said = told(outputs, 1000, HANDLE)
+    begin = int(said.split("offset=")[1].split()[0])
+    assert whole.read(0, begin) == said[:begin]
