@@ -50,7 +50,7 @@ def update(widgets: Widgets, widget: w.Widget, **state: Any) -> None:
         (lambda: w.Button(icon="play"), "[play]"),
         (lambda: w.FileUpload(), "[Upload]"),
         (lambda: w.IntProgress(3, 0, 10, description="load"), "load: 3/10"),
-        (lambda: w.HTML("<b>3</b> of &lt;10&gt;"), "3  of <10>"),
+        (lambda: w.HTML("<b>3</b> of &lt;10&gt;"), "3 of <10>"),
         (lambda: w.Label("<not markup>"), "<not markup>"),
         (lambda: w.Valid(value=False, description="ok"), "ok: no"),
         (lambda: w.ColorPicker(value="blue", description="colour"), "colour: blue"),
