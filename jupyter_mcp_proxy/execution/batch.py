@@ -124,6 +124,8 @@ def never_ran(execution: Execution) -> bool:
 def _raised(execution: Execution) -> bool:
     # A KeyboardInterrupt that nobody sent is an exception of the code's own; and so is, as in nbclient, a question that
     # nobody could be asked.
-    return execution.unheard or execution.state is State.ERROR or (
-        execution.state is State.INTERRUPTED and not execution.interrupt_wanted and execution.raised
+    return (
+        execution.unheard
+        or execution.state is State.ERROR
+        or (execution.state is State.INTERRUPTED and not execution.interrupt_wanted and execution.raised)
     )
