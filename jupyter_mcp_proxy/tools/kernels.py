@@ -8,7 +8,7 @@ from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from ..errors import BadValue
-from ..execution.batch import Batch
+from ..execution.batch import Batch, never_ran
 from ..jupyter.paths import clean_path
 from .call import Call
 from .registry import tool
@@ -77,7 +77,8 @@ async def _stopped(what: str, executions: list[Execution]) -> str:
     from ..execution.stopping import heeded
 
     done = await heeded(executions)
-    ended = ", ".join(f"{e.id} {e.state.value}" for e in executions if e.finished.is_set())
+    ends = ((e, "not run" if never_ran(e) else e.state.value) for e in executions if e.finished.is_set())
+    ended = ", ".join(f"{e.id} {end}" for e, end in ends)
     told = f"Interrupted {what}{f': {ended}' if ended else ''}."
     if done:
         return f"{told} Its variables are kept."

@@ -79,7 +79,7 @@ async def test_what_runs_and_what_waits_is_marked_with_its_execution(server: Jup
         assert await marks(agent, name) == [f"running {first}", "[1]", f"queued {second}"]
         assert f"code running {first} hash" in await agent.ok("read_cell", notebook=name, cell=0)
         assert "No cell is stale." in await agent.ok("list_cells", notebook=name, only="stale")
-        await agent.ok("interrupt_kernel", notebook=name)
+        assert f"{first} interrupted, {second} not run" in await agent.ok("interrupt_kernel", notebook=name)
         await agent.ok("wait_execution", execution=second)
         assert await marks(agent, name) == ["[2]", "[1]", ""]
 
