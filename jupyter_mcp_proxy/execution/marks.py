@@ -115,9 +115,12 @@ class Marks:
             return CellMarks(doing=doing, others_run=others_run)
         ended = [e for e in mine if _belongs(e, life)]
         ours = {e.cell_id: e.count for e in ended if e.cell_id and e.count is not None}
-        ran = {e.count: e.code for e in ended if e.count is not None} | life.ran
+        # What was taken over after a crash has no code here.
+        ran = {e.count: e.code for e in ended if e.count is not None and e.code} | life.ran
         return CellMarks(ran, self._before.get(path), ours, doing, others_run)
 
 
 def _belongs(execution: Execution, life: Life) -> bool:
-    return execution.kernel_id == life.kernel_id and (execution.started_at or 0) >= life.since
+    """Whether it has ended in that life, though it may have begun before we listened to it."""
+    ended_well = execution.state in (State.OK, State.ERROR, State.INTERRUPTED)
+    return execution.kernel_id == life.kernel_id and ended_well and (execution.ended_at or 0) >= life.since

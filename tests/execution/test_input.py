@@ -201,7 +201,7 @@ async def test_a_batch_asks_too_and_stops_where_it_is_declined(server: JupyterPr
         assert told.endswith("1 2")
         assert person.messages == ["a? ", "b? "]
         told = await agent.ok("run_cells", notebook=name)
-        assert " · interrupted at the 1st of 3; 2 not run (2–3) · " in told
+        assert " · interrupted at the 2nd of 3; 1 not run (3) · " in told
         assert "declined" in told
         await kernel_is_idle(agent, name)
 
