@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 _BAR = r"(?P<bar>[ ]*\|[ ])?"
 """What an ExceptionGroup's parts stand behind."""
-_PLAIN = re.compile(_BAR + r'(?P<indent> *)File "(?P<path>[^"\n]+)", line \d+, in ')
+_PLAIN = re.compile(_BAR + r'(?P<indent> *)File "(?P<path>[^"\n]{1,1000})", line \d+, in ')
 _IPYTHON = re.compile(r" {0,2}File (?P<path>[^\n\"]{1,1000}?):\d+,? in ")
 _IPYTHON_7 = re.compile(r"(?P<path>(?:~|/|[A-Z]:\\)[^\n\"]{1,1000}?\.pyx?) in [\w<]")
 _OURS = re.compile(r" {0,2}(?:File |Cell In|Input In|<ipython-input-)")
@@ -24,7 +24,6 @@ _PLACES = (
     re.compile(r"\\Lib\\(?P<name>[^\\/]+)"),
     re.compile(r"<frozen (?P<name>\w+)"),
     re.compile(r"<__array_function__ (?P<name>internals)>"),
-    re.compile(r"(?P<name>[\w.-]+)(?:/[^/\n]+)*\.(?:pyx|pxi|pxd)\Z"),
 )
 """Where what is no code of the notebook's lies, and which part of the path names it."""
 
@@ -45,6 +44,10 @@ class Folded:
 
 def library(path: str) -> str | None:
     """The library that a file belongs to, by the way that it is spelled; None for the notebook's own."""
+    if (
+        path.endswith((".pyx", ".pxi", ".pxd")) and "packages" not in path
+    ):  # compiled code names its source, from its root
+        return path.split("/")[0].removesuffix(path[-4:])
     for place in _PLACES:
         found = place.search(path)
         if found is not None:
