@@ -42,12 +42,13 @@ class Folded:
         return then + position - now
 
 
-def library(path: str) -> str | None:
-    """The library that a file belongs to, by the way that it is spelled; None for the notebook's own."""
-    if (
-        path.endswith((".pyx", ".pxi", ".pxd")) and "packages" not in path
-    ):  # compiled code names its source, from its root
-        return path.split("/")[0].removesuffix(path[-4:])
+def library(path: str, function: str = "") -> str | None:
+    """The library that a file belongs to, by the way that it is spelled; None for the notebook's own.
+
+    Compiled code names its source from its root (pandas 3) or not even that (pandas 2), and its functions in full.
+    """
+    if path.endswith((".pyx", ".pxi", ".pxd")) and "packages" not in path:
+        return path.split("/")[0] if "/" in path else function.split(".")[0].strip() or path
     for place in _PLACES:
         found = place.search(path)
         if found is not None:
@@ -140,9 +141,9 @@ def _runs(text: str) -> Iterator[_Run]:
 def _frame(line: str) -> tuple[str, str, str, str | None] | None:
     """Of a frame's first line its kind, the bar and the indent before it, and the library; None for other lines."""
     if found := _PLAIN.match(line):
-        return "plain", found["bar"] or "", found["indent"], library(found["path"])
+        return "plain", found["bar"] or "", found["indent"], library(found["path"], line[found.end() :])
     if found := _IPYTHON.match(line) or _IPYTHON_7.match(line):
-        return "ipython", "", "", library(found["path"])
+        return "ipython", "", "", library(found["path"], line[found.end() :])
     return ("ours", "", "", None) if _OURS.match(line) else None
 
 
