@@ -51,7 +51,9 @@ def scripted(markup: str) -> str:
     if found := _SCHEMA.search(markup):
         spec = _json_at(markup, "{", max(markup.rfind("({", 0, found.start()), 0))[0]
         return vegalite(spec) if found["lite"] else vega(spec)
-    if (at := markup.find("echarts.init(")) >= 0 and (option := re.search(r"option\w*\s*=\s*(?=\{)", markup[at:])):
+    if (at := markup.find("echarts.init(")) >= 0 and (
+        option := re.search(r"option\w{0,80}\s{0,20}=\s{0,20}(?=\{)", markup[at:])
+    ):
         return echarts(_json_at(markup, "{", at + option.end())[0])
     if kinds := Counter(_LEAFLET.findall(markup)):
         view = _LEAFLET_VIEW.search(markup)

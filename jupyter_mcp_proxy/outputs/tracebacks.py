@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 _BAR = r"(?P<bar>[ ]*\|[ ])?"
 """What an ExceptionGroup's parts stand behind."""
-_PLAIN = re.compile(_BAR + r'(?P<indent> *)File "(?P<path>[^"\n]+)", line \d+, in ')
+_PLAIN = re.compile(_BAR + r'(?P<indent> *)File "(?P<path>[^"\n]{1,1000})", line \d+, in ')
 _IPYTHON = re.compile(r" {0,2}File (?P<path>[^\n\"]{1,1000}?):\d+,? in ")
 _IPYTHON_7 = re.compile(r"(?P<path>(?:~|/|[A-Z]:\\)[^\n\"]{1,1000}?\.pyx?) in [\w<]")
 _OURS = re.compile(r" {0,2}(?:File |Cell In|Input In|<ipython-input-)")
@@ -24,7 +24,6 @@ _PLACES = (
     re.compile(r"\\Lib\\(?P<name>[^\\/]+)"),
     re.compile(r"<frozen (?P<name>\w+)"),
     re.compile(r"<__array_function__ (?P<name>internals)>"),
-    re.compile(r"(?P<name>[\w.-]+)(?:/[^/\n]+)*\.(?:pyx|pxi|pxd)\Z"),
 )
 """Where what is no code of the notebook's lies, and which part of the path names it."""
 
@@ -43,8 +42,13 @@ class Folded:
         return then + position - now
 
 
-def library(path: str) -> str | None:
-    """The library that a file belongs to, by the way that it is spelled; None for the notebook's own."""
+def library(path: str, function: str = "") -> str | None:
+    """The library that a file belongs to, by the way that it is spelled; None for the notebook's own.
+
+    Compiled code names its source from its root (pandas 3) or not even that (pandas 2), and its functions in full.
+    """
+    if path.endswith((".pyx", ".pxi", ".pxd")) and "packages" not in path:
+        return path.split("/")[0] if "/" in path else function.split(".")[0].strip() or path
     for place in _PLACES:
         found = place.search(path)
         if found is not None:
@@ -137,9 +141,9 @@ def _runs(text: str) -> Iterator[_Run]:
 def _frame(line: str) -> tuple[str, str, str, str | None] | None:
     """Of a frame's first line its kind, the bar and the indent before it, and the library; None for other lines."""
     if found := _PLAIN.match(line):
-        return "plain", found["bar"] or "", found["indent"], library(found["path"])
+        return "plain", found["bar"] or "", found["indent"], library(found["path"], line[found.end() :])
     if found := _IPYTHON.match(line) or _IPYTHON_7.match(line):
-        return "ipython", "", "", library(found["path"])
+        return "ipython", "", "", library(found["path"], line[found.end() :])
     return ("ours", "", "", None) if _OURS.match(line) else None
 
 

@@ -149,6 +149,10 @@ def test_a_library_is_known_by_where_its_file_lies(path: str, name: str | None) 
     assert library(path) == name
 
 
+def test_compiled_code_that_names_no_folder_is_known_by_its_functions() -> None:
+    assert library("index.pyx", "pandas._libs.index.IndexEngine.get_loc()\n") == "pandas"
+
+
 def test_a_million_lines_take_no_longer_than_their_number() -> None:
     text = '  File "/usr/lib/python3.11/a.py", line 1, in f\n    x\n' * 50_000 + "File " * 100_000
     assert "50000 frames in a" in fold(text, HANDLE).text
