@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -15,6 +16,14 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 
 ENDS = 30
 """Seconds on a machine that has more to do. What does not leave its rooms never ends."""
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Begun in the background of a shell, tests would start servers that ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 async def ended(server: JupyterProcess) -> bool:
