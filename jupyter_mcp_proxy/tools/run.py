@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
@@ -35,7 +36,12 @@ Code = Annotated[str, Field(description="In the kernel's language; %magics and !
 
 @tool("run", "Run a cell", destructive=True)
 async def execute_cell(
-    ctx: Context[Any, Any], notebook: Notebook, cell: CellRef, wait: Wait = None, if_hash: IfHash = None
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    cell: CellRef,
+    wait: Wait = None,
+    if_hash: IfHash = None,
+    stdin: Annotated[list[str] | None, Field(description="Answers to input(), in order")] = None,
 ) -> Result:
     """Run a code cell in the notebook's kernel; outputs go into the notebook as they come and into the result."""
     call = Call.of(ctx)
@@ -44,7 +50,7 @@ async def execute_cell(
     if found.type != "code":
         raise BadValue("cell", cell, f"a code cell; {found.id} is {found.type}")
     call.at(document, found.id)
-    return await run(call, document, found.source, found.id, wait)
+    return await run(call, document, found.source, found.id, wait, stdin=stdin)
 
 
 @tool("run", "Insert and run a cell", destructive=True)
@@ -55,6 +61,7 @@ async def insert_execute_code_cell(
     index: Position = -1,
     after: After = None,
     wait: Wait = None,
+    stdin: list[str] | None = None,
 ) -> Result:
     """Insert a code cell and run it; the result has its id and its outputs."""
     call = Call.of(ctx)
@@ -65,16 +72,18 @@ async def insert_execute_code_cell(
     )
     call.at(document, inserted)
     try:
-        return await run(call, document, source, inserted, wait, kernel)
+        return await run(call, document, source, inserted, wait, kernel, stdin=stdin)
     except ProxyError as error:
         raise NotRun(inserted, str(error)) from error
 
 
 @tool("run", "Run code without a cell", destructive=True)
-async def execute_ipython(ctx: Context[Any, Any], notebook: Notebook, code: Code, wait: Wait = None) -> Result:
+async def execute_ipython(
+    ctx: Context[Any, Any], notebook: Notebook, code: Code, wait: Wait = None, stdin: list[str] | None = None
+) -> Result:
     """Run code, magics or shell commands in the notebook's kernel without leaving a cell."""
     call = Call.of(ctx)
-    return await run(call, await call.document(notebook), code, None, wait)
+    return await run(call, await call.document(notebook), code, None, wait, stdin=stdin)
 
 
 @tool("run", "Run cells", destructive=True)
@@ -88,6 +97,7 @@ async def run_cells(
     stop_on_error: bool = True,
     restart_first: bool = False,
     wait: Wait = None,
+    stdin: list[str] | None = None,
 ) -> Result:
     """Run several code cells one after the other; a line for each, and the traceback of what failed."""
     call = Call.of(ctx)
@@ -130,6 +140,9 @@ async def run_cells(
         may_fail=may_fail,
         can_ask=asking.can_be_asked(call),
     )
+    answers = deque(stdin or [])
+    for _, execution in batch.executions:
+        execution.answers = answers
     return await followed(call, batch, seconds, before=left_out)
 
 
@@ -236,6 +249,8 @@ async def run(
     cell_id: str | None,
     wait: float | None,
     kernel: KernelRef | None = None,
+    *,
+    stdin: Sequence[str] | None = None,
 ) -> Result:
     """Run code in a notebook's kernel and answer when it has ended, or after `wait` seconds.
 
@@ -250,6 +265,7 @@ async def run(
     execution = call.workspace.runner.start(
         document.path, kernel.id, code, document, cell_id, can_ask=asking.can_be_asked(call)
     )
+    execution.answers.extend(stdin or [])
     return await followed(call, execution, seconds, before=started)
 
 
