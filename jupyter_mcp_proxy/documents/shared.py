@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from jupyter_ydoc import YNotebook
@@ -35,6 +36,8 @@ T = TypeVar("T")
 SAVE_TRIES = 3
 UNSAVED_AFTER = 10.0
 """Seconds after which a change that the server did not write yet is reported."""
+LAST_SAVE = 1.0
+"""Seconds that the server may take to write the file when we leave."""
 
 
 def collapsed(cells: int, file_cells: int, *, empty: bool = False) -> bool:
@@ -88,8 +91,15 @@ class SharedDocument(Document):
     async def __aexit__(self, *_: object) -> None:
         async with self._lock:
             if self._room is not None:
+                await self._write_out(self._room)
                 await self._room.__aexit__()
                 self._room = None
+
+    async def _write_out(self, room: Room) -> None:
+        """Have the file written now: the server does so a second after a change, and not where it ends before that."""
+        if self._writable and not room.closed.is_set() and self._notebook.dirty:
+            with suppress(ServerUnreachable, asyncio.TimeoutError):
+                await asyncio.wait_for(room.save(), LAST_SAVE)
 
     async def _joined(self) -> Room:
         """The room, joined anew where the connection was lost; never with what an older replica held."""

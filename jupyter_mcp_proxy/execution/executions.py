@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import replace
 from enum import Enum
 from typing import Any
@@ -89,6 +89,8 @@ class Execution:
         """What the code asks, while it waits for the answer."""
         self.can_ask = True
         """Whether whoever started it can be asked; where not, a question stops it at once."""
+        self.answers: deque[str] = deque()
+        """What its next questions are answered with, as far as whoever started it gave answers along."""
         self.refusals = 0
         """How many of its questions were refused."""
         self.unheard = False

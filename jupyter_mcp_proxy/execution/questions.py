@@ -37,8 +37,8 @@ END_OF_INPUT: Final = "\x04"
 
 NOBODY = (
     "The code asked for input, which this client cannot be asked for (no MCP elicitation over this connection), so it "
-    "was interrupted. Running the same again will not help: give the value in the code instead of calling input() or "
-    "getpass(), or use a client with elicitation."
+    "was interrupted. Running the same again will not help: give the answers along in `stdin`, or values in the code "
+    "instead of calling input() or getpass()."
 )
 DECLINED = "The code asked for input; it was declined, so the code was interrupted."
 CANCELLED = "The code asked for input; the question was dismissed without an answer, so the code was interrupted."
@@ -126,7 +126,9 @@ class Questions:
         await asyncio.sleep(BEHIND_OUTPUT)
         execution.feed(message)
         question = execution.question
-        if question is None or (execution.can_ask and not execution.refusals):
+        if question is None or await self._answered_before(execution, question):
+            return
+        if execution.can_ask and not execution.refusals:
             return
         try:
             if execution.refusals:
@@ -135,6 +137,18 @@ class Questions:
                 await self.refuse(execution, question, NOBODY, nobody=True)
         except ProxyError as error:
             log.warning("execution %s could not be stopped: %s", execution.id, error)
+
+    async def _answered_before(self, execution: Execution, question: Question) -> bool:
+        """Whether the answer was given when the code was started, and has been passed on."""
+        if execution.refusals or not execution.answers:
+            return False
+        value = execution.answers.popleft()
+        try:
+            return await self.answer(execution, question, value)
+        except KernelFailed as error:
+            execution.answers.appendleft(value)
+            log.warning("an answer for execution %s was not given: %s", execution.id, error)
+            return False
 
     async def stop_unanswered(self, executions: Iterable[Execution]) -> None:
         """Stop what was asked for and not answered in time, or could not be stopped when it was refused."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,8 @@ WRITE_EVERY: dict[Guarantee, float] = {"live": 0.1, "file": 1.0}
 """Seconds between two writes of a running cell's outputs."""
 FIRST_WRITE = 0.03
 """Seconds that the first write waits: a quick cell is then written once, with its result."""
+LAST_WRITE = 0.5
+"""Seconds that the last write may take where this process ends while code runs."""
 WRITE_RETRIES = 20
 WRITTEN_AT_ONCE = 1_000_000
 """Characters of a stream that one write adds to a shared document: each takes several times its size meanwhile."""
@@ -62,7 +65,12 @@ class OutputWriter:
         failures = 0
         seen = -1
         while True:
-            seen = await worth_writing(ended, self.execution, seen, pause if seen >= 0 else FIRST_WRITE)
+            try:
+                seen = await worth_writing(ended, self.execution, seen, pause if seen >= 0 else FIRST_WRITE)
+            except asyncio.CancelledError:  # this process ends: what has come so far is in the notebook all the same
+                with suppress(ProxyError, asyncio.TimeoutError):
+                    await asyncio.wait_for(self.write(), LAST_WRITE)
+                raise
             last = self.execution.finished.is_set()
             try:
                 await self.write()

@@ -7,7 +7,10 @@ one comes before `jupyter_server_proxy` (a test pins it).
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import signal
+import threading
 from logging import Logger
 from typing import Any
 
@@ -47,7 +50,10 @@ def _load_jupyter_server_extension(server: Any) -> None:
 async def _start_jupyter_server_extension(server: Any) -> None:
     """Called by Jupyter Server once it listens: start the sidecar, so that the first call finds it ready."""
     sidecar: Sidecar | None = server.web_app.settings.get(SIDECAR_SETTING)
-    if sidecar is None or not sidecar.launch.config.warm_start:  # None: it could not be loaded, and said why
+    if sidecar is None:  # it could not be loaded, and said why
+        return
+    _stop_in_order_when_interrupted(server)
+    if not sidecar.launch.config.warm_start:
         return
     sidecar.warm_up = asyncio.create_task(_warm_up(sidecar, server.log))
 
@@ -72,6 +78,24 @@ def _stop_before_others(server: Any, sidecar: Sidecar) -> None:
         await cleanup_extensions()
 
     server.cleanup_extensions = cleanup
+
+
+def _stop_in_order_when_interrupted(server: Any) -> None:
+    """Have SIGINT stop a server without a terminal as SIGTERM does, where nobody else has a say in it.
+
+    Jupyter (2.21) answers SIGINT only in a terminal. Elsewhere it is Python's KeyboardInterrupt, which breaks off the
+    event loop: no extension is told, and a process in which a room of jupyter-collaboration is open does not end.
+    A JupyterHub that starts servers as processes stops them so (`LocalProcessSpawner`).
+    """
+    if os.name == "nt" or threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda number, _: _interrupted(server, number))
+
+
+def _interrupted(server: Any, number: int) -> None:
+    server.log.critical("received signal %s, stopping", number)
+    server.stop(from_signal=True)
 
 
 def give_token(server: Any) -> None:

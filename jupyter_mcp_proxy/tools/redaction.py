@@ -20,6 +20,8 @@ NAMES = frozenset(
 """Parameters that name something: a cell, a kernel, one of a few words."""
 CONTENTS = frozenset({"source", "code", "content", "search", "grep", "pattern", "old", "new"})
 """Parameters that hold what was written: only their length is kept."""
+SECRETS = frozenset({"stdin"})
+"""Parameters that may hold a password: only how many there are is kept, also where contents are wanted."""
 
 LONGEST_PATH = 1000
 LONGEST_CONTENT = 10_000
@@ -34,9 +36,14 @@ _NAME = re.compile(r"[\w.-]{1,100}\Z", re.ASCII)
 
 def described(arguments: dict[str, Any], *, contents: bool = False) -> dict[str, Any]:
     """The arguments for the audit: texts that are content become `{"chars": n}`, numbers and names stay."""
+    arguments = {name: _counted(value) if name in SECRETS else value for name, value in arguments.items()}
     left = iter(range(MOST_VALUES))
     told: Any = _kept(arguments, 0, left) if contents else _structure(arguments, "", 0, left)
     return told if isinstance(told, dict) else {}
+
+
+def _counted(value: Any) -> Any:
+    return {"items": len(value)} if isinstance(value, list) else None if value is None else {"left_out": True}
 
 
 def _structure(value: Any, parameter: str, depth: int, left: Iterator[int]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -46,6 +47,7 @@ async def execute_cell(
     wait: Wait = None,
     if_hash: IfHash = None,
     images: Images = "first",
+    stdin: Annotated[list[str] | None, Field(description="Answers to input(), in order")] = None,
 ) -> Result:
     """Run a code cell in the notebook's kernel; outputs go into the notebook as they come and into the result."""
     call = Call.of(ctx)
@@ -54,7 +56,7 @@ async def execute_cell(
     if found.type != "code":
         raise BadValue("cell", cell, f"a code cell; {found.id} is {found.type}")
     call.at(document, found.id)
-    return await run(call, document, found.source, found.id, wait, images=images)
+    return await run(call, document, found.source, found.id, wait, images=images, stdin=stdin)
 
 
 @tool("run", "Insert and run a cell", destructive=True)
@@ -66,6 +68,7 @@ async def insert_execute_code_cell(
     after: After = None,
     wait: Wait = None,
     images: Images = "first",
+    stdin: list[str] | None = None,
 ) -> Result:
     """Insert a code cell and run it; the result has its id and its outputs."""
     call = Call.of(ctx)
@@ -76,18 +79,23 @@ async def insert_execute_code_cell(
     )
     call.at(document, inserted)
     try:
-        return await run(call, document, source, inserted, wait, kernel, images)
+        return await run(call, document, source, inserted, wait, kernel, images, stdin=stdin)
     except ProxyError as error:
         raise NotRun(inserted, str(error)) from error
 
 
 @tool("run", "Run code without a cell", destructive=True)
 async def execute_ipython(
-    ctx: Context[Any, Any], notebook: Notebook, code: Code, wait: Wait = None, images: Images = "first"
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    code: Code,
+    wait: Wait = None,
+    images: Images = "first",
+    stdin: list[str] | None = None,
 ) -> Result:
     """Run code, magics or shell commands in the notebook's kernel without leaving a cell."""
     call = Call.of(ctx)
-    return await run(call, await call.document(notebook), code, None, wait, images=images)
+    return await run(call, await call.document(notebook), code, None, wait, images=images, stdin=stdin)
 
 
 @tool("run", "Run cells", destructive=True)
@@ -103,6 +111,7 @@ async def run_cells(
     outputs: Annotated[Literal["line", "brief"], Field(description="How much of each cell's outputs")] = "line",
     wait: Wait = None,
     images: Images = "first",
+    stdin: list[str] | None = None,
 ) -> Result:
     """Run several code cells one after the other; a line for each, and the traceback of what failed."""
     call = Call.of(ctx)
@@ -153,6 +162,9 @@ async def run_cells(
         can_ask=asking.can_be_asked(call),
     )
     batch.brief = outputs == "brief"
+    answers = deque(stdin or [])
+    for _, execution in batch.executions:
+        execution.answers = answers
     before = f"{told_start(kernel)}\n{left_out}".strip()
     return await followed(call, batch, seconds, before=before, images=images)
 
@@ -284,6 +296,7 @@ async def run(
     wait: float | None,
     kernel: KernelRef | None = None,
     images: Which = "first",
+    stdin: Sequence[str] | None = None,
 ) -> Result:
     """Run code in a notebook's kernel and answer when it has ended, or after `wait` seconds.
 
@@ -295,6 +308,7 @@ async def run(
     execution = call.workspace.runner.start(
         document.path, kernel.id, code, document, cell_id, can_ask=asking.can_be_asked(call)
     )
+    execution.answers.extend(stdin or [])
     return await followed(call, execution, seconds, before=told_start(kernel), images=images)
 
 

@@ -527,3 +527,36 @@ async def test_without_the_extension_only_the_new_era_can_be_asked(start_jupyter
         else:
             assert "hello Ada" in await agent.ok("execute_cell", notebook="a.ipynb", cell=0)
         await kernel_is_idle(agent, "a.ipynb")
+
+
+async def test_a_client_that_cannot_be_asked_gives_the_answers_along(
+    server: JupyterProcess, name: str, era: str
+) -> None:
+    """On each tool that runs code, in order; a password is written nowhere."""
+    server.write_notebook(name, ASKS, "import getpass\nlen(getpass.getpass('pass? '))", "[input('a'), input('b')]")
+    async with with_person(server, era, None) as agent:
+        told = await agent.ok("execute_cell", notebook=name, cell=0, stdin=["Ada", "left over"])
+        assert "before\nname? \nhello Ada" in told
+        told = await agent.ok("execute_ipython", notebook=name, code="int(input()) + int(input())", stdin=["40", "2"])
+        assert told.endswith("42")
+        told = await agent.ok("insert_execute_code_cell", notebook=name, source="input('?') * 2", stdin=["x"])
+        assert told.endswith("'xx'")
+        told = await agent.ok("run_cells", notebook=name, cells=[0, 1, 2], stdin=["Bo", SECRET, "1", "2"])
+        assert SECRET not in told
+        assert str(len(SECRET)) in await agent.ok("read_cell", notebook=name, cell=1)
+        assert "['1', '2']" in await agent.ok("read_cell", notebook=name, cell=2)
+        assert SECRET not in (server.root / name).read_text()
+        await kernel_is_idle(agent, name)
+
+
+async def test_where_more_is_asked_than_was_given_along_the_client_is_asked(
+    server: JupyterProcess, name: str, era: str
+) -> None:
+    server.write_notebook(name, "[input('a'), input('b')]")
+    person = Person("asked")
+    async with with_person(server, era, person) as agent:
+        assert "['given', 'asked']" in await agent.ok("execute_cell", notebook=name, cell=0, stdin=["given"])
+        assert person.messages == ["b"]
+    async with with_person(server, era, None) as agent:
+        assert "`stdin`" in await agent.fails("execute_cell", notebook=name, cell=0, stdin=["given"])
+        await kernel_is_idle(agent, name)

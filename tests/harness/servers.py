@@ -34,6 +34,7 @@ class JupyterProcess:
         scheme: str = "http",
         environment: dict[str, str] | None = None,
         host: str = "127.0.0.1",
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         self.home = home
         self.root = home / "root"
@@ -66,7 +67,7 @@ class JupyterProcess:
             **(environment or {}),
         }
         self.process = subprocess.Popen(
-            [*command, *arguments], env=env, cwd=home, stdout=self._log, stderr=subprocess.STDOUT,
+            [*command, *arguments], env=env, cwd=home, stdin=stdin, stdout=self._log, stderr=subprocess.STDOUT,
             start_new_session=True,
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ from harness.audit import audit_line
 from mcp.shared.exceptions import MCPError
 
 from jupyter_mcp_proxy.store.audit import Audit, audit_file, lines, older
-from jupyter_mcp_proxy.tools.redaction import CONTENTS, NAMES, PATHS, described
+from jupyter_mcp_proxy.tools.redaction import CONTENTS, NAMES, PATHS, SECRETS, described
 from jupyter_mcp_proxy.tools.registry import TOOLS
 from jupyter_mcp_proxy.tools.server import CATALOGUE
 
@@ -43,7 +43,7 @@ def texts(schema: Any, name: str) -> list[str]:
 @pytest.mark.parametrize("tool", TOOLS)
 def test_every_text_that_a_tool_takes_is_known_to_be_structure_or_content(tool: str) -> None:
     """A new parameter has to be put on one of the lists: until then only its length is kept."""
-    assert set(texts(CATALOGUE[tool].parameters, "")) <= PATHS | NAMES | CONTENTS
+    assert set(texts(CATALOGUE[tool].parameters, "")) <= PATHS | NAMES | CONTENTS | SECRETS
     assert not (PATHS | NAMES) & CONTENTS
 
 
@@ -78,6 +78,13 @@ def test_structure_stays_and_contents_become_their_length() -> None:
 )
 def test_a_client_that_puts_contents_elsewhere_does_not_get_them_into_the_audit(arguments: dict[str, Any]) -> None:
     assert SECRET not in json.dumps(described(arguments))
+
+
+@pytest.mark.parametrize("contents", [True, False])
+def test_of_answers_only_their_number_is_kept(contents: bool) -> None:
+    told = described({"stdin": [SECRET, "b"], "notebook": "a.ipynb"}, contents=contents)
+    assert told == {"stdin": {"items": 2}, "notebook": "a.ipynb"}
+    assert SECRET not in json.dumps(described({"stdin": SECRET}, contents=contents))
 
 
 @pytest.mark.parametrize("contents", [True, False])
