@@ -13,7 +13,7 @@ from corpus.known import reason
 from corpus.own import EXPECTED, KINDS, notebook
 from corpus.running import QUICK_SAVE, by_nbconvert, by_run_cells, for_kernel, install_kernel, ran_by_nbconvert
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")
