@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import subprocess
 import sys
 import tempfile
 import time
 import venv
-from collections.abc import Callable
+from collections import Counter
+from dataclasses import replace
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -22,84 +25,82 @@ from corpus.running import QUICK_SAVE, by_nbconvert, by_run_cells, install_kerne
 
 FEWEST = 60
 """Notebooks that must have been compared."""
+AT_ONCE = 20
+"""Notebooks that one process of nbconvert runs."""
 
 
 class Corpus:
-    """Both sides' folders, and what differs between them."""
+    """Runs notebooks on both sides, tells what differs, and keeps the sums."""
 
-    def __init__(self, home: Path, server: JupyterProcess, notebooks: list[Shipped]) -> None:
+    def __init__(self, home: Path, server: JupyterProcess) -> None:
         self.home = home
         self.server = server
-        self.notebooks = notebooks
-        self.theirs: dict[str, Notebook] = {}
-        self.ours: dict[str, Notebook] = {}
-        self.moves: dict[str, set[int]] = {}
-        """The cells of a notebook that differ from one run of nbconvert to the next."""
+        folders = (server.root, server.home, home / "theirs", home / "again")
+        self.places = (*map(str, folders), *(f"~/{folder.name}" for folder in folders))
+        self.compared = self.cells = self.unexplained = self.moving = 0
+        self.known: Counter[str] = Counter()
 
-    async def run(self) -> None:
-        """Run all on both sides, and once more by nbconvert what differs."""
-        print(f"nbconvert runs {len(self.notebooks)} notebooks", flush=True)
-        self.theirs = self._by_nbconvert("theirs", self.notebooks)
+    async def run(self, notebooks: list[Shipped]) -> None:
+        """Run all of them, some at a time: one nbconvert for each is mostly its start."""
+        numbers = itertools.count()
+        while some := notebooks[:AT_ONCE]:
+            del notebooks[:AT_ONCE]
+            await self._run({f"{next(numbers)}": each for each in some})
+
+    async def _run(self, some: dict[str, Shipped]) -> None:
+        theirs = self._by_nbconvert("theirs", some)
+        found: dict[str, Sides] = {}
         async with connect(self.server) as agent:
-            for notebook in self.notebooks:
-                if notebook.name not in self.theirs:
-                    continue
+            for number, content in theirs.items():
                 began = time.monotonic()
-                path = notebook.put(self.server.root, self.notebooks.index(notebook)).relative_to(self.server.root)
-                self.ours[notebook.name] = await by_run_cells(self.server, agent, str(path), self._is_right(notebook))
-                print(f"{time.monotonic() - began:5.1f} s  {notebook.name}", flush=True)
-        differ = [each for each in self.notebooks if any(found.cell is not None for found in self.differences(each))]
-        print(f"nbconvert runs {len(differ)} once more", flush=True)
-        for name, again in self._by_nbconvert("again", differ).items():
-            self.moves[name] = restless(self.theirs[name], again, self._places)
+                path = str(some[number].put(self.server.root / number).relative_to(self.server.root))
+                right = partial(self._is_right, some[number], content)
+                found[number] = Sides(await by_run_cells(self.server, agent, path, right), content, self.places)
+                print(f"{time.monotonic() - began:5.1f} s  {some[number].name}", flush=True)
+        differ = {number: some[number] for number, sides in found.items() if self._differences(some[number], sides)}
+        for number, again in self._by_nbconvert("again", differ).items():
+            moves = restless(theirs[number], again, self.places)
+            self.moving += len(moves)
+            found[number] = replace(found[number], restless=moves)
+        for number, sides in found.items():
+            self._tell(some[number], sides)
+        self.unexplained += len(some) - len(found)
 
-    def _by_nbconvert(self, folder: str, notebooks: list[Shipped]) -> dict[str, Notebook]:
+    def _by_nbconvert(self, folder: str, notebooks: dict[str, Shipped]) -> dict[str, Notebook]:
         """What nbconvert makes of notebooks; of those that it cannot run nothing, and a word of why."""
-        files = {each.name: each.put(self.home / folder, self.notebooks.index(each)) for each in notebooks}
+        files = {number: each.put(self.home / folder / number) for number, each in notebooks.items()}
         failed = by_nbconvert(self.server.data, list(files.values()), self.home)
-        for name, file in files.items():
+        for number, file in files.items():
             if file in failed:
-                print(f"nbconvert does not run {name}: {failed[file]}", flush=True)
-        return {name: ran_by_nbconvert(file) for name, file in files.items() if file not in failed}
+                print(f"nbconvert does not run {notebooks[number].name}: {failed[file]}", flush=True)
+        return {number: ran_by_nbconvert(file) for number, file in files.items() if file not in failed}
 
-    @property
-    def _places(self) -> tuple[str, ...]:
-        return (str(self.server.root), str(self.server.home), str(self.home / "theirs"), str(self.home / "again"))
+    def _is_right(self, notebook: Shipped, theirs: Notebook, ours: Notebook) -> bool:
+        return not self._differences(notebook, Sides(ours, theirs, self.places))
 
-    def _is_right(self, notebook: Shipped) -> Callable[[Notebook], bool]:
-        return lambda ours: not self.differences(notebook, ours)
+    def _differences(self, notebook: Shipped, sides: Sides) -> list[Difference]:
+        """What differs and is not meant."""
+        return [each for each in compare(sides) if reason(notebook.name, each) is None]
 
-    def differences(self, notebook: Shipped, ours: Notebook | None = None) -> list[Difference]:
-        """What differs and cannot be explained."""
-        found = self._all_differences(notebook, ours)
-        return [each for each in found if reason(notebook.name, each) is None]
+    def _tell(self, notebook: Shipped, sides: Sides) -> None:
+        self.compared += 1
+        self.cells += sum(cell["cell_type"] == "code" for cell in sides.ours["cells"])
+        for found in compare(sides):
+            why = reason(notebook.name, found)
+            if why is None:
+                self.unexplained += 1
+                print(f"DIFFERS  {notebook.name}\n    " + str(found).replace("\n", "\n    "), flush=True)
+            else:
+                self.known[why] += 1
 
-    def _all_differences(self, notebook: Shipped, ours: Notebook | None = None) -> list[Difference]:
-        ours = ours or self.ours.get(notebook.name)
-        if ours is None:
-            return []
-        moves = self.moves.get(notebook.name, set())
-        return compare(Sides(ours, self.theirs[notebook.name], self._places, restless=moves))
-
-    def verdict(self) -> int:
-        """Tell what differs, and the sums; how many differences nobody explains, and notebooks nobody ran."""
-        known: dict[str, int] = {}
-        bad = len(self.notebooks) - len(self.ours)
-        for notebook in self.notebooks:
-            for found in self._all_differences(notebook):
-                why = reason(notebook.name, found)
-                if why is None:
-                    bad += 1
-                    print(f"\n{notebook.name}\n    " + str(found).replace("\n", "\n    "))
-                else:
-                    known[why] = known.get(why, 0) + 1
-        cells = sum(cell["cell_type"] == "code" for each in self.ours.values() for cell in each["cells"])
-        print(f"\n{len(self.ours)} notebooks, {cells} code cells; {bad} differences that nobody explains")
-        moving = sum(map(len, self.moves.values()))
-        print(f"{moving} cells differ from one run of nbconvert to the next: of these the kinds of outputs count")
-        for why, count in sorted(known.items()):
-            print(f"{count:5} {why}")
-        return bad
+    def verdict(self) -> str:
+        """The sums."""
+        lines = [
+            f"{self.compared} notebooks, {self.cells} code cells; {self.unexplained} differences that nobody explains",
+            f"{self.moving} cells differ from one run of nbconvert to the next: of these the kinds of outputs count",
+            *(f"{count:5} {why}" for why, count in self.known.items()),
+        ]
+        return "\n".join(lines)
 
 
 def kernel_python(home: Path) -> str:
@@ -131,12 +132,12 @@ async def main() -> int:
         install_kernel(home / "server" / "data", options.python or kernel_python(home))
         server = JupyterProcess(home / "server", rtc=not options.file, arguments=() if options.file else (QUICK_SAVE,))
         try:
-            corpus = Corpus(home, server.wait(), notebooks)
-            await corpus.run()
+            corpus = Corpus(home, server.wait())
+            await corpus.run(notebooks)
         finally:
             server.stop()
-        enough = bool(options.names) or len(corpus.ours) >= FEWEST
-        return 0 if corpus.verdict() == 0 and enough else 1
+        print(corpus.verdict())
+        return int(corpus.unexplained > 0 or (not options.names and corpus.compared < FEWEST))
 
 
 if __name__ == "__main__":

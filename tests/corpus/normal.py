@@ -20,6 +20,7 @@ BY_NATURE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[\d.?]+\s?(it/s|s/it)"), "<rate>"),
     (re.compile(r"(?<![\w.])\d+(\.\d+)?(e[+-]\d+)?\s(ns|[µμu]s|ms|s|min)\b"), "<duration>"),
     (re.compile(r"(CPU times|Wall time|CPU time)[^\n]*"), r"\1"),
+    (re.compile(r"The slowest run took [^\n]*\n"), ""),  # %timeit on a machine that is busy
     (re.compile(r"\(mean ± std\. dev\. of [^)]*\)"), "(mean)"),
     (re.compile(r"\b(pid|PID|process)([ =:]+)\d+"), r"\1\2<pid>"),
     (re.compile(r"/tmp/[\w./+-]+"), "<temporary>"),

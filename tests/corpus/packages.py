@@ -59,6 +59,7 @@ LEFT_OUT = {
     "nbclient-*/Interrupt.ipynb": "it never ends",
     "nbclient-*/Parallel Execute ?.ipynb": "each waits for the other, which runs at the same time",
     "ipython-*/Raw Input in the Notebook.ipynb": "it asks for input until it is given",
+    "ipython-*/Beyond Plain Python.ipynb": "what it shows is the machine: ports, disks, history",
     "voila-*/sleep10seconds.ipynb": "it only sleeps",
 }
 """Which notebooks are not run, and why."""
@@ -72,9 +73,8 @@ class Shipped:
     file: Path
     content: dict[str, Any]
 
-    def put(self, into: Path, number: int) -> Path:
-        """Put it into a folder of its own, with the small files that lie beside it."""
-        folder = into / str(number)
+    def put(self, folder: Path) -> Path:
+        """Put it into a new folder, with the small files that lie beside it."""
         folder.mkdir(parents=True)
         for beside in self.file.parent.iterdir():
             if beside.is_file() and beside.stat().st_size < 1_000_000:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from harness import REPOSITORY
 
-from corpus.differences import Sides, alike, compare, restless
-from corpus.known import KNOWN, reason
-from corpus.normal import Output, by_stream, masked, normal, shape
+from corpus.differences import Difference, Sides, alike, compare, restless
+from corpus.known import KNOWN, PAGER, reason
+from corpus.normal import Output, by_stream, masked, normal, shape, shown
 from corpus.own import EXPECTED, cells, notebook
 from corpus.packages import runs_in_python
 
@@ -19,7 +19,7 @@ def stream(text: Any, name: str = "stdout") -> Output:
     return {"output_type": "stream", "name": name, "text": text}
 
 
-def shown(text: str, mime: str = "text/plain") -> Output:
+def plain(text: str, mime: str = "text/plain") -> Output:
     return {"output_type": "display_data", "data": {mime: text}, "metadata": {}}
 
 
@@ -71,19 +71,19 @@ def test_folders_of_a_run_are_one_place() -> None:
 
 
 def test_adjoining_pieces_of_one_stream_are_one_and_no_output_is_lost_for_it() -> None:
-    pieces = [stream("a"), stream(["b\n", "c"]), stream("d", "stderr"), stream(""), shown("1"), stream("e")]
-    assert normal(pieces) == [stream("ab\nc"), stream("d", "stderr"), shown("1"), stream("e")]
+    pieces = [stream("a"), stream(["b\n", "c"]), stream("d", "stderr"), stream(""), plain("1"), stream("e")]
+    assert normal(pieces) == [stream("ab\nc"), stream("d", "stderr"), plain("1"), stream("e")]
 
 
 def test_lines_and_the_text_of_them_are_the_same_data() -> None:
-    assert normal([shown(["a\n", "b"])]) == normal([shown("a\nb")])  # type: ignore[arg-type]
+    assert normal([plain(["a\n", "b"])]) == normal([plain("a\nb")])  # type: ignore[arg-type]
 
 
 def test_data_and_metadata_of_every_type_count() -> None:
-    plain = shown("1")
-    assert not alike(normal([plain]), normal([{**plain, "metadata": {"isolated": True}}]))
-    assert not alike(normal([plain]), normal([{**plain, "data": {**plain["data"], "text/html": "1"}}]))
-    assert not alike(normal([plain]), normal([{**plain, "output_type": "execute_result", "execution_count": 1}]))
+    one = plain("1")
+    assert not alike(normal([one]), normal([{**one, "metadata": {"isolated": True}}]))
+    assert not alike(normal([one]), normal([{**one, "data": {**one["data"], "text/html": "1"}}]))
+    assert not alike(normal([one]), normal([{**one, "output_type": "execute_result", "execution_count": 1}]))
 
 
 def test_the_order_of_what_two_streams_print_is_the_kernels_affair_that_of_displays_is_not() -> None:
@@ -91,7 +91,7 @@ def test_the_order_of_what_two_streams_print_is_the_kernels_affair_that_of_displ
     other = [stream("b\n", "stderr"), stream("a\nc\n")]
     assert alike(one, other)
     assert by_stream(one) == by_stream(other)
-    assert not alike([stream("a"), shown("1")], [shown("1"), stream("a")])
+    assert not alike([stream("a"), plain("1")], [plain("1"), stream("a")])
     assert not alike([stream("a\nb\n")], [stream("b\na\n")])
 
 
@@ -121,12 +121,12 @@ def test_what_jupyterlab_would_have_takes_the_place_of_what_nbconvert_has() -> N
 
 
 def test_of_a_cell_that_differs_each_time_the_shape_counts() -> None:
-    one, other = ran([shown("0.123"), stream("a")]), ran([shown("0.456"), stream("b")])
+    one, other = ran([plain("0.123"), stream("a")]), ran([plain("0.456"), stream("b")])
     assert restless(one, other) == {0}
     assert restless(one, one) == set()
     assert kinds(one, other, restless={0}) == []
     assert kinds(ran([stream("a")]), other, restless={0}) == [(0, "outputs")]
-    assert shape([shown("a", "text/html")]) != shape([shown("a")])
+    assert shape([plain("a", "text/html")]) != shape([plain("a")])
 
 
 def test_each_difference_that_is_meant_is_in_the_documentation() -> None:
@@ -134,9 +134,17 @@ def test_each_difference_that_is_meant_is_in_the_documentation() -> None:
     assert [known.reason for known in KNOWN if known.reason not in told] == []
 
 
-def test_a_difference_that_is_meant_is_known_by_its_notebook_and_its_words() -> None:
-    [found] = compare(Sides(ran([stream("a")]), ran([])))
-    assert reason("no such notebook", found) is None
+@pytest.mark.parametrize("source", ["print?", "x = 1\nf??", "?print", "%pinfo f", "%quickref"])
+def test_help_may_be_added_and_nothing_be_missing_for_it(source: str) -> None:
+    printed, help = shown([stream("a")]), shown([stream("a"), plain("help")])
+    assert reason("any", Difference(0, "outputs", source, help, printed)) == PAGER
+    assert reason("any", Difference(0, "outputs", source, "", printed)) is None
+    assert reason("any", Difference(0, "execution count", source, "1", "2")) is None
+
+
+@pytest.mark.parametrize("source", ["print('really?')", "# what?", "x = 1"])
+def test_a_question_mark_alone_is_no_help(source: str) -> None:
+    assert reason("any", Difference(0, "outputs", source, shown([plain("help")]), "")) is None
 
 
 def test_only_notebooks_of_python_code_are_run() -> None:
