@@ -24,6 +24,10 @@ def displayed(text: str) -> Output:
     return {"output_type": "display_data", "data": {"text/plain": text}, "metadata": {}}
 
 
+def resulted(text: str, count: int) -> Output:
+    return displayed(text) | {"output_type": "execute_result", "execution_count": count}
+
+
 HELP = displayed(
     "\x1b[31mInit signature:\x1b[39m f()\n\x1b[31mDocstring:\x1b[39m      Say f.\n"
     "\x1b[31mType:\x1b[39m           type\n\x1b[31mSubclasses:\x1b[39m     "
@@ -41,8 +45,20 @@ EXPECTED: dict[str, dict[int, list[Output]]] = {
         5: [printed("printed\n"), displayed("paged by hand")],
         6: [displayed("content\n")],
     },
+    "widgets": {
+        12: [resulted("['stream', 'display_data', 'error']", 13)],
+        14: [
+            printed(
+                "({'output_type': 'stream', 'name': 'stdout', 'text': 'inner\\n'},) "
+                "['appended', 'outer\\nouter again\\n']\n"
+            )
+        ],
+    },
 }
-"""What JupyterLab has in a cell where nbclient, which has no pager and forgets what comes late, has something else."""
+"""What JupyterLab has in a cell where nbclient has something else.
+
+That has no pager, forgets what comes late, and what a kernel itself puts into an Output widget (`append_stdout`).
+"""
 
 
 def cells(kind: str) -> list[tuple[str, list[str]]]:
