@@ -25,6 +25,7 @@ NO_OP_SAYS = "x0"
 NOTEBOOK = "benchmark.ipynb"
 ONE_PLUS_ONE = ("execute_ipython", {"notebook": NOTEBOOK, "code": "1+1"})
 ONE_PLUS_ONE_SAYS = "2"
+ONE_PLUS_ONE_CELL = ("execute_cell", {"notebook": NOTEBOOK, "cell": 0})
 
 BARE = "execute · bare websocket, TCP_QUICKACK"
 BARE_SLOW = "execute · bare websocket"
@@ -38,6 +39,11 @@ def no_op(way: str, era: str, client: str) -> str:
 def execution(era: str, client: str) -> str:
     """The name of a variant of `1+1` through the proxy."""
     return f"execute · through the proxy · {era} era · {client} client"
+
+
+def cell(era: str, client: str) -> str:
+    """The name of a variant of a cell with `1+1`, whose output is in the shared notebook when the result comes."""
+    return f"execute_cell · through the proxy · {era} era · {client} client"
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,11 @@ async def all_variants(all_ways: list[Way], server: JupyterProcess) -> AsyncIter
                 variants[no_op(way.name, era, "sdk")] = _sdk(client, *NO_OP, NO_OP_SAYS)
                 if way is all_ways[0]:
                     await client.call_tool("use_notebook", {"notebook": NOTEBOOK, "create": True})
+                    await client.call_tool("insert_cell", {"notebook": NOTEBOOK, "source": "1+1", "index": 0})
                     variants[execution(era, "lean")] = _lean(lean, *ONE_PLUS_ONE, ONE_PLUS_ONE_SAYS)
                     variants[execution(era, "sdk")] = _sdk(client, *ONE_PLUS_ONE, ONE_PLUS_ONE_SAYS)
+                    variants[cell(era, "lean")] = _lean(lean, *ONE_PLUS_ONE_CELL, ONE_PLUS_ONE_SAYS)
+                    variants[cell(era, "sdk")] = _sdk(client, *ONE_PLUS_ONE_CELL, ONE_PLUS_ONE_SAYS)
         variants[BARE] = await stack.enter_async_context(bare_round_trip(server, "quick", quickack=True))
         variants[BARE_SLOW] = await stack.enter_async_context(bare_round_trip(server, "plain", quickack=False))
         yield variants

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .calls import BARE, BARE_SLOW, CLIENTS, ERAS, execution, no_op
+from .calls import BARE, BARE_SLOW, CLIENTS, ERAS, cell, execution, no_op
 from .startup import IMPORTED, LISTED, PROOF
 from .timing import Series
 
 EXECUTION_TARGET = 2.0
+CELL_TARGET = 1.25
 RELAY_TARGETS = {"new": 1.5, "old": 2.5}
 START_TARGET = 1.3
 HEAD = f"{'':66} {'n':>5} {'p50 ms':>9} {'p95 ms':>9} {'ratio':>7}"
@@ -48,6 +49,10 @@ def _groups() -> list[tuple[str, str, list[str]]]:
     groups = [("1+1 in a kernel (ratio to the bare round trip with TCP_QUICKACK)", BARE, [BARE, BARE_SLOW, *proxied])]
     for client in CLIENTS:
         for era in ERAS:
+            names = [execution(era, client), cell(era, client)]
+            groups.append((f"A cell with 1+1, {era} era, {client} client (ratio to code without a cell)", names[0], names))
+    for client in CLIENTS:
+        for era in ERAS:
             names = [no_op(way, era, client) for way in ("direct", "our relay", "stock jupyter-server-proxy")]
             groups.append((f"A tool that does nothing, {era} era, {client} client (ratio to direct)", names[0], names))
     groups.append(("Start of a sidecar (ratio to the import)", IMPORTED, [IMPORTED, PROOF, LISTED]))
@@ -62,6 +67,9 @@ def verdicts(series: dict[str, Series]) -> list[Verdict]:
         found.append(
             Verdict(f"execution through the proxy, new era, {client} client", ratio, EXECUTION_TARGET, "× bare")
         )
+    for client in CLIENTS:
+        ratio = series[cell("new", client)].p50 / series[execution("new", client)].p50
+        found.append(Verdict(f"a cell, new era, {client} client", ratio, CELL_TARGET, "× code without a cell"))
     for client in CLIENTS:
         for era, limit in RELAY_TARGETS.items():
             over = series[no_op("our relay", era, client)].p50 - series[no_op("direct", era, client)].p50

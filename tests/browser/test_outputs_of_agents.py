@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from harness import JupyterProcess, connect
 from harness.browser import KERNELSPEC, Window, chromium, lab
@@ -58,6 +59,11 @@ async def test_an_output_widget_shows_what_an_agents_cell_puts_into_it(
         "with o:\n    print('gone')\n    o.clear_output()\n    print('kept in the widget')",
         kernelspec=KERNELSPEC,
     )
+    # JupyterLab shows no widget in a cell that is not trusted; one that it has not run is, if its notebook is.
+    trusted = httpx.post(
+        f"{live.url}api/contents/{name}/trust", headers={"Authorization": f"Bearer {live.token}"}, trust_env=False
+    )
+    assert trusted.status_code == 201
     async with lab(browser, live, name) as window, connect(live) as agent:
         await agent.ok("execute_cell", notebook=name, cell=0)
         widget = outputs(window).first.locator(".jupyter-widgets-output-area, .widget-output").first
