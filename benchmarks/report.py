@@ -50,7 +50,9 @@ def _groups() -> list[tuple[str, str, list[str]]]:
     for client in CLIENTS:
         for era in ERAS:
             names = [execution(era, client), cell(era, client)]
-            groups.append((f"A cell with 1+1, {era} era, {client} client (ratio to code without a cell)", names[0], names))
+            groups.append(
+                (f"A cell with 1+1, {era} era, {client} client (ratio to code without a cell)", names[0], names)
+            )
     for client in CLIENTS:
         for era in ERAS:
             names = [no_op(way, era, client) for way in ("direct", "our relay", "stock jupyter-server-proxy")]

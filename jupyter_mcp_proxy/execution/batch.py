@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Container
+from functools import partial
 
 from .executions import Execution, State
 
@@ -34,6 +35,8 @@ class Batch:
         self.finished = self.written
         self._changed = asyncio.Event()
         self.version = 0
+        for place, (_, execution) in enumerate(executions):
+            execution.passes_on = partial(self._after, place)
 
     @property
     def current(self) -> Execution:
@@ -80,8 +83,8 @@ class Batch:
         return self.version
 
     async def follow(self) -> None:
-        """Until all have ended: pass their changes on, and stop the rest after one that failed."""
-        for place, (_, execution) in enumerate(self.executions):
+        """Until all have ended: pass their changes on."""
+        for _, execution in self.executions:
             seen = -1
             while not execution.written.is_set():
                 ended = asyncio.ensure_future(execution.written.wait())
@@ -93,12 +96,15 @@ class Batch:
                     news.cancel()
                 seen = execution.version
                 self._notify()
-            if self._stops(execution):
-                for _, rest in self.executions[place + 1 :]:
-                    if not rest.request_id:
-                        rest.finish(State.INTERRUPTED, "It was not run, because a cell before it did not end well.")
         self.written.set()
         self._notify()
+
+    def _after(self, place: int) -> None:
+        """Stop the rest after one that failed, before the next has its turn."""
+        if self._stops(self.executions[place][1]):
+            for _, rest in self.executions[place + 1 :]:
+                if not rest.request_id:
+                    rest.finish(State.INTERRUPTED, "It was not run, because a cell before it did not end well.")
 
     def expected(self, execution: Execution) -> bool:
         """Whether it is one that may fail, and ended with an exception of its own."""

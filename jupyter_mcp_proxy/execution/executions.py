@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 from typing import Any
@@ -103,6 +104,8 @@ class Execution:
         """When its request left (monotonic seconds)."""
         self.unseen_since: float | None = None
         """Since when nobody can say whether its kernel is there (monotonic seconds)."""
+        self.passes_on: Callable[[], None] = lambda: None
+        """Called when it has ended, before what waits behind it has its turn."""
         self.finished = asyncio.Event()
         self.written = asyncio.Event()
         """Set once the notebook holds the outputs, or there is no cell to hold them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..jupyter.messages import Message
+from ..jupyter.messages import Message, is_stray
 from ..outputs.log import OutputLog, display_id_of
 from ..outputs.transcript import Mark
 from ..outputs.widgets import Widgets
@@ -31,6 +31,8 @@ class Router:
         self._late = late
         self._captured = captured
         self._executions: dict[str, Execution] = {}
+        self._last = ""
+        """The request that ran last, whoever sent it."""
         self._displays: dict[str, dict[OutputLog, None]] = {}
         self.widgets = Widgets(self._show_widget)
 
@@ -52,6 +54,8 @@ class Router:
         """Take what answers an execution. `from_server` marks what Jupyter wrote in the kernel's name."""
         if execution.has_taken(message):  # it comes again, from the journal or a buffer
             return
+        if message.type == "execute_input":
+            self._last = execution.request_id
         if message.type.startswith("comm_"):
             self.widgets.hear(message.type, message.content)
         widget = self.widgets.capturing(execution.request_id) if message.type in OUTPUTS and not from_server else None
@@ -71,7 +75,9 @@ class Router:
 
         `session` is ours with this kernel.
         """
-        execution = self._executions.get(message.parent_id)
+        if message.type == "execute_input":
+            self._last = message.parent_id
+        execution = self._executions.get(self._last if is_stray(message) else message.parent_id)
         if execution is not None:
             self.take(execution, message)
         elif message.type.startswith("comm_"):

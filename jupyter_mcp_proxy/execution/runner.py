@@ -42,6 +42,8 @@ IDLE_GRACE = 5.0
 """Seconds of silence after a kernel's reply, after which its missing `idle` is not waited for any more."""
 LOOK_EVERY = 3.0
 """Seconds between two looks at whether a kernel is there that says nothing: Jupyter's own pace."""
+LOOK_AGAIN = 1.0
+"""Seconds until the next look where it could not be seen."""
 
 
 class Runner:
@@ -184,18 +186,18 @@ class Runner:
         try:
             async with self._turns.turn(execution):
                 execution.ahead = 0
-                before = await marking
-                await self._turns.released(execution)
-                if not execution.finished.is_set():
-                    await self._run(execution, document, before)
-                elif before is not None and document is not None:
-                    await document.edit(lambda editor: unmark(editor, before), outputs_only=True, who=PUT_BACK)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            if not isinstance(error, ProxyError):
-                log.exception("execution %s failed", execution.id)
-            execution.finish(State.LOST, f"It could not be run: {error}")
+                try:
+                    before = await marking
+                    await self._turns.released(execution)
+                    if not execution.finished.is_set():
+                        await self._run(execution, document, before)
+                    elif before is not None and document is not None:
+                        await document.edit(lambda editor: unmark(editor, before), outputs_only=True, who=PUT_BACK)
+                except Exception as error:
+                    if not isinstance(error, ProxyError):
+                        log.exception("execution %s failed", execution.id)
+                    execution.finish(State.LOST, f"It could not be run: {error}")
+                execution.passes_on()
         finally:
             marking.cancel()
             self._retire(execution)
@@ -338,7 +340,7 @@ class Runner:
             replied = execution.replied.is_set()
             try:
                 done, _ = await asyncio.wait(
-                    waits, timeout=IDLE_GRACE if replied else LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED
+                    waits, timeout=_patience(execution, replied=replied), return_when=asyncio.FIRST_COMPLETED
                 )
             finally:
                 for wait in waits:
@@ -388,3 +390,10 @@ class Runner:
             self._journal.remove(execution.id)
         finally:
             self._retire(execution)
+
+
+def _patience(execution: Execution, *, replied: bool) -> float:
+    """Seconds of silence after which an execution is looked after."""
+    if replied:
+        return IDLE_GRACE
+    return LOOK_EVERY if execution.unseen_since is None else LOOK_AGAIN

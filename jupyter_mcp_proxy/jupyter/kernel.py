@@ -28,6 +28,7 @@ from .messages import (
     encode,
     encode_plain,
     is_about_process,
+    is_stray,
     new_message,
     session_of,
 )
@@ -208,7 +209,7 @@ class KernelChannel(ABC):
         handler = self._handlers.get(message.parent_id)
         if handler is not None:
             handler(message)
-        elif message.channel == "iopub":
+        if is_stray(message) or (handler is None and message.channel == "iopub"):
             self.on_other(message)
 
 

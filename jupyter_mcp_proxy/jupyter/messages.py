@@ -71,6 +71,21 @@ def is_rate_notice(message: Message, session: str) -> bool:
     )
 
 
+QUIET: Final = frozenset(
+    f"{name}_request" for name in ("kernel_info", "comm_info", "complete", "inspect", "history", "is_complete")
+)
+"""Requests that have nothing to put out."""
+
+
+def is_stray(message: Message) -> bool:
+    """Whether this answers a request that puts out nothing.
+
+    ipykernel (7) gives what a thread prints to the request that came last, whatever that was: often a question of a
+    frontend's, after the cell has ended.
+    """
+    return message.channel == "iopub" and message.parent.get("msg_type") in QUIET
+
+
 def is_about_process(message: Message) -> bool:
     """Whether Jupyter says this of the kernel's process; a kernel itself never says that it restarts or is dead."""
     said = message.content.get("execution_state") if message.type == "status" else None

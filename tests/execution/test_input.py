@@ -150,7 +150,7 @@ async def test_a_client_without_elicitation_is_told_at_once(server: JupyterProce
             told = await agent.fails("execute_cell", notebook=name, cell=0)
         assert " · interrupted · " in told
         assert "no MCP elicitation" in told
-        assert "give the value in the code" in told
+        assert "give the answers along in `stdin`" in told
         await kernel_is_idle(agent, name)
         assert "no MCP elicitation" in await agent.ok("read_cell", notebook=name, cell=0)
         with anyio.fail_after(10):

@@ -68,6 +68,23 @@ def test_what_comes_after_the_end_belongs_to_the_request_that_it_answers(heard: 
     assert heard.first.state is State.OK
 
 
+def test_what_a_thread_prints_amid_a_frontends_question_belongs_to_what_ran_last(heard: Heard) -> None:
+    def stray() -> None:
+        printed = message("stream", "q1", name="stdout", text="of a thread\n")
+        printed.parent["msg_type"] = "kernel_info_request"
+        heard.router.overhear(printed, "ours")
+
+    stray()
+    heard.router.take(heard.first, message("execute_input", execution_count=1, code=""))
+    heard.first.finish(State.OK)
+    stray()
+    assert told(heard.first) == "of a thread\n"
+    heard.router.overhear(message("execute_input", "a person's", execution_count=2, code=""), "ours")
+    stray()
+    assert told(heard.first) == "of a thread\n"
+    assert told(heard.second) == ""
+
+
 def test_a_message_that_comes_again_is_taken_once(heard: Heard) -> None:
     heard.first.finish(State.OK)
     again = message("stream", "r1", name="stdout", text="late\n")
