@@ -15,6 +15,7 @@ PATHS = frozenset({"notebook", "path"})
 NAMES = frozenset(
     {
         "cell", "cells", "start", "after", "cell_type", "if_hash", "execution", "kernel", "kernelspec", "outputs",
+        "until", "media", "images", "only",
     }
 )  # fmt: skip
 """Parameters that name something: a cell, a kernel, one of a few words."""
