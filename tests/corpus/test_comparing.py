@@ -67,7 +67,7 @@ def test_what_a_cell_says_is_seen(one: str, other: str) -> None:
 
 
 def test_folders_of_a_run_are_one_place() -> None:
-    assert masked("/home/a/b/c.txt", ("/home/a", "/home/a/b")) == masked("/work/c.txt", ("/work",))
+    assert masked("/home/a/b/c.txt", ("/home/a", "/home/a/b")) == masked("/place/c.txt", ("/place",))
 
 
 def test_adjoining_pieces_of_one_stream_are_one_and_no_output_is_lost_for_it() -> None:
