@@ -77,7 +77,8 @@ class Router:
         """
         if message.type == "execute_input":
             self._last = message.parent_id
-        execution = self._executions.get(self._last if is_stray(message) else message.parent_id)
+        stray = is_stray(message) and message.type in OUTPUTS
+        execution = self._executions.get(self._last if stray else message.parent_id)
         if execution is not None:
             self.take(execution, message)
         elif message.type.startswith("comm_"):

@@ -73,12 +73,15 @@ def test_what_a_thread_prints_amid_a_frontends_question_belongs_to_what_ran_last
         printed = message("stream", "q1", name="stdout", text="of a thread\n")
         printed.parent["msg_type"] = "kernel_info_request"
         heard.router.overhear(printed, "ours")
+        idle = message("status", "q1", execution_state="idle")
+        idle.parent["msg_type"] = "kernel_info_request"
+        heard.router.overhear(idle, "ours")
 
     stray()
     heard.router.take(heard.first, message("execute_input", execution_count=1, code=""))
-    heard.first.finish(State.OK)
     stray()
     assert told(heard.first) == "of a thread\n"
+    assert not heard.first.replied.is_set()
     heard.router.overhear(message("execute_input", "a person's", execution_count=2, code=""), "ours")
     stray()
     assert told(heard.first) == "of a thread\n"
