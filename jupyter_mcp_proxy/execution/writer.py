@@ -16,7 +16,7 @@ from ..documents.metadata import Json, differing
 from ..errors import Conflict, ProxyError, Unknown
 from ..outputs.changes import Change, anew, portions
 from ..outputs.log import STORED_LIMIT
-from .executions import Execution
+from .executions import Execution, State
 
 WRITE_EVERY: dict[Guarantee, float] = {"live": 0.1, "file": 1.0}
 """Seconds between two writes of a running cell's outputs."""
@@ -95,7 +95,8 @@ class OutputWriter:
         """Write what has changed; all of it where the cell is not as we left it, as in another replica."""
         execution = self.execution
         running = not execution.finished.is_set()
-        if not running:
+        # A server that has lost the kernel, a gateway's above all, may not answer.
+        if not running and execution.state not in (State.LOST, State.KERNEL_DIED):
             self._said = await self._about(execution.kernel_id)
         changes = execution.log.take_changes()
         if running and not changes and self._there is not None:  # a widget shows something else: no output does

@@ -44,6 +44,7 @@ async def test_the_connection_file_has_keys(encrypted: JupyterProcess, name: str
 async def test_a_print_of_20_megabytes_arrives_whole(encrypted: JupyterProcess, name: str) -> None:
     encrypted.write_notebook(name, "print('x' * 20_000_000 + 'end')")
     async with connect(encrypted) as agent:
+        await connection_file(encrypted, agent, name)  # one that is slow to start is served over the websocket
         told = await agent.ok("execute_cell", notebook=name, cell=0)
         execution = told.split(" · ")[0].split("\n")[-1]
         assert (await agent.ok("read_output", execution=execution, offset=19_999_990)).startswith("x" * 10 + "end")
