@@ -41,8 +41,8 @@ class Shown:
 
 async def image_blocks(sources: Sequence[Shown], which: Which) -> list[ContentBlock]:
     """The first image of all, or up to four, and how the others are seen. Nothing where there is none."""
-    if which == "none":
-        return []
+    if which == "none" or not any(images(source.outputs) for source in sources):
+        return []  # most have none: a thread would cost such a call more than all else that is told
     return await asyncio.to_thread(_image_blocks, sources, MOST_IMAGES if which == "all" else 1)
 
 
