@@ -24,7 +24,8 @@ def markdown() -> str:
     parts = [HEAD]
     for tier in TIERS:
         parts.append(f"## {tier}\n")
-        parts += [_tool(name) for name, spec in TOOLS.items() if spec.tier == tier]
+        # By name: the order in which they are declared is that in which their modules happen to be imported.
+        parts += [_tool(name) for name in sorted(TOOLS) if TOOLS[name].tier == tier]
     parts.append(f"The catalogue is {catalogue_tokens():,} tokens at 4 characters each.\n")
     return "\n".join(parts)
 
