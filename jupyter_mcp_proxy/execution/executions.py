@@ -31,8 +31,6 @@ class State(str, Enum):
     LOST = "lost"
 
 
-FINAL = frozenset(State) - {State.QUEUED, State.RUNNING}
-
 DROPPED = (
     "Jupyter's output rate limit dropped part of this output; it cannot be recovered. Print less at a time, write to "
     "a file, or raise ZMQChannelsWebsocketConnection.iopub_data_rate_limit."

@@ -20,6 +20,7 @@ from .pictures import Shown, image_blocks
 from .registry import CellRef, Images, OptionalNotebook, tool
 
 if TYPE_CHECKING:
+    from ..documents.document import Document
     from ..documents.editor import Editor
     from ..execution.marks import CellMarks, Mark
 
@@ -99,6 +100,14 @@ def _matching(pattern: regex.Pattern[str], lines: list[str], deadline: float) ->
         raise BadValue("search", pattern.pattern, f"an expression that is found within {SEARCH_SECONDS:g} s") from None
 
 
+async def _opened(ctx: Context[Any, Any], notebook: str | None) -> tuple[Call, str, Document, CellMarks]:
+    """The call, and the notebook that it means: its path, its document, and the marks of its cells."""
+    call = Call.of(ctx)
+    path = call.workspace.named(call.client, notebook)
+    document = await call.document(path)
+    return call, path, document, call.workspace.marks.of(document)
+
+
 @tool("read", "List cells")
 async def list_cells(
     ctx: Context[Any, Any],
@@ -110,10 +119,7 @@ async def list_cells(
 ) -> str:
     """Outline of a notebook, a line a cell: index, id, type, [execution count] with * if edited since it ran and ? if
     not known to have run in this kernel, what runs or is queued, out or ERR, first line."""
-    call = Call.of(ctx)
-    path = call.workspace.named(call.client, notebook)
-    document = await call.document(path)
-    marks = call.workspace.marks.of(document)
+    call, path, document, marks = await _opened(ctx, notebook)
     text, total = await document.read(
         lambda editor: outline(editor, start, limit, marks, call.settings.output_budget, search, only)
     )
@@ -132,10 +138,7 @@ async def read_cell(
     images: Images = "first",
 ) -> list[ContentBlock]:
     """Read one cell: its source with its hash, and its outputs as text and image."""
-    call = Call.of(ctx)
-    path = call.workspace.named(call.client, notebook)
-    document = await call.document(path)
-    marks = call.workspace.marks.of(document)
+    call, path, document, marks = await _opened(ctx, notebook)
     found, mark = await document.read(lambda editor: with_mark(editor, editor.cell(cell), marks))
     call.concerns(cell=found.id)
     handle = f"read_output(notebook={path!r}, cell={found.id!r})"
@@ -155,10 +158,7 @@ async def read_cells(
     images: Images = "first",
 ) -> list[ContentBlock]:
     """Read several cells in one call, sources with their hashes."""
-    call = Call.of(ctx)
-    path = call.workspace.named(call.client, notebook)
-    document = await call.document(path)
-    marks = call.workspace.marks.of(document)
+    call, path, document, marks = await _opened(ctx, notebook)
 
     def look(editor: Editor) -> list[tuple[Cell, Mark]]:
         found = editor.cells() if cells is None else [editor.cell(cell) for cell in cells]
