@@ -48,6 +48,11 @@ class Document(ABC):
         """What has happened to the cells since the document was opened."""
 
     @property
+    def takes_changes(self) -> bool:
+        """Whether it is known that a change made now would be kept, and be seen at once."""
+        return False
+
+    @property
     def unsaved(self) -> bool:
         """Whether something was accepted that only this process knows to write."""
         return False
@@ -74,7 +79,6 @@ class Document(ABC):
         *,
         author: Author | None = None,
         outputs_only: bool = False,
-        settle: bool = True,
         who: str = OURSELVES,
     ) -> T:
         """Run `change` on the current content and keep what it does.
@@ -82,8 +86,6 @@ class Document(ABC):
         `change` may run more than once, and looks before it writes: what raises has changed nothing. Raises
         Conflict, CollapsedDocument or NotSaved. With `outputs_only` (a kernel's results coming in) no snapshot
         is taken. What an `author` does is theirs in the history, and can be taken back; without one it is `who`'s.
-        Without `settle` it need not have arrived at the server when this returns: the next edit that settles waits
-        for it, too.
         """
 
     @abstractmethod

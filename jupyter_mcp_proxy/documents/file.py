@@ -88,7 +88,6 @@ class FileDocument(Document):
         *,
         author: Author | None = None,
         outputs_only: bool = False,
-        settle: bool = True,  # a file is written, or kept to be written, before this returns
         who: str = OURSELVES,
     ) -> T:
         result, before, after, entries = await self._edit(change, author.name if author else who, outputs_only)

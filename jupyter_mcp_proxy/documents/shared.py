@@ -168,7 +168,6 @@ class SharedDocument(Document):
         *,
         author: Author | None = None,
         outputs_only: bool = False,
-        settle: bool = True,
         who: str = OURSELVES,
     ) -> T:
         room = await self._joined()
@@ -191,8 +190,6 @@ class SharedDocument(Document):
             self._notebook.dirty = True  # the server sets it to False once it has written the file: see `_check_saved`
         self._record(author, editor.rewritten, who)
         self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
-        if not settle and self._proven_savable:
-            return result
         try:
             await room.flush()
         except ServerUnreachable as error:
@@ -252,13 +249,20 @@ class SharedDocument(Document):
             self._notebook.dirty = True
         self._restored |= self._index.take_made() | step.removed_from
 
-    async def _refuse_if_collapsed(self) -> None:
+    @property
+    def takes_changes(self) -> bool:
+        return self._room is not None and self._proven_savable and not self._seems_collapsed()
+
+    def _seems_collapsed(self) -> bool:
         cells = len(self._notebook.ycells)
         empty = cells == 1 and not str(self._notebook.ycells[0]["source"])
-        if collapsed(cells, self._file_cells, empty=empty):
+        return collapsed(cells, self._file_cells, empty=empty)
+
+    async def _refuse_if_collapsed(self) -> None:
+        if self._seems_collapsed():
             await self._look_at_file()
-            if collapsed(cells, self._file_cells, empty=empty):
-                raise CollapsedDocument(self.path, cells, self._file_cells)
+            if self._seems_collapsed():
+                raise CollapsedDocument(self.path, len(self._notebook.ycells), self._file_cells)
 
     async def _check_saved(self, room: Room) -> None:
         """Notice that the server cannot write the file: with the first change, and when a change stays unsaved."""

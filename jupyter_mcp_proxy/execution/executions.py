@@ -73,6 +73,8 @@ class Execution:
         self.caller = ""
         """The key of the client that started it, who is told of what comes late; empty where that is not known."""
         self.count: int | None = None
+        self.count_before: int | None = 0
+        """The execution count that its cell had before: while the cell has it still, nobody has run it since."""
         self.queued_at = time.time()
         self.started_at: float | None = None
         self.ended_at: float | None = None
@@ -249,8 +251,13 @@ class Execution:
             return
         if self._idle and self._reply is not None:
             self._end(self._reply)
-        elif self._idle and self._reply_lost and self.count is not None:
+        elif self._idle and self._reply_lost and self._has_run:
             self._end(self._as_broadcast())
+
+    @property
+    def _has_run(self) -> bool:
+        """Whether something was broadcast that shows that it ran: what is aborted is busy and idle, too."""
+        return self.count is not None or self.printed > 0
 
     def _as_broadcast(self) -> dict[str, Any]:
         return {"status": "ok"} if self._error is None else {**self._error, "status": "error"}
@@ -294,7 +301,7 @@ class Execution:
         if self._reply is not None:
             self.note("The kernel's last messages did not arrive; some output may be missing.")
             self._end(self._reply)
-        elif self._idle and self.count is not None:
+        elif self._idle and self._has_run:
             self._end(self._as_broadcast())
         else:
             self.finish(State.LOST, LOST)

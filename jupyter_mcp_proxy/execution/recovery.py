@@ -65,6 +65,7 @@ class Recovery:
     def _execution(entry: Entry) -> Execution:
         execution = Execution(entry.id, entry.notebook, entry.kernel_id, "", entry.cell_id or None)
         execution.client = entry.client
+        execution.count_before = entry.count_before
         execution.request_id = entry.request_id
         if execution.cell_id is None:
             execution.note(UNHEARD_BEFORE, in_cell=False)

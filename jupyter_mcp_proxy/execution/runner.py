@@ -14,7 +14,6 @@ from typing import Any
 
 from ..documents.cells import Cell
 from ..documents.document import Document
-from ..documents.history import PUT_BACK
 from ..errors import ProxyError, Unknown
 from ..jupyter.kernel import KernelChannel
 from ..jupyter.messages import Message, is_rate_notice
@@ -22,6 +21,7 @@ from ..jupyter.server import JupyterServer
 from .about import About
 from .afterwards import Afterwards
 from .batch import Batch
+from .beginning import Beginning, is_ours, mark, unmark
 from .executions import DIED, LOST, Execution, State
 from .heartbeat import beat
 from .journal import Entry, Journal
@@ -32,7 +32,7 @@ from .questions import Questions
 from .recovery import OpenDocument, Recovery
 from .stopping import Stopping
 from .turns import Turns
-from .writer import OutputWriter, begin, mark, restore, unmark
+from .writer import OutputWriter
 
 log = logging.getLogger(__name__)
 
@@ -192,7 +192,7 @@ class Runner:
                     if not execution.finished.is_set():
                         await self._run(execution, document, before)
                     elif before is not None and document is not None:
-                        await document.edit(lambda editor: unmark(editor, before), outputs_only=True, who=PUT_BACK)
+                        await unmark(document, before)
                 except Exception as error:
                     if not isinstance(error, ProxyError):
                         log.exception("execution %s failed", execution.id)
@@ -235,14 +235,15 @@ class Runner:
             await self._send(execution, channel)
         else:
             self.afterwards.begins(execution)
-            before = await document.edit(lambda editor: begin(editor, cell, marked), settle=False)
+            beginning = await Beginning.of(document, cell, marked)
+            execution.count_before = beginning.before.execution_count
             try:
                 await self._send(execution, channel)
             except BaseException:
-                await document.edit(lambda editor: restore(editor, cell, before), who=PUT_BACK)
+                await beginning.take_back()
                 raise
             if not execution.request_id:  # stopped while it was being prepared
-                await document.edit(lambda editor: restore(editor, cell, before), who=PUT_BACK)
+                await beginning.take_back()
                 return
         try:
             await self._follow(execution, document)
@@ -373,8 +374,7 @@ class Runner:
             self._recovery.replay(execution, router)
             async with self._turns.lock(execution.kernel_id):
                 document = await self._recovery.reopened(execution, open_document)
-                cell = execution.cell_id
-                if cell is None or await document.read(lambda editor: editor.is_running(editor.find(cell))):
+                if execution.cell_id is None or await document.read(lambda editor: is_ours(editor, execution)):
                     if not execution.finished.is_set():
                         await self._recovery.come_back(execution)
                     await self._follow(execution, document)

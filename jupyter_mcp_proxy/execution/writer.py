@@ -6,10 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
-from ..documents.cells import Cell
 from ..documents.document import Document, Guarantee
 from ..documents.editor import Editor
 from ..documents.metadata import Json, differing
@@ -29,14 +27,13 @@ WRITTEN_AT_ONCE = 1_000_000
 """Characters of a stream that one write adds to a shared document: each takes several times its size meanwhile."""
 
 
-async def worth_writing(ended: asyncio.Future[None], execution: Execution, seen: int, pause: float) -> int:
-    """Wait for a change since version `seen`, then up to `pause` seconds for more to write with it."""
+async def worth_writing(execution: Execution, seen: int, pause: float, *ends: asyncio.Future[Any]) -> int:
+    """Wait for a change since version `seen`, then up to `pause` seconds, or for one of `ends`, for more to write."""
     changed = asyncio.ensure_future(execution.changed(seen))
-    either: set[asyncio.Future[Any]] = {ended, changed}
     try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not ended.done() and pause:
-            await asyncio.wait({ended}, timeout=pause)
+        await asyncio.wait({changed, *ends}, return_when=asyncio.FIRST_COMPLETED)
+        if pause:
+            await asyncio.wait(ends, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
     finally:
         changed.cancel()
     return execution.version
@@ -53,6 +50,8 @@ class OutputWriter:
         self._document = document
         self._there: int | None = None
         """How many outputs the cell has if nobody else touched them; None where that is not known."""
+        self._written: tuple[bool, int | None] = (True, None)
+        """Whether the cell says that it runs, and its count, as written last."""
         self._late = asyncio.Lock()
 
     async def follow(self, ended: asyncio.Future[None]) -> None:
@@ -61,16 +60,26 @@ class OutputWriter:
         Raises Unknown where the cell is not there any more, and what the document raises once it has been tried
         often enough.
         """
-        pause = WRITE_EVERY[self._document.guarantee]
+        # After the kernel's reply mostly nothing comes but its `idle`: what there is need not wait for that.
+        replied = asyncio.ensure_future(self.execution.replied.wait())
+        try:
+            await self._follow(ended, replied)
+        finally:
+            replied.cancel()
+
+    async def _follow(self, ended: asyncio.Future[None], replied: asyncio.Future[Any]) -> None:
+        pause = FIRST_WRITE
         failures = 0
         seen = -1
         while True:
+            early = [] if replied.done() or self.guarantee == "file" else [replied]
             try:
-                seen = await worth_writing(ended, self.execution, seen, pause if seen >= 0 else FIRST_WRITE)
+                seen = await worth_writing(self.execution, seen, pause, ended, *early)
             except asyncio.CancelledError:  # this process ends: what has come so far is in the notebook all the same
                 with suppress(ProxyError, asyncio.TimeoutError):
                     await asyncio.wait_for(self.write(), LAST_WRITE)
                 raise
+            pause = WRITE_EVERY[self.guarantee]
             last = self.execution.finished.is_set()
             try:
                 await self.write()
@@ -94,13 +103,14 @@ class OutputWriter:
     async def write(self) -> None:
         """Write what has changed; all of it where the cell is not as we left it, as in another replica."""
         execution = self.execution
-        running = not execution.finished.is_set()
+        running = not (execution.finished.is_set() or execution.replied.is_set())
         # A server that has lost the kernel, a gateway's above all, may not answer.
         if not running and execution.state not in (State.LOST, State.KERNEL_DIED):
             self._said = await self._about(execution.kernel_id)
         changes = execution.log.take_changes()
-        if running and not changes and self._there is not None:  # a widget shows something else: no output does
-            return
+        written = (running, execution.count)
+        if not changes and self._there is not None and (running or written == self._written):
+            return  # a widget shows something else: no output does; or its `idle` came after its reply
         there, self._there = self._there, None
         if there is None:
             changes = anew(execution.log.outputs)
@@ -111,6 +121,7 @@ class OutputWriter:
         while rest:
             there = await self._write(rest.popleft(), running or bool(rest), there)
         self._there = there
+        self._written = written
 
     async def write_late(self, document: Document) -> bool:
         """Write what came after the end; False where the cell is not as the run left it, and nothing is written.
@@ -169,34 +180,3 @@ class OutputWriter:
             return self._count(editor)
 
         return await self._document.edit(change, outputs_only=True, who=execution.client)
-
-
-def mark(editor: Editor, cell_id: str) -> Cell:
-    """Mark a cell as one that waits to run, as JupyterLab does; what it was, for `restore`."""
-    before = editor.cell_at(editor.find(cell_id))
-    editor.set_execution(before.index, None, True)
-    return before
-
-
-def unmark(editor: Editor, before: Cell) -> None:
-    """Take the mark from a cell that was not run after all, unless somebody else has run it."""
-    index = editor.find(before.id)
-    if editor.is_running(index):
-        editor.set_execution(index, before.execution_count, False)
-
-
-def begin(editor: Editor, cell_id: str, marked: Cell | None = None) -> Cell:
-    """Clear a cell that is about to run; what it was, for `restore`, before it was `marked` if it was."""
-    before = editor.cell_at(editor.find(cell_id))
-    if marked is not None:
-        before = replace(before, execution_count=marked.execution_count)
-    editor.set_outputs(before.index, [])
-    editor.set_execution(before.index, None, True)
-    return before
-
-
-def restore(editor: Editor, cell_id: str, before: Cell) -> None:
-    """Give a cell that was not run after all what it had."""
-    index = editor.find(cell_id)
-    editor.set_outputs(index, before.outputs)
-    editor.set_execution(index, before.execution_count, False)

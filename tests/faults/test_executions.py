@@ -13,6 +13,7 @@ import time
 import anyio
 import pytest
 from harness import JupyterProcess, StartJupyter, connect, said_missing, text, until
+from mcp.shared.exceptions import MCPError
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +71,31 @@ async def test_the_sidecar_is_killed_while_a_cell_runs(server: JupyterProcess, n
     for seen in (shown, told):
         assert len(missing) <= said_missing(seen) <= len(missing) + 20, (missing, seen)
     await until(lambda: server.journals() <= others)
+
+
+async def test_the_sidecar_is_killed_as_soon_as_a_cell_runs(server: JupyterProcess, name: str) -> None:
+    """Its cell may not have been marked as running by then; it has the whole output all the same."""
+    server.write_notebook(name, "print('old')", "import time\nprint('whole' if time.sleep(1) is None else '')")
+    others = server.journals()
+
+    def sent() -> int:
+        return sum(path.read_text().count(name) for path in server.runtime.glob("mcp-proxy-*.json"))
+
+    async with connect(server) as agent:
+        await agent.ok("execute_cell", notebook=name, cell=0)  # from now on shared changes are known to be kept
+        before = sent()
+        running = asyncio.create_task(agent.call("execute_cell", notebook=name, cell=1))
+        with anyio.fail_after(30):
+            while sent() == before:
+                assert not running.done(), running.result()
+                await asyncio.sleep(0.001)
+        os.kill(server.sidecar_pid(), signal.SIGKILL)
+        with pytest.raises(MCPError, match="may have been carried out"):
+            await running
+    await until(lambda: "whole" in stream_of(server, name, 1), 30)
+    await until(lambda: server.journals() <= others)
+    assert "was lost" not in stream_of(server, name, 1)
+    assert server.read_notebook(name)["cells"][1]["execution_count"] in (2, None)  # the message with it may be missing
 
 
 async def test_a_client_that_is_gone_after_running_loses_nothing(server: JupyterProcess, name: str) -> None:
