@@ -17,6 +17,8 @@ from mcp.shared.exceptions import MCPError
 
 pytestmark = pytest.mark.anyio
 
+DEATHS = int(os.environ.get("DEATHS", "3"))
+"""Kernels that die in a row; the nightly run sets DEATHS=200."""
 TICKS = "import time\nfor i in range({count}):\n    print('tick', i, flush=True)\n    time.sleep(0.2)\nprint('end')"
 
 
@@ -45,6 +47,17 @@ async def test_a_kernel_that_ends_is_told_within_two_seconds(server: JupyterProc
         told = await agent.ok("execute_ipython", notebook=name, code="'x' in dir()")
         assert told.endswith("False")
     await until(lambda: "kernel died" in stream_of(server, name))
+
+
+@pytest.mark.timeout(120 + 30 * DEATHS)
+async def test_the_run_after_a_death_works_at_the_first_try(server: JupyterProcess, name: str) -> None:
+    async with connect(server) as agent:
+        for number in range(DEATHS):
+            each = f"{number}-{name}"
+            server.write_notebook(each, "import os\nos._exit(1)", "6 * 7")
+            assert " · kernel_died · " in await agent.fails("execute_cell", notebook=each, cell=0)
+            assert "42" in await agent.ok("execute_cell", notebook=each, cell=1), number
+            await agent.ok("restart_notebook", notebook=each, shutdown=True)
 
 
 async def test_the_sidecar_is_killed_while_a_cell_runs(server: JupyterProcess, name: str) -> None:

@@ -82,9 +82,24 @@ c.JupyterHub.load_roles = [
         for user in USERS:
             self.api("POST", f"/users/{user}/server")
         for user in USERS:
-            self._poll(lambda user=user: self._server(user).get("ready", False))
-            self._pids.append(self._server(user)["state"]["pid"])
+            self._started(user)
         return self
+
+    def _started(self, user: str) -> None:
+        self._poll(lambda: self._server(user).get("ready", False))
+        self._pids.append(self._server(user)["state"]["pid"])
+
+    def start_server(self, user: str) -> None:
+        """Start a user's server, which was stopped, and return once it is ready."""
+        self.api("POST", f"/users/{user}/server")
+        self._started(user)
+
+    def stop_server(self, user: str) -> float:
+        """Stop a user's server, as the Hub's page and its culler do; the seconds until it has ended."""
+        began = time.monotonic()
+        self.api("DELETE", f"/users/{user}/server")
+        self._poll(lambda: not self._server(user))
+        return time.monotonic() - began
 
     def _answers(self) -> bool:
         """Whether the hub itself answers; its proxy does so earlier, with errors of its own."""

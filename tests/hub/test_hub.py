@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import shutil
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import nbformat
 import pytest
-from harness import ERAS, SLEEP, connect, free_port, needs, own_world, write_notebook
+from harness import ERAS, SLEEP, connect, free_port, needs, own_world, shows, write_notebook
 from harness.browser import KERNELSPEC, chromium, empty_window, lab_path, make_token
 from harness.hub import PROXY, USERS, Hub, connect_to
 from playwright.async_api import expect
@@ -288,3 +290,22 @@ async def test_a_server_with_a_token_of_its_own_in_a_hubs_environment(start_jupy
     async with connect(server) as agent:
         await agent.ok("use_notebook", notebook=name, create=True)
         assert "2" in await agent.ok("execute_ipython", notebook=name, code="1+1")
+
+
+async def test_the_hub_stops_a_server_in_which_an_agent_works_as_soon_as_another(hub: Hub) -> None:
+    """Without us it waits ten seconds for each of its three signals: the room that the agent is in keeps the server."""
+    folder = hub.home / "home-bob"
+    write_notebook(folder / "end.ipynb", "print('printed', flush=True)\nimport time\ntime.sleep(600)")
+    token = hub.token("bob", "access:servers!server=bob/")
+    async with connect_to(f"{hub.url('bob')}mcp", token, ERAS[0]) as agent:
+        told = await agent.ok("execute_cell", notebook="end.ipynb", cell=0, wait=0)
+        assert "live" in await agent.ok("use_notebook", notebook="end.ipynb")
+        await shows(agent, told, "printed")
+        used = await asyncio.to_thread(hub.stop_server, "bob")
+    hub.start_server("bob")
+    unused = await asyncio.to_thread(hub.stop_server, "bob")
+    hub.start_server("bob")
+    print(f"stopped in {used:.1f} s, unused in {unused:.1f} s")
+    assert used < unused + 8
+    (outputs,) = (cell["outputs"] for cell in nbformat.read(folder / "end.ipynb", 4)["cells"])
+    assert "printed" in outputs[0]["text"]
