@@ -33,7 +33,7 @@ NO_GATEWAY = (
 )
 SILENT_KERNEL = (
     "The kernel has not begun this within {seconds:.0f} s and answers nothing; the server takes it to be {state}. "
-    "restart_notebook starts it anew; its variables are gone then."
+    "It may still run this once it answers again: restart_notebook starts it anew; its variables are gone then."
 )
 
 OpenDocument = Callable[[str], Awaitable[Document]]

@@ -329,6 +329,23 @@ async def test_a_server_that_is_silent_for_a_while_is_no_dead_kernel(start_jupyt
         assert "tick 59" in await agent.ok("read_output", execution=execution, grep="tick 59")
 
 
+async def test_a_kernel_that_never_begins_ends_the_wait_with_the_reason(server: JupyterProcess, name: str) -> None:
+    """Its process is there, so nobody takes it for dead: a machine swaps, a container is frozen."""
+    async with connect(server) as agent:
+        await agent.ok("use_notebook", notebook=name, create=True)
+        pid = int((await agent.ok("execute_ipython", notebook=name, code="import os; os.getpid()")).split("\n")[-1])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            told = await agent.fails("execute_ipython", notebook=name, code="1", wait=90)
+            assert time.monotonic() - began < 60
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    assert " · lost\n" in told
+    assert "has not begun this within" in told
+    assert "restart_notebook" in told
+
+
 async def test_a_kernel_that_nobody_uses_any_more_is_left(
     server: JupyterProcess, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
