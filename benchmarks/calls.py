@@ -73,23 +73,24 @@ async def all_variants(all_ways: list[Way], server: JupyterProcess) -> AsyncIter
             for way in all_ways:
                 lean = LeanClient(way.url, version, way.headers)
                 stack.callback(lean.close)
-                client = await stack.enter_async_context(_sdk_client(way, version))
+                client = await stack.enter_async_context(sdk_client(way, version))
                 variants[no_op(way.name, era, "lean")] = _lean(lean, *NO_OP, NO_OP_SAYS)
-                variants[no_op(way.name, era, "sdk")] = _sdk(client, *NO_OP, NO_OP_SAYS)
+                variants[no_op(way.name, era, "sdk")] = sdk_sample(client, *NO_OP, NO_OP_SAYS)
                 if way is all_ways[0]:
                     await client.call_tool("use_notebook", {"notebook": NOTEBOOK, "create": True})
                     await client.call_tool("insert_cell", {"notebook": NOTEBOOK, "source": "1+1", "index": 0})
                     variants[execution(era, "lean")] = _lean(lean, *ONE_PLUS_ONE, ONE_PLUS_ONE_SAYS)
-                    variants[execution(era, "sdk")] = _sdk(client, *ONE_PLUS_ONE, ONE_PLUS_ONE_SAYS)
+                    variants[execution(era, "sdk")] = sdk_sample(client, *ONE_PLUS_ONE, ONE_PLUS_ONE_SAYS)
                     variants[cell(era, "lean")] = _lean(lean, *ONE_PLUS_ONE_CELL, ONE_PLUS_ONE_SAYS)
-                    variants[cell(era, "sdk")] = _sdk(client, *ONE_PLUS_ONE_CELL, ONE_PLUS_ONE_SAYS)
+                    variants[cell(era, "sdk")] = sdk_sample(client, *ONE_PLUS_ONE_CELL, ONE_PLUS_ONE_SAYS)
         variants[BARE] = await stack.enter_async_context(bare_round_trip(server, "quick", quickack=True))
         variants[BARE_SLOW] = await stack.enter_async_context(bare_round_trip(server, "plain", quickack=False))
         yield variants
 
 
 @asynccontextmanager
-async def _sdk_client(way: Way, era: str) -> AsyncIterator[Client]:
+async def sdk_client(way: Way, era: str) -> AsyncIterator[Client]:
+    """The SDK's client of an endpoint, connected."""
     async with httpx2.AsyncClient(headers=way.headers, timeout=60, trust_env=False) as http:
         transport = streamable_http_client(way.url, http_client=http)
         async with Client(transport, mode=era, client_info=Implementation(**CLIENT)) as client:
@@ -105,7 +106,9 @@ def _lean(client: LeanClient, tool: str, arguments: dict[str, Any], says: str) -
     return sample
 
 
-def _sdk(client: Client, tool: str, arguments: dict[str, Any], says: str) -> Sample:
+def sdk_sample(client: Client, tool: str, arguments: dict[str, Any], says: str) -> Sample:
+    """A call by the SDK's client, whose result `says` something."""
+
     async def call() -> None:
         result = await client.call_tool(tool, arguments)
         assert isinstance(result, CallToolResult)

@@ -24,11 +24,16 @@ PACKAGES = ("jupyter-mcp-server", "mcp", "jupyter-nbmodel-client", "jupyter-serv
 def environment(folder: Path, requirement: str = REQUIREMENT) -> Path:
     """A virtual environment with the other server: the one in `folder`, or a new one made there."""
     if not _program(folder).exists():
-        print(f"Installing {requirement} apart …", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [folder / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check", requirement]
-        subprocess.run(pip, check=True)
+        install(folder, requirement)
     return folder
+
+
+def install(folder: Path, *requirements: str) -> None:
+    """Make a virtual environment with what is given."""
+    print(f"Installing {requirements[0]} apart …", file=sys.stderr)
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    pip = [folder / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check", *requirements]
+    subprocess.run(pip, check=True)
 
 
 def versions(folder: Path) -> str:

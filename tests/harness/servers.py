@@ -35,6 +35,7 @@ class JupyterProcess:
         environment: dict[str, str] | None = None,
         host: str = "127.0.0.1",
         stdin: int = subprocess.DEVNULL,
+        python: str = sys.executable,
     ) -> None:
         self.home = home
         self.root = home / "root"
@@ -50,7 +51,7 @@ class JupyterProcess:
         self._log = (home / "server.log").open("ab")
         # Not `-m jupyter server`: that runs the first jupyter-server on PATH, maybe another Python's.
         command = [
-            sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root",
+            python, "-m", "jupyter_server", "--no-browser", "--allow-root",
             f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.root}",
             f"--ServerApp.base_url={base_url}",
         ]  # fmt: skip
@@ -91,13 +92,13 @@ class JupyterProcess:
             with error:
                 return error.code, error.read()
 
-    def wait(self, context: Any = None) -> JupyterProcess:
-        """Return once the server and its sidecar answer."""
+    def wait(self, context: Any = None, path: str = "mcp-proxy/healthz") -> JupyterProcess:
+        """Return once the server and its sidecar answer, or what else is at a path."""
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log
             try:
-                status, _ = self.get("mcp-proxy/healthz", context=context)
+                status, _ = self.get(path, context=context)
             except OSError:
                 status = 0
             if status == 200:
