@@ -18,6 +18,9 @@ _IPYTHON = re.compile(r" {0,2}File (?P<path>[^\n\"]{1,1000}?):\d+,? in ")
 _IPYTHON_7 = re.compile(r"(?P<path>(?:~|/|[A-Z]:\\)[^\n\"]{1,1000}?\.pyx?) in [\w<]")
 _OURS = re.compile(r" {0,2}(?:File |Cell In|Input In|<ipython-input-)")
 
+_PERIODS = (1, 2, 3)
+"""How many frames of a recursion may take turns."""
+
 _PLACES = (
     re.compile(r"[\\/](?:site|dist)-packages[\\/](?P<name>[^\\/]+)"),
     re.compile(r"[\\/]lib(?:64)?[\\/](?:python|pypy)\d[\d.]*[\\/](?P<name>[^\\/]+)"),
@@ -67,9 +70,9 @@ def fold(text: str, handle: str, base: int = 0) -> Folded:
     folded = Folded("", [(0, base)])
     parts: list[str] = []
     length = at = 0
-    for run in _runs(text):
+    for run in sorted([*_runs(text), *_repeats(text)], key=lambda run: run.start):
         line = run.line(handle, base)
-        if len(line) >= run.end - run.start:
+        if len(line) >= run.end - run.start or run.start < at:
             continue
         parts += [text[at : run.start], line]
         length += run.start - at
@@ -83,7 +86,7 @@ def fold(text: str, handle: str, base: int = 0) -> Folded:
 
 @dataclass
 class _Run:
-    """Frames of libraries that follow each other."""
+    """Frames that follow each other: of libraries, or alike."""
 
     start: int
     end: int
@@ -91,13 +94,52 @@ class _Run:
     names: list[str]
     blank: bool = False
     """Whether an empty line ends it."""
+    alike: int = 0
+    """How many frames repeat those before them; 0 for frames of libraries."""
 
     def line(self, handle: str, base: int) -> str:
         """What stands in their place."""
-        count = f"{len(self.names)} frame{'s' if len(self.names) > 1 else ''}"
+        count = self.alike or len(self.names)
+        said = f"{count} frame{'s' if count > 1 else ''}"
+        said += " like these" if self.alike else f" in {', '.join(dict.fromkeys(self.names))}"
         call = f"{handle[:-1]}, offset={base + self.start})" if handle.endswith(")") else handle
-        told = f"{self.bar}… {count} in {', '.join(dict.fromkeys(self.names))}; {call} shows them\n"
+        told = f"{self.bar}… {said}; {call} shows them\n"
         return told + "\n" if self.blank else told
+
+
+def _repeats(text: str) -> Iterator[_Run]:
+    """The frames of recursions, but the first of them. IPython 9.18 writes each; earlier ones fold them by themselves."""
+    frames: list[tuple[int, int]] = []
+    first: int | None = None
+    for start, line in _lines(text):
+        if line.strip():
+            if first is None and frames and not _OURS.match(line):
+                yield from _alike(text, frames)
+                frames = []
+            first = start if first is None and _OURS.match(line) else first
+        elif first is not None:
+            frames.append((first, start + len(line)))
+            first = None
+    yield from _alike(text, frames)
+
+
+def _alike(text: str, frames: list[tuple[int, int]]) -> Iterator[_Run]:
+    """The runs of frames that repeat those before them, in frames that follow each other."""
+    said = [text[start:end] for start, end in frames]
+    at = 0
+    while at < len(said):
+        for period in _PERIODS:
+            more = at + period
+            while more < len(said) and said[more] == said[more - period]:
+                more += 1
+            repeated = (more - at) // period * period - period
+            if repeated > 0:
+                start = frames[at + period][0]
+                at += period + repeated
+                yield _Run(start, frames[at - 1][1], "", [], True, repeated)
+                break
+        else:
+            at += 1
 
 
 def _runs(text: str) -> Iterator[_Run]:

@@ -100,6 +100,16 @@ def test_what_was_folded_stands_where_its_line_says(name: str) -> None:
     assert len(found.text) <= len(whole)
 
 
+def test_the_frames_of_a_recursion_are_told_once() -> None:
+    head = "RecursionError   Traceback (most recent call last)\nCell In[4], line 2\n----> 2 r(0)\n\n"
+    deep = "Cell In[4], line 1, in r(n)\n----> 1 def r(n): return r(n+1)\n\n"
+    end = "RecursionError: maximum recursion depth exceeded"
+    line = f"… 989 frames like these; {HANDLE[:-1]}, offset={len(head + deep)}) shows them\n\n"
+    assert fold(head + 990 * deep + end, HANDLE).text == head + deep + line + end
+    mutual = deep + "Cell In[5], line 1, in s(n)\n----> 1 def s(n): return r(n+1)\n\n"
+    assert fold(head + 100 * mutual + end, HANDLE).text.startswith(head + mutual + "… 198 frames like these; ")
+
+
 def test_tracebacks_of_other_languages_pass_as_they_are() -> None:
     for text in (
         'Error in f(3): no such thing\nTraceback:\n\n1. f(3)\n2. stop("no such thing")   # at line 1 of file <text>',
@@ -156,3 +166,7 @@ def test_compiled_code_that_names_no_folder_is_known_by_its_functions() -> None:
 def test_a_million_lines_take_no_longer_than_their_number() -> None:
     text = '  File "/usr/lib/python3.11/a.py", line 1, in f\n    x\n' * 50_000 + "File " * 100_000
     assert "50000 frames in a" in fold(text, HANDLE).text
+    different = "".join(
+        f"Cell In[4], line {number}, in r(n)\n----> 1 def r(n): return r(n+1)\n\n" for number in range(20_000)
+    )
+    assert fold(different, HANDLE).text == different
