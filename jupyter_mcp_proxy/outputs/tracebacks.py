@@ -108,7 +108,7 @@ class _Run:
 
 
 def _repeats(text: str) -> Iterator[_Run]:
-    """The frames of recursions, but the first of them. IPython 9.18 writes each; earlier ones fold them by themselves."""
+    """The frames of recursions, but the first of them: IPython 9.18 writes each, earlier ones fold them."""
     frames: list[tuple[int, int]] = []
     first: int | None = None
     for start, line in _lines(text):
