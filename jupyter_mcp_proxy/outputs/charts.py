@@ -55,9 +55,9 @@ def scripted(markup: str) -> str:
         option := re.search(r"option\w{0,80}\s{0,20}=\s{0,20}(?=\{)", markup[at:])
     ):
         return echarts(_json_at(markup, "{", at + option.end())[0])
-    if kinds := Counter(_LEAFLET.findall(markup)):
+    if (kinds := Counter(_LEAFLET.findall(markup))) or "L.map(" in markup:
         view = _LEAFLET_VIEW.search(markup)
-        return f"[map, {_counted(kinds)}{f', centre {view[1]}' if view else ''}]"
+        return f"[{', '.join(filter(None, ['map', _counted(kinds), f'centre {view[1]}' if view else '']))}]"
     return ""
 
 

@@ -61,6 +61,7 @@ ODD = [
     ({"application/vnd.vegalite.v5+json": {"mark": ["bar"], "encoding": [1], "data": 3}}, "nothing drawn"),
     ({"text/html": 3}, "3"),
     ({"image/svg+xml": None}, "[image/svg+xml]"),
+    ({"text/html": "<script>L.map('m', {center: [52.5, 13.4]})</script>"}, "[map, centre [52.5, 13.4]]"),
     ({"text/html": "<table><tr><td colspan=x rowspan=-1>a<td>b"}, "a | b"),
 ]
 
