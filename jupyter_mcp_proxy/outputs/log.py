@@ -103,10 +103,10 @@ class OutputLog:
     def display(self, kind: str, content: dict[str, Any]) -> None:
         """A display_data or execute_result."""
         self._before_output()
-        output: Output = {
+        output: Output = {  # in nbclient's order, which code sees that looks at what a widget has captured
             "output_type": kind,
-            "data": dict(content.get("data") or {}),
             "metadata": dict(content.get("metadata") or {}),
+            "data": dict(content.get("data") or {}),
         }
         if kind == "execute_result":
             output["execution_count"] = content.get("execution_count")

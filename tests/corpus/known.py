@@ -10,7 +10,7 @@ from corpus.differences import Difference
 
 INPUT = "code that asks for input is interrupted where nobody can answer"
 PAGER = "help and `%pycat` are outputs (the pager)"
-
+LATE = "what threads and tasks put out after the end of their cell goes into that cell"
 CHECKPOINT = "a folder `.ipynb_checkpoints` beside the notebook"
 
 
@@ -35,6 +35,7 @@ class Known:
 
 KNOWN: tuple[Known, ...] = (
     Known(CHECKPOINT, "ipython-*/Rich Output.ipynb", re.compile(r"FileLinks\(")),
+    Known(LATE, "*", re.compile(r"\b(ensure_future|create_task)\("), adds=True),
     Known(INPUT, "*", re.compile(r"\b(input|getpass)\(|^%debug", re.MULTILINE)),
     Known(
         PAGER,

@@ -31,7 +31,9 @@ def install_kernel(data: Path, python: str = sys.executable) -> None:
     spec = data / "kernels" / KERNEL
     spec.mkdir(parents=True, exist_ok=True)
     command = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (spec / "kernel.json").write_text(json.dumps({"argv": command, "display_name": KERNEL, "language": "python"}))
+    # IPython spells files below HOME with `~`: it is the same on both sides.
+    about = {"argv": command, "display_name": KERNEL, "language": "python", "env": {"HOME": str(data)}}
+    (spec / "kernel.json").write_text(json.dumps(about))
 
 
 def for_kernel(content: Notebook) -> str:
