@@ -6,7 +6,7 @@ import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .editor import Editor
@@ -63,6 +63,11 @@ class History:
         if self._order is None:
             return None
         return {cell: (known.last, known.content.rpartition(":")[2]) for cell, known in self._known.items()}
+
+    def begins(self, cell: str) -> None:
+        """A cell runs whose count has not been taken away: it may end with the same one, after a restart."""
+        if cell in self._known:
+            self._known[cell] = replace(self._known[cell], count=None)
 
     def absorb(self, editor: Editor, who: str, cells: Iterable[str] | None = None) -> list[Entry]:
         """Note what differs from what is known, as done by `who`.

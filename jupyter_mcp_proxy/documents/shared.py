@@ -251,7 +251,8 @@ class SharedDocument(Document):
 
     @property
     def takes_changes(self) -> bool:
-        return self._room is not None and self._proven_savable and not self._seems_collapsed()
+        there = self._room is not None and not self._room.closed.is_set()
+        return there and self._proven_savable and self._snapshot_taken and not self._seems_collapsed()
 
     def _seems_collapsed(self) -> bool:
         cells = len(self._notebook.ycells)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ..documents.cells import Cell
 from ..documents.document import Document
 from ..documents.editor import Editor
 from ..documents.history import PUT_BACK
+from ..errors import ProxyError, Unknown
 from .executions import Execution
 
 
@@ -34,6 +36,11 @@ class Beginning:
             before = await document.edit(lambda editor: _clear(editor, cell_id, marked))
         return cls(document, before, marked is not None, cleared)
 
+    def sent(self) -> None:
+        """The code has been sent: the cell has run, whatever count it ends with."""
+        if not self.cleared:
+            self.document.history.begins(self.before.id)
+
     async def take_back(self) -> None:
         """Give the cell what it had: it was not run after all."""
         if self.cleared:
@@ -49,6 +56,18 @@ def mark(editor: Editor, cell_id: str) -> Cell:
     return before
 
 
+async def marked_while_it_waits(execution: Execution, document: Document | None, marked: Cell | None) -> Cell | None:
+    """Mark the cell of what waits behind something; what it was, where it is marked."""
+    cell = execution.cell_id
+    if marked is not None or cell is None or not execution.ahead:
+        return marked
+    if document is None or document.guarantee != "live":  # in a file nobody would see it
+        return None
+    with suppress(ProxyError):  # whoever runs it says what is wrong
+        return await document.edit(lambda editor: mark(editor, cell), outputs_only=True)
+    return None
+
+
 async def unmark(document: Document, before: Cell) -> None:
     """Take the mark from a cell that was not run after all, unless somebody else has run it."""
 
@@ -61,14 +80,22 @@ async def unmark(document: Document, before: Cell) -> None:
 
 
 def is_ours(editor: Editor, execution: Execution) -> bool:
-    """Whether nobody has run a cell since an execution of it was sent, whose process has ended since."""
+    """Whether nobody has run a cell since an execution of it was sent, whose process has ended since.
+
+    What that process has heard has been fed to the execution: the cell may have its count already.
+    """
     cell = editor.cell_at(editor.find(execution.cell_id or ""), outputs=False)
-    return editor.is_running(cell.index) or cell.execution_count == execution.count_before
+    ended = execution.count is not None and cell.execution_count == execution.count
+    return editor.is_running(cell.index) or ended or cell.execution_count == execution.count_before
 
 
 def _as_it_was(editor: Editor, cell_id: str, marked: Cell | None, *, outputs: bool = True) -> Cell:
     before = editor.cell_at(editor.find(cell_id), outputs=outputs)
-    return before if marked is None else replace(before, execution_count=marked.execution_count)
+    if before.type != "code":
+        raise Unknown("code cell", cell_id)
+    if marked is None or not editor.is_running(before.index):  # somebody has run it while it waited
+        return before
+    return replace(before, execution_count=marked.execution_count)
 
 
 def _clear(editor: Editor, cell_id: str, marked: Cell | None) -> Cell:

@@ -39,6 +39,8 @@ DIED = (
     "The kernel died or was restarted while this ran: all its variables are gone. Jupyter starts a dead kernel again "
     "by itself; run the cells that you need once more."
 )
+PUT_OUT = ("stream", "display_data", "execute_result", "error", "input_request")
+"""What only code that runs sends."""
 LATE = ("stream", "display_data", "execute_result", "update_display_data", "clear_output", "error")
 """What is taken of a request that has ended."""
 TAKEN_KEPT = 10_000
@@ -118,6 +120,8 @@ class Execution:
         self._reply_lost = False
         self._error: dict[str, Any] | None = None
         self._idle = False
+        self._put_out = False
+        """Whether something has come of its code, which our own notes are not."""
         self._taken: OrderedDict[str, int] = OrderedDict()
         """How much of each message has been taken: of a stream its characters."""
         self.newest = ""
@@ -153,6 +157,7 @@ class Execution:
 
     def _take(self, message: Message, log: OutputLog, *, from_server: bool) -> None:
         content = message.content
+        self._put_out |= message.type in PUT_OUT and not from_server
         match message.type:
             case "status":
                 if content.get("execution_state") == "busy":
@@ -257,7 +262,7 @@ class Execution:
     @property
     def _has_run(self) -> bool:
         """Whether something was broadcast that shows that it ran: what is aborted is busy and idle, too."""
-        return self.count is not None or self.printed > 0
+        return self.count is not None or self._put_out
 
     def _as_broadcast(self) -> dict[str, Any]:
         return {"status": "ok"} if self._error is None else {**self._error, "status": "error"}

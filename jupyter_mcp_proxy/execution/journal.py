@@ -78,13 +78,15 @@ class Journal:
                         else:
                             self._entries[each["id"]] = Entry(**each)
         if self._entries:
-            self._write_anew()
+            with suppress(OSError):  # a full disk; what is added to the old list is read all the same
+                self._write_anew()
         return list(self._entries.values())
 
     def add(self, entry: Entry) -> None:
         """Remember an execution before its request leaves."""
-        self._entries[entry.id] = entry
         self._say(asdict(entry))
+        self._entries[entry.id] = entry
+        self._keep_short()
 
     def record(self, id: str, message: Message, *, from_server: bool) -> None:
         """Keep a message of a remembered execution."""
@@ -114,7 +116,9 @@ class Journal:
     def remove(self, id: str) -> None:
         """Forget an execution whose outputs are in the notebook."""
         if self._entries.pop(id, None) is not None:
-            self._say({"ended": id})
+            with suppress(OSError):  # what is taken over without need is written as it is already
+                self._say({"ended": id})
+            self._keep_short()
         descriptor = self._records.pop(id, None)
         if descriptor is not None:
             os.close(descriptor)
@@ -136,8 +140,12 @@ class Journal:
         if os.write(self._list, text) < len(text):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._lines += 1
+
+    def _keep_short(self) -> None:
         if self._lines >= MOST_LINES and self._lines > 2 * len(self._entries):
-            self._write_anew()
+            self._lines = 0  # where there is no room for it, not at once again
+            with suppress(OSError):
+                self._write_anew()
 
     def _write_anew(self) -> None:
         temporary = self._list_path.with_suffix(f".{os.getpid()}.tmp")

@@ -21,7 +21,7 @@ from ..jupyter.server import JupyterServer
 from .about import About
 from .afterwards import Afterwards
 from .batch import Batch
-from .beginning import Beginning, is_ours, mark, unmark
+from .beginning import Beginning, is_ours, mark, marked_while_it_waits, unmark
 from .executions import DIED, LOST, Execution, State
 from .heartbeat import beat
 from .journal import Entry, Journal
@@ -182,7 +182,8 @@ class Runner:
 
     async def _drive(self, execution: Execution, document: Document | None, marked: Cell | None) -> None:
         # Beside the wait for its turn, not before it: whoever came first must run first.
-        marking = asyncio.ensure_future(self._mark(execution, document, marked))
+        marking = asyncio.ensure_future(marked_while_it_waits(execution, document, marked))
+        before: Cell | None = None
         try:
             async with self._turns.turn(execution):
                 execution.ahead = 0
@@ -191,27 +192,17 @@ class Runner:
                     await self._turns.released(execution)
                     if not execution.finished.is_set():
                         await self._run(execution, document, before)
-                    elif before is not None and document is not None:
-                        await unmark(document, before)
                 except Exception as error:
                     if not isinstance(error, ProxyError):
                         log.exception("execution %s failed", execution.id)
                     execution.finish(State.LOST, f"It could not be run: {error}")
+                if before is not None and document is not None and not execution.request_id:
+                    with suppress(ProxyError):  # stopped while it waited, or no kernel to send it to
+                        await unmark(document, before)
                 execution.passes_on()
         finally:
             marking.cancel()
             self._retire(execution)
-
-    async def _mark(self, execution: Execution, document: Document | None, marked: Cell | None) -> Cell | None:
-        """Mark the cell of what waits behind something; what it was, where it is marked."""
-        cell = execution.cell_id
-        if marked is not None or cell is None or not execution.ahead:
-            return marked
-        if document is None or document.guarantee != "live":
-            return None
-        with suppress(ProxyError):  # whoever runs it says what is wrong
-            return await document.edit(lambda editor: mark(editor, cell), outputs_only=True)
-        return None
 
     def _retire(self, execution: Execution) -> None:
         if len(execution.log.transcript) > LONG_OUTPUT:
@@ -245,6 +236,7 @@ class Runner:
             if not execution.request_id:  # stopped while it was being prepared
                 await beginning.take_back()
                 return
+            beginning.sent()
         try:
             await self._follow(execution, document)
             await self.afterwards.sync(execution.kernel_id)
@@ -362,7 +354,10 @@ class Runner:
     def recover(self, open_document: OpenDocument) -> None:
         """Take over, in the background, what an earlier process of this run left running."""
         self.afterwards.open_document = open_document
-        for execution in self._recovery.left():
+        left = self._recovery.left()
+        while any(execution.id.startswith(f"x{self._prefix}") for execution in left):
+            self._prefix = secrets.token_hex(1)
+        for execution in left:
             self._queues.setdefault(execution.kernel_id, []).append(execution)
             self._executions[execution.id] = execution
             self._spawn(self._take_over(execution, open_document), f"recovery of {execution.id}")

@@ -27,13 +27,14 @@ WRITTEN_AT_ONCE = 1_000_000
 """Characters of a stream that one write adds to a shared document: each takes several times its size meanwhile."""
 
 
-async def worth_writing(execution: Execution, seen: int, pause: float, *ends: asyncio.Future[Any]) -> int:
-    """Wait for a change since version `seen`, then up to `pause` seconds, or for one of `ends`, for more to write."""
+async def worth_writing(ended: asyncio.Future[None], execution: Execution, seen: int, pause: float) -> int:
+    """Wait for a change since version `seen`, then up to `pause` seconds for more to write with it."""
     changed = asyncio.ensure_future(execution.changed(seen))
+    either: set[asyncio.Future[Any]] = {ended, changed}
     try:
-        await asyncio.wait({changed, *ends}, return_when=asyncio.FIRST_COMPLETED)
-        if pause:
-            await asyncio.wait(ends, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done() and pause:
+            await asyncio.wait({ended}, timeout=pause)
     finally:
         changed.cancel()
     return execution.version
@@ -50,8 +51,6 @@ class OutputWriter:
         self._document = document
         self._there: int | None = None
         """How many outputs the cell has if nobody else touched them; None where that is not known."""
-        self._written: tuple[bool, int | None] = (True, None)
-        """Whether the cell says that it runs, and its count, as written last."""
         self._late = asyncio.Lock()
 
     async def follow(self, ended: asyncio.Future[None]) -> None:
@@ -60,26 +59,16 @@ class OutputWriter:
         Raises Unknown where the cell is not there any more, and what the document raises once it has been tried
         often enough.
         """
-        # After the kernel's reply mostly nothing comes but its `idle`: what there is need not wait for that.
-        replied = asyncio.ensure_future(self.execution.replied.wait())
-        try:
-            await self._follow(ended, replied)
-        finally:
-            replied.cancel()
-
-    async def _follow(self, ended: asyncio.Future[None], replied: asyncio.Future[Any]) -> None:
-        pause = FIRST_WRITE
+        pause = WRITE_EVERY[self._document.guarantee]
         failures = 0
         seen = -1
         while True:
-            early = [] if replied.done() or self.guarantee == "file" else [replied]
             try:
-                seen = await worth_writing(self.execution, seen, pause, ended, *early)
+                seen = await worth_writing(ended, self.execution, seen, pause if seen >= 0 else FIRST_WRITE)
             except asyncio.CancelledError:  # this process ends: what has come so far is in the notebook all the same
                 with suppress(ProxyError, asyncio.TimeoutError):
                     await asyncio.wait_for(self.write(), LAST_WRITE)
                 raise
-            pause = WRITE_EVERY[self.guarantee]
             last = self.execution.finished.is_set()
             try:
                 await self.write()
@@ -90,6 +79,7 @@ class OutputWriter:
                 if failures > WRITE_RETRIES:
                     raise
                 await asyncio.sleep(min(2.0, 0.1 * 2**failures))
+                seen = -1  # also where the code is silent
                 continue
             failures = 0
             if last:
@@ -103,14 +93,13 @@ class OutputWriter:
     async def write(self) -> None:
         """Write what has changed; all of it where the cell is not as we left it, as in another replica."""
         execution = self.execution
-        running = not (execution.finished.is_set() or execution.replied.is_set())
+        running = not execution.finished.is_set()
         # A server that has lost the kernel, a gateway's above all, may not answer.
         if not running and execution.state not in (State.LOST, State.KERNEL_DIED):
             self._said = await self._about(execution.kernel_id)
         changes = execution.log.take_changes()
-        written = (running, execution.count)
-        if not changes and self._there is not None and (running or written == self._written):
-            return  # a widget shows something else: no output does; or its `idle` came after its reply
+        if running and not changes and self._there is not None:  # a widget shows something else: no output does
+            return
         there, self._there = self._there, None
         if there is None:
             changes = anew(execution.log.outputs)
@@ -121,7 +110,6 @@ class OutputWriter:
         while rest:
             there = await self._write(rest.popleft(), running or bool(rest), there)
         self._there = there
-        self._written = written
 
     async def write_late(self, document: Document) -> bool:
         """Write what came after the end; False where the cell is not as the run left it, and nothing is written.

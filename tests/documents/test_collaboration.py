@@ -228,6 +228,17 @@ async def test_nothing_is_written_into_a_collapsed_document(live: JupyterProcess
         assert path.read_text() == before
 
 
+async def test_what_is_run_first_is_a_first_write_too(live: JupyterProcess, name: str) -> None:
+    """Whether one cell is run or all of them: the outputs that are there are overwritten."""
+    for tool, arguments in (("execute_cell", {"cell": 0}), ("run_cells", {})):
+        each = f"{tool}-{name}"
+        live.write_notebook(each, "'the original'", "2")
+        async with connect(live) as agent:
+            await agent.ok(tool, notebook=each, **arguments)
+        (snapshot,) = (live.data / "mcp-proxy" / "snapshots").glob(f"{each}-*/*.ipynb")
+        assert "the original" in snapshot.read_text()
+
+
 async def test_the_notebook_is_kept_as_it_was_before_the_first_write(live: JupyterProcess, name: str) -> None:
     live.write_notebook(name, "the original")
     async with connect(live) as agent:

@@ -54,6 +54,22 @@ async def test_what_was_never_run_is_not_told_as_done() -> None:
     assert "not run" in execution.notes[0]
 
 
+@pytest.mark.parametrize("missing", [0, 3, None])
+async def test_what_only_was_busy_and_idle_before_the_line_broke_may_have_been_aborted(missing: int | None) -> None:
+    """Also where we have noted that messages are missing: a note of ours is nothing that the code has put out."""
+    execution = run(BUSY, IDLE)
+    execution.came_back(missing)
+    execution.end_incomplete()
+    assert execution.state is State.LOST
+
+
+async def test_what_has_put_something_out_has_run_though_its_count_is_missing() -> None:
+    execution = run(BUSY, message("stream", name="stdout", text="whole"))
+    execution.came_back(2)
+    execution.feed(IDLE)
+    assert execution.state is State.OK
+
+
 async def test_a_final_state_stays() -> None:
     execution = run(BUSY)
     execution.finish(State.KERNEL_DIED, "gone")

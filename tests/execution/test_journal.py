@@ -62,6 +62,21 @@ def test_a_full_disk_is_an_error_before_the_request_leaves(tmp_path: Path) -> No
         journal(tmp_path).add(entry(1))
 
 
+def test_what_ends_on_a_full_disk_leaves_no_record_and_no_descriptor(tmp_path: Path) -> None:
+    first = journal(tmp_path)
+    first.add(entry(1))
+    first.record("x1", new_message("iopub", "stream", {"text": "a"}, "session"), from_server=False)
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    (tmp_path / "mcp-proxy-run.json").unlink()
+    (tmp_path / "mcp-proxy-run.json").symlink_to("/dev/full")
+    again = journal(tmp_path)
+    with pytest.raises(OSError, match="No space left"):
+        again.add(entry(2))
+    first.remove("x1")
+    assert not list(tmp_path.glob("*.jsonl"))
+    assert len(list(Path("/proc/self/fd").iterdir())) <= open_before
+
+
 def test_the_list_does_not_grow_with_what_has_ended(tmp_path: Path) -> None:
     first = journal(tmp_path)
     first.add(entry(0))

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from harness import JupyterProcess, connect
+from harness import JupyterProcess, connect, text
 
 from jupyter_mcp_proxy.tools.batches import ordinal, ranges
 
@@ -128,3 +128,14 @@ async def test_whatever_starts_a_kernel_says_so_once(
     async with connect(live) as agent:
         assert "Started kernel python3 (" in await agent.ok(tool, notebook=name, **arguments)
         assert "Started kernel" not in await agent.ok("execute_cell", notebook=name, cell=0)
+
+
+async def test_a_cell_that_has_become_markdown_while_it_waited_is_not_run(live: JupyterProcess, name: str) -> None:
+    live.write_notebook(name, "import time\ntime.sleep(2)", "print('ran')\nopen('ran', 'w')")
+    async with connect(live) as agent:
+        await agent.ok("execute_ipython", notebook=name, code="pass")
+        batch = await agent.ok("run_cells", notebook=name, wait=0)
+        await agent.ok("overwrite_cell_source", notebook=name, cell=1, source="# words", cell_type="markdown")
+        told = text(await agent.call("wait_execution", execution=batch.split(" · ")[0].split("\n")[-1], wait=30))
+        assert "There is no code cell" in told
+    assert not (live.root / "ran").exists()
