@@ -179,8 +179,12 @@ class Questions:
     async def _wait_for_people(self, execution: Execution, question: Question) -> None:
         if await self.people.ask(execution, question) or question.is_out:  # a client may have come that can be asked
             return
+        reason = NOBODY_CAME.format(seconds=self.people.patience)
+        if question.answering:  # an answer is on its way; where that fails, `stop_unanswered` comes
+            question.unrefused = (reason, True)
+            return
         try:
-            await self.refuse(execution, question, NOBODY_CAME.format(seconds=self.people.patience), nobody=True)
+            await self.refuse(execution, question, reason, nobody=True)
         except ProxyError as error:
             log.warning("execution %s could not be interrupted: %s", execution.id, error)
 
