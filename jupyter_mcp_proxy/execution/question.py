@@ -24,12 +24,16 @@ class Question:
         """Whether a call holds it: it has asked its client and waits for the answer."""
         self.handed_out: float | None = None
         """When a client last took it along, to come back with the answer."""
+        self.before_people = False
+        """Whether it stands in JupyterLab's panel."""
         self.answering = False
         self.refused = False
         self.unrefused: tuple[str, bool] | None = None
         """A refusal that did not reach the kernel: its reason, and whether there was nobody who could be asked."""
         self.settled = asyncio.Event()
         """Set once it is answered, or the code does not wait for an answer any more."""
+        self.interrupted = asyncio.Event()
+        """Set once we have interrupted what asks: no person need answer, even where the code swallows that."""
 
     @property
     def is_open(self) -> bool:
@@ -39,7 +43,7 @@ class Question:
     @property
     def is_out(self) -> bool:
         """Whether somebody is being asked, as far as is known."""
-        return self.held or (self.handed_out is not None and not self.is_overdue)
+        return self.held or self.before_people or (self.handed_out is not None and not self.is_overdue)
 
     @property
     def is_overdue(self) -> bool:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
 from ..errors import KernelFailed, ProxyError
 from ..jupyter.messages import Message
+from .people import People
 from .question import ANSWER_LIMIT, Question, answered
 
 if TYPE_CHECKING:  # the tools load this while the sidecar starts; what talks to kernels comes later (`tools/state.py`)
@@ -36,10 +37,16 @@ END_OF_INPUT: Final = "\x04"
 """The answer at which `input()` raises EOFError in IPython's kernels."""
 
 NOBODY = (
-    "The code asked for input, which this client cannot be asked for (no MCP elicitation over this connection), so it "
-    "was interrupted. Running the same again will not help: give the answers along in `stdin`, or values in the code "
-    "instead of calling input() or getpass()."
+    "The code asked for input, which this client cannot be asked for (no MCP elicitation over this connection), and no "
+    "person has JupyterLab before them, whose MCP panel would ask, so it was interrupted. Running the same again will "
+    "not help: give the answers along in `stdin`, or values in the code instead of calling input() or getpass()."
 )
+NOBODY_CAME = (
+    "The code asked for input; no person answered in JupyterLab's MCP panel within {seconds:.0f} s, so it was "
+    "interrupted. Give the answers along in `stdin`, or ask your user to look at the panel before you run it again."
+)
+ANSWERED = "A person has answered what the code asked, in JupyterLab's MCP panel."
+REFUSED = "The code asked for input; a person refused to answer in JupyterLab's MCP panel, so it was interrupted."
 DECLINED = "The code asked for input; it was declined, so the code was interrupted."
 CANCELLED = "The code asked for input; the question was dismissed without an answer, so the code was interrupted."
 UNHEARD_BEFORE = "The sidecar was restarted while this ran: what it printed before it asked for input is lost."
@@ -50,10 +57,18 @@ UNANSWERED = f"The code asked for input and had no answer for {ANSWER_LIMIT / 60
 class Questions:
     """Answers what a runner's executions ask, and stops those that get no answer."""
 
-    def __init__(self, kernels: Kernels, journal: Journal, interrupt: Callable[[Execution], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        kernels: Kernels,
+        journal: Journal,
+        interrupt: Callable[[Execution], Awaitable[None]],
+        spawn: Callable[[Coroutine[Any, Any, None], str], None],
+    ) -> None:
         self._kernels = kernels
         self._journal = journal
         self._interrupt = interrupt
+        self._spawn = spawn
+        self.people = People()
 
     async def answer(self, execution: Execution, question: Question, value: str) -> bool:
         """Give the kernel an answer; False where the question is not open any more.
@@ -133,7 +148,7 @@ class Questions:
         try:
             if execution.refusals:
                 await self.refuse(execution, question, "")
-            else:
+            elif not self.put_to_people(execution, question):
                 await self.refuse(execution, question, NOBODY, nobody=True)
         except ProxyError as error:
             log.warning("execution %s could not be stopped: %s", execution.id, error)
@@ -149,6 +164,45 @@ class Questions:
             execution.answers.appendleft(value)
             log.warning("an answer for execution %s was not given: %s", execution.id, error)
             return False
+
+    # -- people -------------------------------------------------------------------------------------------
+
+    def put_to_people(self, execution: Execution, question: Question) -> bool:
+        """Have a question stand in JupyterLab's panel; False where nobody is there who could answer."""
+        if question.interrupted.is_set() or not self.people.are_there():
+            return False
+        if not question.before_people:
+            question.before_people = True
+            self._spawn(self._wait_for_people(execution, question), f"a person's answer for {execution.id}")
+        return True
+
+    async def _wait_for_people(self, execution: Execution, question: Question) -> None:
+        if await self.people.ask(execution, question) or question.is_out:  # a client may have come that can be asked
+            return
+        reason = NOBODY_CAME.format(seconds=self.people.patience)
+        if question.answering:  # an answer is on its way; where that fails, `stop_unanswered` comes
+            question.unrefused = (reason, True)
+            return
+        try:
+            await self.refuse(execution, question, reason, nobody=True)
+        except ProxyError as error:
+            log.warning("execution %s could not be interrupted: %s", execution.id, error)
+
+    async def take_from_person(self, id: str, value: str | None) -> bool:
+        """Give the kernel what a person has typed in the panel, or stop the code where they refuse (None).
+
+        False where the question does not stand there any more. Raises ProxyError where the kernel cannot be reached.
+        """
+        found = self.people.find(id)
+        if found is None or not found[1].is_open:
+            return False
+        if value is None:
+            await self.refuse(*found, REFUSED)
+            return True
+        given = await self.answer(*found, value)
+        if given:
+            found[0].note(ANSWERED, in_cell=False)
+        return given
 
     async def stop_unanswered(self, executions: Iterable[Execution]) -> None:
         """Stop what was asked for and not answered in time, or could not be stopped when it was refused."""

@@ -55,7 +55,7 @@ class Runner:
         self._journal = journal
         self._about = About(server, kernels)
         self.stopping = Stopping(kernels, self.running)
-        self.questions = Questions(kernels, journal, self.stopping.interrupt)
+        self.questions = Questions(kernels, journal, self.stopping.interrupt, self._spawn)
         self.afterwards = Afterwards(kernels, self._spawn)
         self._recovery = Recovery(server, kernels, journal, listen=self._handler, spawn=self._spawn)
         self._executions: dict[str, Execution] = {}

@@ -50,10 +50,13 @@ class Stopping:
 
     async def _interrupt(self, kernel_id: str, execution: Execution | None) -> None:
         """Interrupt a kernel. What it runs of ours counts as interrupted then, however it ends."""
+        question = None if execution is None else execution.question
         if execution is not None:
             execution.interrupt_wanted = True
         try:
             await self._kernels.interrupt(kernel_id)
+            if question is not None:
+                question.interrupted.set()
         except ProxyError:
             if execution is not None:
                 execution.interrupt_wanted = False

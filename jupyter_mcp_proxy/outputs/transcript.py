@@ -8,11 +8,14 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from .text import overwrite_line, strip_ansi
+from .terminal import Terminal, moves, overwrite_line, overwritten, strip_ansi
 
 SPOOL_IN_MEMORY = 512 * 1024
 MARK_EVERY = 64 * 1024
 LONGEST_LINE = 64 * 1024
+LONGEST_TAKEN_BACK = 8 * 1024
+"""Bytes of a line to which a cursor can go back."""
+MOST_CUTS = 1000
 
 
 class Block:
@@ -41,7 +44,7 @@ START = Mark(0, 0, 0, 0)
 
 
 class Transcript:
-    """All output of an execution as text, without escape sequences and overwritten progress bars.
+    """All output of an execution as text, as a terminal shows it in the end: without what was overwritten.
 
     What is printed is kept in memory up to 512 kB and in an unnamed temporary file beyond; between it stand blocks that
     can change. Offsets count characters of the whole as it is now.
@@ -54,6 +57,12 @@ class Transcript:
         self._chars = 0
         self._bytes = 0
         self._line = ""
+        self._below: list[str] = []
+        """Lines below the one that is written now: the cursor went up."""
+        self._floor = 0
+        """The byte above which no cursor goes: what stands there is of another output."""
+        self._cuts: list[tuple[int, int]] = []
+        """Where lines were taken back, with the version of that; of both the earlier is the smaller."""
         self.frame = 0
         """How often it was cleared; offsets count within a frame."""
         self._blocks: list[Block] = []
@@ -62,30 +71,80 @@ class Transcript:
         self._version = 0
 
     def __len__(self) -> int:
-        return self._chars + self._block_chars() + len(self._shown_line())
+        return self._chars + self._block_chars() + len(self._shown_end())
 
     def write(self, text: str) -> None:
         """Append what was printed."""
+        if self._below or moves(text):
+            self._write_moving(text)
+            return
         text = self._line + strip_ansi(text).replace("\r\n", "\n")
         *complete, self._line = text.split("\n")
         if complete:
             self._store("".join(overwrite_line(line) + "\n" for line in complete))
-        if len(self._line) > LONGEST_LINE:
+        self._break_long_line()
+
+    def _break_long_line(self) -> None:
+        if len(self._line) > LONGEST_LINE and not self._below:
             self._store(overwrite_line(self._line))
             self._line = ""
 
+    def _write_moving(self, text: str) -> None:
+        """Append what moves the cursor to other lines: those above it are taken back for as long as it is there."""
+        line, column = overwritten(self._line)
+        terminal = Terminal([line, *self._below], column, self._take_back)
+        terminal.write(text)
+        shown, row = terminal.shown, terminal.row
+        if row:
+            self._store("".join(f"{line}\n" for line in shown[:row]))
+        behind = len(shown[row]) - terminal.column
+        self._line = shown[row] + "\b" * behind + " " * -behind
+        self._below = shown[row + 1 :]
+        self._break_long_line()
+
+    def _take_back(self) -> str | None:
+        """The last complete line, which is stored no more; None where no cursor reaches it."""
+        start = max(self._floor, self._bytes - LONGEST_TAKEN_BACK)
+        self._file.seek(start)
+        data = self._file.read(self._bytes - start)
+        begin = data.rfind(b"\n", 0, -1) + 1
+        if not data.endswith(b"\n") or (begin == 0 and start > self._floor):
+            return None
+        line = data[begin:-1].decode("utf-8", "replace")
+        self._bytes = start + begin
+        self._chars -= len(line) + 1
+        self._file.truncate(self._bytes)
+        while self._marks[-1][1] > self._bytes:
+            self._marks.pop()
+        self._cut()
+        return line
+
+    def _cut(self) -> None:
+        """What is behind the end now was told, perhaps, and will be told as it is then."""
+        self._version += 1
+        while self._cuts and self._cuts[-1][1] >= self._chars:
+            self._cuts.pop()
+        self._cuts.append((self._version, self._chars))
+        if len(self._cuts) > MOST_CUTS:  # the two oldest become one that has more told, not less
+            self._cuts[:2] = [(self._cuts[1][0], self._cuts[0][1])]
+
     def end_line(self) -> None:
         """What comes next begins a line: it is another output than what came before."""
-        if self._line:
-            self.write("\n")
+        if self._line or self._below:
+            self._store(f"{self._shown_end()}\n")
+            self._line = ""
+            self._below = []
+        self._floor = self._bytes
 
     def clear(self) -> None:
         """Forget everything: what is shown now took its place."""
         self._file.seek(0)
         self._file.truncate()
         self._marks = [(0, 0)]
-        self._chars = self._bytes = 0
+        self._chars = self._bytes = self._floor = 0
         self._line = ""
+        self._below = []
+        self._cuts.clear()
         self._blocks.clear()
         self._changed.clear()
         self.frame += 1
@@ -94,6 +153,7 @@ class Transcript:
         """Append something that stands on lines of its own, such as a result."""
         self.end_line()
         self.write(text if text.endswith("\n") else text + "\n")
+        self._floor = self._bytes
 
     def open_block(self, show: Callable[[], str]) -> Block:
         """Append a block of lines that `show` tells, again whenever the block has `changed`."""
@@ -134,7 +194,9 @@ class Transcript:
         """Where a mark is now; the beginning, where all was cleared since."""
         if mark.frame != self.frame:
             return 0
-        return mark.printed + sum(len(block.text) for block in self._shown_blocks()[: mark.blocks])
+        cut = bisect.bisect_right(self._cuts, (mark.version, self._bytes))
+        printed = min(mark.printed, self._cuts[cut][1]) if cut < len(self._cuts) else mark.printed
+        return printed + sum(len(block.text) for block in self._shown_blocks()[: mark.blocks])
 
     def changed(self, mark: Mark) -> str:
         """What stands before a mark and has changed since, as it is now."""
@@ -144,8 +206,9 @@ class Transcript:
 
     # -- reading --------------------------------------------------------------------------------------
 
-    def _shown_line(self) -> str:
-        return overwrite_line(self._line)
+    def _shown_end(self) -> str:
+        """What is not complete yet: the line that is written now, and those below it."""
+        return "\n".join([overwrite_line(self._line), *self._below])
 
     def _store(self, text: str) -> None:
         data = text.encode("utf-8", "replace")
@@ -174,7 +237,7 @@ class Transcript:
         if passed < end:
             found.append(self._printed(printed + max(0, offset - passed), min(self._chars, printed + end - passed)))
             passed += self._chars - printed
-            found.append(self._shown_line()[max(0, offset - passed) : max(0, end - passed)])
+            found.append(self._shown_end()[max(0, offset - passed) : max(0, end - passed)])
         return "".join(found)
 
     def _printed(self, start: int, end: int) -> str:
@@ -193,7 +256,7 @@ class Transcript:
             yield from self._printed_lines(start, block.at_byte)
             start = block.at_byte
             yield from block.text.split("\n")[:-1]  # each ends its last line
-        yield from self._printed_lines(start, self._bytes, self._shown_line())
+        yield from self._printed_lines(start, self._bytes, self._shown_end())
 
     def _printed_lines(self, position: int, end: int, last: str = "") -> Iterator[str]:
         rest = b""
@@ -206,7 +269,7 @@ class Transcript:
                 yield line.decode("utf-8", "replace")
         last = rest.decode("utf-8", "replace") + last
         if last:
-            yield last
+            yield from last.split("\n")
 
     def close(self) -> None:
         """Free the spool now, not when the transcript is forgotten."""

@@ -115,6 +115,7 @@ PATHS = {
         Path("api/status", "api", ("GET",)),
         Path("api/pause", "api", ("POST",), "edit"),
         Path("api/stop", "api", ("POST",), "run"),
+        Path("api/answer", "api", ("POST",), "run"),
     )
 }
 """What the sidecar has to offer; nothing else is forwarded."""

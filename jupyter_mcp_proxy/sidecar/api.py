@@ -1,4 +1,4 @@
-"""What the panel in JupyterLab asks: what agents do, as a stream and once, and to pause and to stop them.
+"""What the panel in JupyterLab asks: what agents do, as a stream and once, and to pause, to stop and to answer them.
 
 The relay has let in a logged-in person by the time a request is here, and no agent (`auth.admit_person`). Where the
 plain entry point serves nobody has asked for an XSRF token: then only the state can be had.
@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from .. import __version__
-from ..contract import ENABLE
+from ..contract import ENABLE, TIER_HEADER
 from ..errors import ProxyError
 from ..tools.activity import Watch
 from ..tools.state import State
@@ -53,6 +53,7 @@ class Api:
             Route("/api/status", self.status, methods=["GET"]),
             Route("/api/pause", self.pause, methods=["POST"]),
             Route("/api/stop", self.stop, methods=["POST"]),
+            Route("/api/answer", self.answer, methods=["POST"]),
         ]
 
     @property
@@ -64,6 +65,7 @@ class Api:
             "paused": self._state.pause.holds,
             "tier": self._state.settings.tier,
             "clients": [client.shown() for client in self._state.activity.clients()],
+            "questions": self._state.workspace.runner.questions.people.shown() if self._state.is_ready else [],
         }
 
     def _all(self) -> dict[str, Any]:
@@ -84,10 +86,11 @@ class Api:
             return failed(403, DEGRADED)
         if self._state.activity.watchers >= MOST_STREAMS:
             return failed(503, f"{MOST_STREAMS} pages watch already; close some of them.")
-        return StreamingResponse(self._events(), media_type="text/event-stream", headers=HEADERS)
+        answers = request.headers.get(TIER_HEADER) == "run"
+        return StreamingResponse(self._events(answers=answers), media_type="text/event-stream", headers=HEADERS)
 
-    async def _events(self) -> AsyncIterator[bytes]:
-        with self._state.activity.watched() as watch:
+    async def _events(self, *, answers: bool) -> AsyncIterator[bytes]:
+        with self._state.activity.watched(answers=answers) as watch:
             yield f"retry: {RETRY}\n".encode() + event("state", self._all())
             told = time.monotonic()
             while True:
@@ -114,10 +117,7 @@ class Api:
         """Pause all agents, or release them."""
         if self._degraded:
             return failed(403, DEGRADED)
-        try:
-            asked = json.loads(await request.body())
-        except (ValueError, RecursionError):
-            asked = None
+        asked = await body(request)
         paused = asked.get("paused") if isinstance(asked, dict) and set(asked) == {"paused"} else None
         if not isinstance(paused, bool):
             return failed(400, 'Send {"paused": true} or {"paused": false}.')
@@ -133,6 +133,41 @@ class Api:
         return JSONResponse(
             {"stopped": await workspace.runner.stopping.interrupt_all(workspace.runner.all)}, headers=HEADERS
         )
+
+    async def answer(self, request: Request) -> Response:
+        """Give code the answer that it waits for, or refuse it. What was typed goes to its kernel and nowhere else."""
+        if self._degraded:
+            return failed(403, DEGRADED)
+        value: str | None
+        match await body(request):
+            case {"question": str(id), "answer": str(value), **rest} if not rest and is_text(value):
+                pass
+            case {"question": str(id), "refuse": True, **rest} if not rest:
+                value = None
+            case _:
+                return failed(400, 'Send {"question": id, "answer": text} or {"question": id, "refuse": true}.')
+        try:
+            taken = await (await self._state.ready()).runner.questions.take_from_person(id, value)
+        except ProxyError as error:
+            return failed(503, str(error))
+        return JSONResponse({"taken": taken}, headers=HEADERS)
+
+
+async def body(request: Request) -> Any:
+    """A request's JSON; None for what is none."""
+    try:
+        return json.loads(await request.body())
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_text(value: str) -> bool:
+    """Whether a kernel can be sent it: half a character, which JSON can hold, is none."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def event(name: str, data: dict[str, Any]) -> bytes:

@@ -72,7 +72,9 @@ class Client:
 class Watch:
     """What has changed since somebody last looked. However slow they are, an entry waits for them once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, answers: bool) -> None:
+        self.answers = answers
+        """Whether whoever watches may answer what code asks."""
         self.news = asyncio.Event()
         self.state_changed = False
         self._changed: OrderedDict[int, Entry] = OrderedDict()
@@ -178,9 +180,9 @@ class Activity:
         return list(self._clients.values())
 
     @contextmanager
-    def watched(self) -> Iterator[Watch]:
-        """What changes from now on."""
-        watch = Watch()
+    def watched(self, *, answers: bool) -> Iterator[Watch]:
+        """What changes from now on, for somebody who may answer what code asks, or may not."""
+        watch = Watch(answers=answers)
         self._watches.add(watch)
         try:
             yield watch
@@ -191,6 +193,10 @@ class Activity:
     def watchers(self) -> int:
         """How many watch."""
         return len(self._watches)
+
+    def is_watched_by_one_who_answers(self) -> bool:
+        """Whether somebody watches who may answer what code asks."""
+        return any(watch.answers for watch in self._watches)
 
     def announce(self) -> None:
         """Something that is no call has changed, such as the pause."""

@@ -10,6 +10,7 @@ from mcp_types import ContentBlock
 
 from ..execution.batch import never_ran
 from ..execution.executions import State
+from ..execution.questions import ANSWERED
 from ..outputs.render import within_budget
 from ..outputs.text import output_text
 from .blocks import text_block, waits_for_input
@@ -34,6 +35,8 @@ def batch_blocks(batch: Batch, budget: int) -> list[ContentBlock]:
         lines.append(waits_for_input(batch.id, batch.current.question))
     elif not batch.written.is_set():
         lines.append(f"It goes on; wait_execution(execution={batch.id!r}) tells how. Do not run it again.")
+    if any(ANSWERED in e.notes for _, e in batch.executions):
+        lines.append(ANSWERED)
     failed = next((e for _, e in batch.executions if e.written.is_set() and _failed(batch, e)), None)
     lines += _cells(batch, failed, budget)
     if failed is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mcp_types import ContentBlock, TextContent
 
+from ..execution.people import PATIENCE
 from ..outputs.render import cut, within_budget
 from ..outputs.transcript import START
 
@@ -80,7 +81,13 @@ def waits_for_input(id: str, question: Question) -> str:
     """The line that says what code waits for, and what to call next."""
     what = "a password" if question.password else "input"
     prompt = question.prompt.strip()[-200:]
+    asked = f": {prompt!r}" if prompt else ""
+    if question.before_people:
+        return (
+            f"It waits for a person to give {what} in JupyterLab's MCP panel{asked}; unanswered for {PATIENCE:.0f} s "
+            f"it is interrupted. wait_execution(execution={id!r}) tells what came of it. Do not run it again."
+        )
     return (
-        f"It waits for {what}{f': {prompt!r}' if prompt else ''}. wait_execution(execution={id!r}) asks for it, "
+        f"It waits for {what}{asked}. wait_execution(execution={id!r}) asks for it, "
         f"through your client; interrupt_kernel(execution={id!r}) stops it. Do not run it again."
     )

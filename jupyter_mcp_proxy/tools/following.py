@@ -70,6 +70,8 @@ async def followed(
             if question is None:
                 continue
             if not asking.can_be_asked(call):
+                if questions.put_to_people(asking.current(running), question):
+                    continue
                 await questions.refuse(asking.current(running), question, NOBODY, nobody=True)
                 put = asking.Put.REFUSED
             elif not asking.asks_by_result(call):
@@ -187,7 +189,8 @@ async def report(call: Call, execution: Execution | Batch) -> None:
     """One event of progress: the seconds so far and the last line printed."""
     question = asking.current(execution).question
     if question is not None:
-        message = f"waits for input: {question.prompt[-200:].strip()}".rstrip(": ")
+        whose = "a person's answer in JupyterLab" if question.before_people else "input"
+        message = f"waits for {whose}: {question.prompt[-200:].strip()}".rstrip(": ")
     elif execution.state is State.QUEUED and call.workspace.pause.holds:
         message = "waits: a person has paused agents"
     elif execution.state is State.QUEUED:

@@ -57,6 +57,12 @@ class State:
         return await asyncio.shield(self._opening)
 
     @property
+    def is_ready(self) -> bool:
+        """Whether the workspace is open."""
+        opening = self._opening
+        return opening is not None and opening.done() and not opening.cancelled() and opening.exception() is None
+
+    @property
     def workspace(self) -> Workspace:
         """The open workspace; only after `ready`."""
         assert self._opening is not None
@@ -70,4 +76,8 @@ class State:
         gc.enable()
         from ..workspace import Workspace
 
-        return await Workspace.of(self.settings, Path(jupyter_data_dir()), self.pause).__aenter__()
+        workspace = Workspace.of(self.settings, Path(jupyter_data_dir()), self.pause)
+        people = workspace.runner.questions.people
+        people.are_there = self.activity.is_watched_by_one_who_answers
+        people.announce = self.activity.announce
+        return await workspace.__aenter__()

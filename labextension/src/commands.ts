@@ -59,7 +59,7 @@ export function addCommands(
 }
 
 /** Do what a person has asked for, and say it where that fails. */
-async function attempt(act: () => Promise<void>): Promise<void> {
+export async function attempt(act: () => Promise<void>): Promise<void> {
   try {
     await act();
   } catch (error) {

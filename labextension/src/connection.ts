@@ -13,6 +13,7 @@ const GRACE = 5000;
 /** What the server replies: its own words where it refuses, and those of the relay in front of it. */
 interface IReply {
   readonly stopped?: number;
+  readonly taken?: boolean;
   readonly message?: string;
   readonly error?: { readonly message?: string };
 }
@@ -48,6 +49,12 @@ export class Connection {
   /** Interrupt what agents run, and return how much that was. */
   async stop(): Promise<number> {
     return (await this._post('stop', {})).stopped ?? 0;
+  }
+
+  /** Give code what it asks for, or refuse it with null; whether it still waited for that. */
+  async answer(question: string, answer: string | null): Promise<boolean> {
+    const body = answer === null ? { question, refuse: true } : { question, answer };
+    return (await this._post('answer', body)).taken === true;
   }
 
   private async _post(what: string, body: object): Promise<IReply> {

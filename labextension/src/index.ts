@@ -9,7 +9,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { addCommands } from './commands';
 import { Connection } from './connection';
 import { Marks } from './marks';
-import { Activity } from './model';
+import { Activity, IPlace } from './model';
 import { Panel } from './panel';
 import { Notebooks } from './reveal';
 import { StatusItem } from './status';
@@ -45,7 +45,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const connection = new Connection(activity, app.serviceManager.serverSettings);
     const activate = (id: string): void => app.shell.activateById(id);
     const notebooks = new Notebooks(tracker, documents, browser, activate);
-    const panel = new Panel(activity, app.commands, call => void notebooks.reveal(call));
+    const reveal = (place: IPlace): void => void notebooks.reveal(place);
+    const panel = new Panel(activity, connection, app.commands, reveal);
     const open = (): void => activate(panel.id);
 
     app.shell.add(panel, 'right', { rank: 900 });

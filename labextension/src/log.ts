@@ -1,5 +1,5 @@
 import { element, setText } from './elements';
-import { ICall } from './model';
+import { ICall, IPlace } from './model';
 
 /** The height of a line in pixels, as in the style sheet. */
 const LINE = 38;
@@ -106,8 +106,8 @@ function clock(time: string): string {
   return isNaN(date.getTime()) ? '' : date.toTimeString().slice(0, 8);
 }
 
-/** The notebook and the cell that a call is about. */
-export function placeOf(call: ICall): string {
+/** The notebook and the cell that a call or a question is about. */
+export function placeOf(call: IPlace): string {
   const cell = call.cell === null ? '' : ` › ${call.cell.slice(0, 8)}`;
   return (call.notebook ?? '') + cell;
 }

@@ -2,8 +2,14 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 export type Outcome = 'running' | 'waiting' | 'ok' | 'error' | 'refused' | 'cancelled';
 
+/** A notebook and a cell in it. */
+export interface IPlace {
+  readonly notebook: string | null;
+  readonly cell: string | null;
+}
+
 /** One tool call. The names in it are chosen by clients: text, never markup. */
-export interface ICall {
+export interface ICall extends IPlace {
   readonly id: number;
   /** When it began: ISO 8601. */
   readonly time: string;
@@ -12,8 +18,6 @@ export interface ICall {
   /** The scoped token that it came with; null for Jupyter's own. */
   readonly token: string | null;
   readonly tool: string;
-  readonly notebook: string | null;
-  readonly cell: string | null;
   /** What it wrote or ran, where that is more than one cell. */
   readonly cells: readonly string[] | null;
   readonly outcome: Outcome;
@@ -29,11 +33,23 @@ export interface IClient {
   readonly doing: ICall | null;
 }
 
+/** What the code of an agent asks a person. The prompt is what the code wrote: text, never markup. */
+export interface IQuestion extends IPlace {
+  readonly id: string;
+  /** Since when it waits: ISO 8601. */
+  readonly time: string;
+  readonly client: string;
+  readonly prompt: string;
+  readonly password: boolean;
+}
+
 /** What the server says of itself; the first time with the newest calls. */
 export interface IState {
   readonly paused: boolean;
   readonly tier: string;
   readonly clients: readonly IClient[];
+  /** Missing where the server runs an older version than the page. */
+  readonly questions?: readonly IQuestion[];
   readonly calls?: readonly ICall[];
 }
 
@@ -48,6 +64,7 @@ export class Activity {
   paused = false;
   tier = '';
   clients: readonly IClient[] = [];
+  questions: readonly IQuestion[] = [];
   /** What came of what the person has just asked for. */
   note = '';
 
@@ -69,6 +86,7 @@ export class Activity {
   setLink(link: Link): void {
     if (link !== this.link) {
       this.link = link;
+      this.questions = link === 'open' ? this.questions : []; // nobody can be answered
       this._changed.emit();
     }
   }
@@ -89,6 +107,7 @@ export class Activity {
     this.paused = state.paused;
     this.tier = state.tier;
     this.clients = state.clients;
+    this.questions = state.questions ?? [];
     state.calls?.forEach(call => this._keep(call));
     this._changed.emit();
   }

@@ -3,10 +3,12 @@ import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
 import { CommandIds } from './commands';
+import { Connection } from './connection';
 import { element, oncePerFrame, setText } from './elements';
 import { Log, placeOf } from './log';
-import { Activity, ICall, IClient } from './model';
+import { Activity, ICall, IClient, IPlace } from './model';
 import { mcpIcon } from './icon';
+import { Questions } from './questions';
 
 const TIERS: Record<string, string> = {
   read: 'Agents may look.',
@@ -14,12 +16,13 @@ const TIERS: Record<string, string> = {
   run: 'Agents may look, edit and run.'
 };
 
-/** The side panel: who is connected, what they do and did, and the two ways to stop them. */
+/** The side panel: who is connected, what they do and did, what their code asks, and the two ways to stop them. */
 export class Panel extends Widget {
   constructor(
     private _activity: Activity,
+    connection: Connection,
     commands: CommandRegistry,
-    reveal: (call: ICall) => void
+    reveal: (place: IPlace) => void
   ) {
     super();
     this.id = 'jupyter-mcp-proxy-panel';
@@ -29,6 +32,7 @@ export class Panel extends Widget {
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', 'MCP');
     this._log = new Log(reveal);
+    this._questions = new Questions(_activity, connection, reveal);
 
     const run = (command: string) => () => void commands.execute(command);
     this._pause.addEventListener('click', run(CommandIds.pause));
@@ -41,6 +45,7 @@ export class Panel extends Widget {
     this.node.append(
       buttons,
       this._status,
+      this._questions.node,
       element('div', 'jp-McpPanel-heading', 'Clients'),
       this._clients,
       heading,
@@ -62,13 +67,14 @@ export class Panel extends Widget {
     if (!this.isVisible) {
       return;
     }
-    const { clients, link, note, paused, tier } = this._activity;
+    const { clients, link, note, paused, questions, tier } = this._activity;
     setText(this._pause, paused ? 'Release' : 'Pause');
     this._pause.setAttribute('aria-pressed', String(paused));
     this._pause.disabled = this._stop.disabled = link !== 'open';
     this.toggleClass('jp-mod-paused', paused);
     setText(this._status, link !== 'open' ? LINKS[link] : note || describe(paused, tier));
 
+    this._questions.show(questions);
     while (this._rows.length < clients.length) {
       const row = new ClientRow(name => this._choose(name));
       this._rows.push(row);
@@ -90,6 +96,7 @@ export class Panel extends Widget {
   }
 
   private _log: Log;
+  private _questions: Questions;
   private _update: () => void;
   private _chosen: string | null = null;
   private _rows: ClientRow[] = [];

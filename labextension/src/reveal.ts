@@ -2,7 +2,7 @@ import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 
-import { ICall } from './model';
+import { IPlace } from './model';
 
 /** The notebooks of this page, by their path on the server. */
 export class Notebooks {
@@ -13,8 +13,8 @@ export class Notebooks {
     private _activate: (id: string) => void
   ) {}
 
-  /** Bring the cell of a call into sight, and open its notebook if it is not open. */
-  async reveal(call: ICall): Promise<void> {
+  /** Bring the cell of a call or of a question into sight, and open its notebook if it is not open. */
+  async reveal(call: IPlace): Promise<void> {
     if (call.notebook === null) {
       return;
     }

@@ -17,12 +17,21 @@ export class StatusItem extends Widget {
   }
 
   private _draw(): void {
-    const { clients, paused } = this._activity;
+    const { clients, paused, questions } = this._activity;
     const busy = clients.filter(client => client.doing !== null).length;
-    const told = paused ? ': paused' : busy > 0 ? `: ${busy} at work` : clients.length > 0 ? `: ${clients.length}` : '';
+    const asks = questions.length > 0;
+    const told = asks
+      ? ': asks you'
+      : paused
+        ? ': paused'
+        : busy > 0
+          ? `: ${busy} at work`
+          : clients.length > 0
+            ? `: ${clients.length}`
+            : '';
     setText(this._button, `MCP${told}`);
     this._button.title = `${clients.length} connected, ${busy} at work. Show the MCP panel`;
-    this.toggleClass('jp-mod-paused', paused);
+    this.toggleClass('jp-mod-paused', paused || asks);
   }
 
   private _button = element('button', 'jp-McpStatus-button', 'MCP', { type: 'button' });

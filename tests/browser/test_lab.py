@@ -117,6 +117,51 @@ async def test_stopping_interrupts_what_an_agent_runs(browser: Browser, live: Ju
         assert "interrupted" in await agent.ok("wait_execution", execution=found[1])
 
 
+async def test_a_person_answers_in_the_panel_what_the_code_of_an_agent_asks(
+    browser: Browser, live: JupyterProcess, name: str, screenshots: Path
+) -> None:
+    """The agent's client cannot be asked. Its name and the prompt are markup that must do nothing."""
+    asks = f"print('hello', input({MARKUP!r}))"
+    live.write_notebook(name, asks, "import getpass; len(getpass.getpass('token: '))", kernelspec=KERNELSPEC)
+    async with lab(browser, live, name) as window, connect(live, name=MARKUP) as agent:
+        await expect(window.status).to_have_text("Agents may look, edit and run.")
+        told = await agent.ok("execute_cell", notebook=name, cell=0, wait=0)
+        question = window.page.locator(".jp-McpQuestion")
+        await expect(question).to_contain_text(f"{MARKUP} runs code that asks for input")
+        await expect(question.locator(".jp-McpQuestion-place")).to_contain_text(name)
+        await expect(window.page.locator(".jp-McpStatus-button")).to_have_text("MCP: asks you")
+        field = question.get_by_label(MARKUP)
+        await field.fill("Ada")
+        await agent.ok("read_cell", notebook=name, cell=1)  # the panel is drawn anew meanwhile
+        await expect(window.line(MARKUP, "read_cell", "ok")).to_be_visible()
+        await expect(field).to_have_value("Ada")
+        await window.screenshot(screenshots, "question")
+        await question.get_by_role("button", name="Answer", exact=True).click()
+        await expect(window.page.locator(".jp-OutputArea-output").first).to_contain_text("hello Ada")
+        await expect(question).to_have_count(0)
+        found = re.search(r"execution='(\w+)'", told)
+        assert found
+        told = await agent.ok("wait_execution", execution=found[1])
+        assert "A person has answered what the code asked" in told
+        assert "hello Ada" in told
+
+        await agent.ok("execute_cell", notebook=name, cell=1, wait=0)
+        await expect(question).to_contain_text("asks for a password")
+        assert await question.get_by_label("token: ").get_attribute("type") == "password"
+        await question.get_by_label("token: ").fill("secret")
+        await question.get_by_label("token: ").press("Enter")
+        await expect(window.page.locator(".jp-OutputArea-output").last).to_contain_text("6")
+        await expect(question).to_have_count(0)
+
+        await agent.ok("execute_cell", notebook=name, cell=0, wait=0)
+        await question.get_by_role("button", name="Refuse", exact=True).click()
+        await expect(question).to_have_count(0)
+        await expect(window.page.locator(".jp-OutputArea").first).to_contain_text("a person refused to answer")
+        await expect(window.page.locator(".jp-McpStatus-button")).not_to_contain_text("asks")
+        assert await window.page.evaluate("window.harmed") is None
+        assert await window.page.locator(".jp-McpPanel :is(img, b)").count() == 0
+
+
 async def test_the_panel_comes_back_with_the_sidecar(browser: Browser, start_jupyter: StartJupyter, name: str) -> None:
     """Its settings ask for toasts."""
     server = start_jupyter()

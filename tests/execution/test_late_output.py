@@ -202,6 +202,22 @@ async def test_a_finished_bar_is_told_by_its_last_state(server: JupyterProcess, 
         assert "&lt;" not in told
 
 
+async def test_nested_bars_are_told_as_they_stand_in_the_end(server: JupyterProcess, name: str) -> None:
+    """The notebook has them as they were written, as JupyterLab would."""
+    server.write_notebook(
+        name,
+        "import time; from tqdm import tqdm\nfor i in tqdm(range(3), desc='outer'):\n"
+        "    for j in tqdm(range(20), desc='inner', leave=False):\n        time.sleep(0.02)\nprint('done')",
+    )
+    async with connect(server) as agent:
+        told = await agent.ok("execute_cell", notebook=name, cell=0)
+        assert "done" in told
+        assert told.count("outer: 100%") == 1
+        assert "inner" not in told
+        assert "outer: 100%" in await agent.ok("read_cell", notebook=name, cell=0)
+        await until(lambda: "\x1b[A" in stored(server, name))
+
+
 async def test_a_new_process_of_the_kernel_owes_nothing_to_the_one_before(server: JupyterProcess, name: str) -> None:
     server.write_notebook(name, DISPLAY, DISPLAY)
     async with connect(server) as agent:

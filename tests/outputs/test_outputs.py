@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from jupyter_mcp_proxy.outputs.changes import Append, Extend, apply_changes
 from jupyter_mcp_proxy.outputs.log import STORED_LIMIT, OutputLog
-from jupyter_mcp_proxy.outputs.text import output_text, overwrite_line, strip_ansi
+from jupyter_mcp_proxy.outputs.terminal import overwrite_line, strip_ansi
+from jupyter_mcp_proxy.outputs.text import output_text
 from jupyter_mcp_proxy.outputs.transcript import Transcript
 
 

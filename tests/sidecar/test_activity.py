@@ -6,14 +6,12 @@ import http.client
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import httpx2
 import pytest
 from harness import ERAS, SLEEP, TOKEN, JupyterProcess, StartJupyter, connect, login_cookie, post, text
+from harness.panel import ask, watching
 from mcp_types import ElicitResult
 
 from jupyter_mcp_proxy.jupyter.kernel import WebSocketChannel
@@ -24,60 +22,9 @@ from jupyter_mcp_proxy.store.audit import audit_file
 pytestmark = pytest.mark.anyio
 
 MARKUP = "<img src=x onerror=alert(1)>"
-ROUTES = [("GET", "activity"), ("GET", "status"), ("POST", "pause"), ("POST", "stop")]
+ROUTES = [("GET", "activity"), ("GET", "status"), ("POST", "pause"), ("POST", "stop"), ("POST", "answer")]
+BODIES = {"pause": b'{"paused": true}', "stop": b"{}", "answer": b'{"question": "none", "refuse": true}'}
 SECRET = "nobody-else-shall-read-it"
-
-
-class Stream:
-    """The events of one stream, as a page reads them."""
-
-    def __init__(self, lines: AsyncIterator[str]) -> None:
-        self._lines = lines
-        self.head: list[str] = []
-
-    async def event(self) -> tuple[str, Any]:
-        name = ""
-        async for line in self._lines:
-            if line.startswith("event: "):
-                name = line.removeprefix("event: ")
-            elif line.startswith("data: "):
-                return name, json.loads(line.removeprefix("data: "))
-            elif line:
-                self.head.append(line)
-        raise AssertionError("the stream has ended")
-
-    async def until(self, kind: str, found: Any) -> Any:
-        """The next event of a kind for which `found` holds."""
-        with anyio.fail_after(20):
-            while True:
-                name, data = await self.event()
-                if name == kind and found(data):
-                    return data
-
-    async def call(self, tool: str, *outcomes: str) -> Any:
-        """The next event of a call of that tool, with one of these outcomes."""
-        return await self.until("call", lambda call: call["tool"] == tool and call["outcome"] in outcomes)
-
-
-@asynccontextmanager
-async def watching(server: JupyterProcess) -> AsyncIterator[Stream]:
-    """The stream of activity, after nothing of it has been read."""
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with (
-        httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http,
-        http.stream("GET", f"{server.url}mcp-proxy/api/activity") as response,
-    ):
-        assert response.status_code == 200
-        assert response.headers["content-type"].startswith("text/event-stream")
-        yield Stream(response.aiter_lines())
-
-
-def ask(server: JupyterProcess, method: str, what: str, body: Any = None) -> Any:
-    """An answer of the API to somebody with Jupyter's own token."""
-    headers = {"Authorization": f"Bearer {TOKEN}", "Content_Type": "application/json"}
-    status, _, answer = post(server, body, f"mcp-proxy/api/{what}", method, **headers)
-    assert status == 200, answer
-    return json.loads(answer)
 
 
 @pytest.fixture
@@ -399,7 +346,7 @@ async def test_stop_ends_what_agents_run_and_queued_and_nothing_of_peoples(live:
 def attempt(server: JupyterProcess, method: str, what: str, **headers: str) -> tuple[int, bytes]:
     """One request; of a stream that is let in, no more than its head."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-    body = b'{"paused": true}' if method == "POST" else None
+    body = BODIES.get(what, b"{}") if method == "POST" else None
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.request(method, f"{server.base_url}mcp-proxy/api/{what}", body, sent)
     response = connection.getresponse()
