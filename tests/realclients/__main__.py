@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -23,6 +24,8 @@ AT_ONCE = 1.0
 """Seconds within which a call that meets the end of its sidecar is answered."""
 LONGEST = 90.0
 """Seconds that any call may take: a sidecar that is killed often is started again after 30 s."""
+COMES_AGAIN = re.compile(r"\b[Rr]etry (in|then)\b|\b503\b")
+"""What a call is told that is to be made again."""
 RUNS = "import time\nwith open({file!r}, 'a') as file:\n    file.write('x')\ntime.sleep({seconds})\nprint('whole')"
 
 
@@ -37,13 +40,20 @@ class Outcome:
 
 @dataclass
 class Running:
-    """A client's program, and what went wrong with it."""
+    """A client's program, in a notebook of its own, and what went wrong with it."""
 
     kind: Kind
+    number: int
     process: asyncio.subprocess.Process
     wrong: Counter[str] = field(default_factory=Counter)
     answered: list[float] = field(default_factory=list)
     """Seconds between the death of the sidecar and the answer to the call that met it."""
+    sent_away: int = 0
+    """How often a call was told to come again, since the sidecar was not there."""
+
+    @property
+    def notebook(self) -> str:
+        return f"{self.number}.ipynb"
 
     async def call(self, tool: str, **arguments: Any) -> Outcome:
         assert self.process.stdin is not None
@@ -57,36 +67,45 @@ class Running:
         said = json.loads(line or '{"text": "its program ended", "error": true}')
         return Outcome(said["text"], said["error"], time.monotonic())
 
-    def expect(self, holds: bool, what: str, told: str) -> None:
+    async def until_there(self, tool: str, **arguments: Any) -> Outcome:
+        """Call again as long as the answer says so, as an agent would, and never else."""
+        deadline = time.monotonic() + LONGEST
+        while True:
+            told = await self.call(tool, **arguments)
+            if not told.error or time.monotonic() > deadline or not COMES_AGAIN.search(told.text):
+                return told
+            self.sent_away += 1
+            await asyncio.sleep(0.5)
+
+    def expect(self, holds: bool, what: str, told: Outcome) -> None:
         if not holds:
             self.wrong[what] += 1
-            print(f"{self.kind.name}: {what}: {told[:300]}", flush=True)
+            print(f"{self.kind.name}: {what}: {told.text[:300]}", flush=True)
 
 
 class Rounds:
-    """One server whose sidecar is killed, and clients that all meet each death."""
+    """One server whose sidecar is killed. Each client is there three times, and at each death once at each moment."""
 
     def __init__(self, server: JupyterProcess, clients: list[Running]) -> None:
         self.server = server
         self.clients = clients
-        self.number = 0
+        self.moments = (self._before, self._during, self._after)
 
     async def run(self, rounds: int) -> None:
-        for number in range(rounds):
-            self.number = number
-            for moment in (self._before, self._during, self._after):
-                await self._alive()
-                await asyncio.gather(*(moment(client) for client in self.clients))
-            print(f"round {number + 1} of {rounds}", flush=True)
+        for self.number in range(rounds):
+            await self._alive()
+            self._dead: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+            self._waiting = len(self.clients)
+            began = time.monotonic()
+            await asyncio.gather(*(self.moments[(client.number + self.number) % 3](client) for client in self.clients))
+            print(f"round {self.number + 1} of {rounds}: {time.monotonic() - began:.0f} s", flush=True)
 
     async def _alive(self) -> None:
-        """Wait until the sidecar answers, and kill it at a time at which all know of it."""
+        """Wait until the sidecar answers."""
         deadline = time.monotonic() + LONGEST
         while (await asyncio.to_thread(self._health)) != 200:
             assert time.monotonic() < deadline, "the sidecar did not come back"
             await asyncio.sleep(0.1)
-        self._killed: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self._ready = 0
 
     def _health(self) -> int:
         try:
@@ -94,87 +113,76 @@ class Rounds:
         except OSError:
             return 0
 
-    async def _kill(self) -> float:
-        """Kill the sidecar once all clients have come here; when that was."""
-        self._ready += 1
-        if self._ready == len(self.clients):
-            os.kill(self.server.sidecar_pid(), signal.SIGKILL)
-            self._killed.set_result(time.monotonic())
-        return await self._killed
+    async def _death(self) -> float:
+        """When the sidecar was killed, which is done once all clients have come here; it is dead then."""
+        self._waiting -= 1
+        if not self._waiting:
+            sidecar = self.server.sidecar_pid()
+            killed = time.monotonic()
+            os.kill(sidecar, signal.SIGKILL)
+            while Path(f"/proc/{sidecar}").exists():  # until the last of its threads has ended its connections are open
+                await asyncio.sleep(0.001)
+            self._dead.set_result(killed)
+        return await self._dead
 
-    def _cell(self, client: Running, moment: str, seconds: float) -> tuple[Path, str]:
+    def _code(self, client: Running, seconds: float = 0) -> tuple[Path, str]:
         """Code that counts how often it ran, and where."""
-        name = f"{self.clients.index(client)}-{moment}-{self.number}"
+        name = f"{client.number}-{self.number}"
         return self.server.root / name, RUNS.format(file=name, seconds=seconds)
 
-    async def _until_it_works(self, client: Running, code: str) -> str:
-        """Call as long as the answer says that the call never left, as an agent would that is told so."""
-        deadline = time.monotonic() + LONGEST
-        while True:
-            told = await client.call("execute_ipython", notebook=self._notebook(client), code=code)
-            if not told.error or "may have been carried out" in told.text or time.monotonic() > deadline:
-                return told.text
-            await asyncio.sleep(0.5)
-
-    def _notebook(self, client: Running) -> str:
-        return f"{self.clients.index(client)}.ipynb"
-
     async def _before(self, client: Running) -> None:
-        """A call that is made when the sidecar has just died: carried out once in the end, and never twice."""
-        file, code = self._cell(client, "before", 0)
-        await self._kill()
-        told = await self._until_it_works(client, code)
-        client.expect("whole" in told, "a call after the death does not work", told)
-        ran = file.read_text() if file.exists() else ""
-        client.expect(ran == "x", f"a call made just after the death ran {len(ran)} times", told)
+        """A call that is made when the sidecar has died: carried out once, and never twice."""
+        file, code = self._code(client)
+        await self._death()
+        told = await client.until_there("execute_ipython", notebook=client.notebook, code=code)
+        client.expect("whole" in told.text, "a call after the death does not work", told)
+        client.expect(ran(file) == 1, f"a call after the death ran {ran(file)} times", told)
 
     async def _during(self, client: Running) -> None:
         """A call that meets the death: answered at once and not to be repeated; the next one works."""
-        file, code = self._cell(client, "during", 2)
-        call = asyncio.create_task(client.call("execute_ipython", notebook=self._notebook(client), code=code))
-        deadline = time.monotonic() + LONGEST
-        while not file.exists() and not call.done() and time.monotonic() < deadline:
+        file, code = self._code(client, 5)
+        call = asyncio.create_task(client.call("execute_ipython", notebook=client.notebook, code=code))
+        while not file.exists() and not call.done():
             await asyncio.sleep(0.02)
-        killed = await self._kill()
+        killed = await self._death()
         told = await call
         client.answered.append(told.at - killed)
-        client.expect("may have been carried out" in told.text, "a call that met the death is not told so", told.text)
+        client.expect("may have been carried out" in told.text, "a call that met the death is not told so", told)
         await self._works(client)
-        ran = file.read_text()
-        client.expect(ran == "x", f"a call that met the death ran {len(ran)} times", told.text)
+        client.expect(ran(file) == 1, f"a call that met the death ran {ran(file)} times", told)
 
     async def _after(self, client: Running) -> None:
-        """A call that has been answered, and the next one after the death."""
-        file, code = self._cell(client, "after", 0)
-        told = await client.call("execute_ipython", notebook=self._notebook(client), code=code)
-        client.expect("whole" in told.text, "a call in quiet times does not work", told.text)
-        await self._kill()
+        """A call that was answered before the death, and the next one."""
+        file, code = self._code(client)
+        told = await client.call("execute_ipython", notebook=client.notebook, code=code)
+        client.expect("whole" in told.text, "a call in quiet times does not work", told)
+        await self._death()
         await self._works(client)
-        client.expect(file.read_text() == "x", "an answered call ran again", told.text)
+        client.expect(ran(file) == 1, f"a call that was answered ran {ran(file)} times", told)
 
     async def _works(self, client: Running) -> None:
-        """The next call works without a person, at the latest when the sidecar is there again."""
-        deadline = time.monotonic() + LONGEST
-        while True:
-            told = await client.call("list_cells", notebook=self._notebook(client))
-            if not told.error or time.monotonic() > deadline:
-                break
-            await asyncio.sleep(0.5)
-        client.expect(not told.error, "the session did not outlive its sidecar", told.text)
+        """The next call works without a person."""
+        told = await client.until_there("list_cells", notebook=client.notebook)
+        client.expect(not told.error, "the session did not outlive its sidecar", told)
 
 
-def verdict(clients: list[Running]) -> bool:
-    """Tell each client's outcome; whether all is well."""
-    well = True
-    for client in clients:
-        slow = sum(seconds > AT_ONCE for seconds in client.answered)
-        if slow:
-            client.wrong[f"a call that met the death was answered after more than {AT_ONCE:.0f} s"] += slow
-        well = well and not client.wrong
-        longest = max(client.answered, default=0.0)
-        wrong = "; ".join(f"{count} × {what}" for what, count in client.wrong.items()) or "all well"
-        print(f"{client.kind.name:24} answered within {longest:4.2f} s; {wrong}")
-    return well
+def ran(file: Path) -> int:
+    """How often code ran that counts in a file."""
+    return len(file.read_text()) if file.exists() else 0
+
+
+def verdict(kind: Kind, clients: list[Running]) -> bool:
+    """Tell how it went with a client; whether all is well."""
+    answered = sorted(seconds for client in clients for seconds in client.answered)
+    wrong = sum((client.wrong for client in clients), Counter[str]())
+    if slow := sum(seconds > AT_ONCE for seconds in answered):
+        wrong[f"a call that met the death was answered after more than {AT_ONCE:.0f} s"] = slow
+    print(
+        f"{kind.name:24} {len(answered):3} deaths; answered within {max(answered, default=0):4.2f} s, "
+        f"sent away {sum(client.sent_away for client in clients)} times; "
+        + ("; ".join(f"{count} × {what}" for what, count in wrong.items()) or "all well")
+    )
+    return not wrong
 
 
 async def main() -> int:
@@ -192,26 +200,37 @@ async def main() -> int:
         (home / "clients").mkdir()
         server = JupyterProcess(home / "server").wait()
         clients: list[Running] = []
+
+        async def start(kind: Kind) -> None:
+            server.write_notebook(f"{len(clients)}.ipynb", "1")
+            process = await asyncio.create_subprocess_exec(
+                *command(kind, below, server.endpoint, server.token), cwd=below / kind.folder,
+                env=own_world(home / "clients"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                limit=2**22,
+            )  # fmt: skip
+            clients.append(Running(kind, len(clients), process))
+
         try:
-            for number, kind in enumerate(kinds):
-                server.write_notebook(f"{number}.ipynb", "1")
-                process = await asyncio.create_subprocess_exec(
-                    *command(kind, below, server.endpoint, server.token), cwd=below / kind.folder,
-                    env=own_world(home / "clients"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                    limit=2**22,
-                )  # fmt: skip
-                clients.append(Running(kind, process))
-                ready = await clients[-1].outcome()
-                assert not ready.error, f"{kind.name}: {ready.text}"
-                await clients[-1].call("execute_ipython", notebook=f"{number}.ipynb", code="1")
+            for kind in kinds:
+                for _ in range(3):
+                    await start(kind)
+            for client in clients:
+                for told in (
+                    await client.outcome(),
+                    await client.call("execute_ipython", notebook=client.notebook, code="1"),
+                ):
+                    assert not told.error, f"{client.kind.name}: {told.text}"
             await Rounds(server, clients).run(options.rounds)
         finally:
             for client in clients:
+                if client.process.stdin is not None:
+                    client.process.stdin.close()
                 if client.process.returncode is None:
                     client.process.kill()
-                await client.process.wait()
+            await asyncio.wait([asyncio.ensure_future(client.process.wait()) for client in clients], timeout=5)
             server.stop()
-        return int(not verdict(clients))
+        verdicts = [verdict(kind, [client for client in clients if client.kind is kind]) for kind in kinds]
+        return int(not all(verdicts))
 
 
 if __name__ == "__main__":
