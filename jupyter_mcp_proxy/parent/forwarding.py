@@ -19,6 +19,9 @@ FORWARDED_HEADERS = ("Accept", "Accept-Language", "Content-Type", "Last-Event-Id
 
 DROPPED_RESPONSE_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "date", "server"})
 
+CONNECTING = ("initialize", "server/discover")
+"""What a client says first, in the old and the new era."""
+
 SMALL_REPLY = 256 * 1024
 """Bytes up to which a reply of known length is sent in one piece."""
 
@@ -159,6 +162,22 @@ def request_ids(body: bytes) -> list[int | str]:
     requests = said if isinstance(said, list) else [said]
     ids = (each.get("id") for each in requests if isinstance(each, dict) and "method" in each)
     return [id for id in ids if isinstance(id, int | str) and not isinstance(id, bool)]
+
+
+def told_for_now(body: bytes, message: str) -> tuple[int, str] | None:
+    """Status and body for a client in a conversation while the sidecar is not there; None for whoever only connects.
+
+    Python SDK 1 (mcp 1.30, so LangChain's adapters too) takes an error status for any message of its own for the end
+    of its connection. A request is answered with an error of JSON-RPC; for what is none, nobody waits.
+    """
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict) or "jsonrpc" not in said or said.get("method") in CONNECTING:
+        return None
+    errors = errors_for(request_ids(body), message)
+    return (200, errors[0]) if errors else (202, "")
 
 
 def errors_for(ids: list[int | str], message: str) -> list[str]:

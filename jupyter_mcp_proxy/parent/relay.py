@@ -130,6 +130,11 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             super().write_error(status_code, **kwargs)
             return
         headers, body = forwarding.error_reply(self._kind, status_code, self._refused)
+        if self._kind == "endpoint" and status_code == 503:
+            told = forwarding.told_for_now(self.request.body, str(self._refused))
+            if told is not None:
+                status, body = told
+                self.set_status(status)
         for name, value in headers.items():
             self.set_header(name, value)
         self.finish(body)
@@ -143,11 +148,21 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
         except NotReadyError as error:
             self._refuse(Refused(503, str(error), error.retry_after))
 
+    async def _connected(self) -> Upstream:
+        """A connection to the sidecar; where it has just died, to the next one: nothing of the request has left yet."""
+        await self.ensure_process()
+        try:
+            return await self._sidecar.pool.take(self._sidecar.port, self._sidecar.unix_socket)
+        except UpstreamError as error:
+            self.log.info("mcp-proxy: the sidecar is not there, a request waits for the next: %s", error)
+            self._sidecar.suspect()
+        await self.ensure_process()
+        return await self._sidecar.pool.take(self._sidecar.port, self._sidecar.unix_socket)
+
     async def proxy(self, port: int, path: str) -> None:
         """Forward this request and stream its reply."""
         # Jupyter leaves Nagle's algorithm on: each small event would wait 40 ms for the client's ACK.
         self.request.connection.stream.set_nodelay(True)
-        await self.ensure_process()
         meant = self._path
         assert meant is not None  # `prepare` has seen to it
         is_call = forwarding.is_tool_call(meant, self.request.body)
@@ -156,7 +171,7 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
         pool = self._sidecar.pool
         watch = asyncio.create_task(self._end_with(self._scoped)) if self._scoped else None
         try:
-            upstream = self._upstream = await pool.take(self._sidecar.port, self._sidecar.unix_socket)
+            upstream = self._upstream = await self._connected()
             if self._client_gone:
                 upstream.abort()
                 return

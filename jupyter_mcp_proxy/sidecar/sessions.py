@@ -67,6 +67,7 @@ class Sessions:
             scope = _with_session(scope, "none")
         else:
             scope = _with_session(scope, self._inner[session])
+            send = _as_known(session, send)
             if scope["method"] == "DELETE":
                 send = self._forgetting(caller, session, send)
             else:
@@ -182,6 +183,20 @@ def _opened(message: Message) -> str | None:
     if message["type"] != "http.response.start" or message["status"] >= 400:
         return None
     return Headers(raw=message["headers"]).get(MCP_SESSION_ID_HEADER)
+
+
+def _as_known(session: str, send: Send) -> Send:
+    """A `send` by whose answers the session goes by the id that its client has.
+
+    The SDK's server (mcp 2.3) names its own in each answer, and TypeScript 1 takes the latest one that it is told.
+    """
+
+    async def known(message: Message) -> None:
+        if message["type"] == "http.response.start" and MCP_SESSION_ID_HEADER in Headers(raw=message["headers"]):
+            message = {**message, "headers": _replaced(message["headers"], session)}
+        await send(message)
+
+    return known
 
 
 def _replaced(headers: list[tuple[bytes, bytes]], session: str) -> list[tuple[bytes, bytes]]:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 
 import anyio
 import pytest
@@ -58,6 +59,16 @@ async def test_a_call_after_the_death_just_works(server: JupyterProcess, era: st
             await until(lambda: server.get("mcp-proxy/healthz")[0] == 200)
             assert "ok" in await agent.ok("execute_ipython", notebook="a.ipynb", code="'o' + 'k'")
             await anyio.sleep(2)  # a sidecar that ends again and again is started after a pause
+
+
+async def test_a_call_that_comes_before_the_next_sidecar_waits_for_it(server: JupyterProcess) -> None:
+    server.write_notebook("a.ipynb", "1")
+    async with connect(server) as agent:
+        await agent.ok("list_cells", notebook="a.ipynb")
+        dying = Path(f"/proc/{server.sidecar_pid()}")
+        kill_sidecar(server)
+        await until(lambda: not dying.exists())
+        assert "ok" in await agent.ok("execute_ipython", notebook="a.ipynb", code="'o' + 'k'")
 
 
 @pytest.mark.parametrize("era", ERAS)

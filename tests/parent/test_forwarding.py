@@ -32,6 +32,7 @@ from jupyter_mcp_proxy.parent.forwarding import (
     request_headers,
     request_ids,
     target,
+    told_for_now,
     went_away,
 )
 from jupyter_mcp_proxy.parent.policy import PATHS, Refused
@@ -157,6 +158,37 @@ def test_when_to_try_again_is_told_where_it_is_known(retry_after: float, told: s
 def test_an_error_that_nobody_foresaw_has_its_statuss_name() -> None:
     assert json.loads(error_reply("endpoint", 500, None)[1])["error"]["message"] == "Internal Server Error"
     assert json.loads(error_reply("api", 599, None)[1]) == {"message": "The request failed"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "id"),
+    [
+        (b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{}}', 200, 7),
+        (b'{"jsonrpc":"2.0","id":"a","method":"ping"}', 200, "a"),
+        (b'{"jsonrpc":"2.0","method":"notifications/cancelled"}', 202, None),
+        (b'{"jsonrpc":"2.0","id":7,"result":{}}', 202, None),
+    ],
+)
+def test_a_client_in_a_conversation_meets_no_error_status_while_the_sidecar_is_not_there(
+    body: bytes, status: int, id: int | str | None
+) -> None:
+    """Python SDK 1 would take it for the end of its connection."""
+    told = told_for_now(body, "Not yet.")
+    assert told is not None
+    assert told[0] == status
+    error = {"jsonrpc": "2.0", "id": id, "error": {"code": -32001, "message": "Not yet."}}
+    assert (json.loads(told[1]) == error) if status == 200 else told[1] == ""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"jsonrpc":"2.0","id":1,"method":"initialize"}', b'{"jsonrpc":"2.0","id":1,"method":"server/discover"}',
+        b"", b"nonsense", b"[]", b"{}", b"[" * 100_000,
+    ],
+)  # fmt: skip
+def test_who_only_connects_is_told_by_the_status_that_the_sidecar_is_not_there(body: bytes) -> None:
+    assert told_for_now(body, "Not yet.") is None
 
 
 def test_a_sidecar_that_went_away_is_back_in_seconds() -> None:

@@ -328,6 +328,9 @@ async def test_a_sidecar_that_cannot_start_gets_503_and_a_pause(start_jupyter: S
                 continue
     refused(answer, "etry", status=503)
     assert int(answer[1]["retry-after"]) >= 1
+    status, _, body = await asyncio.to_thread(post, server, INITIALIZE | {"method": "ping"}, **as_client())
+    assert (status, json.loads(body)["id"]) == (200, INITIALIZE["id"])  # an error status would end Python SDK 1
+    assert "etry" in json.loads(body)["error"]["message"]
     await anyio.sleep(5)
     assert len(starts.read_text().splitlines()) <= 6
 

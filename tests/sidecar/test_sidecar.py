@@ -155,7 +155,9 @@ def ask(sidecar: Sidecar, method: str, caller: str, session: str = "") -> tuple[
     """Say hello, or something in a session of the old era: the status, and the session that it was about."""
     headers = as_caller(caller, session)
     hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": hello if method == "initialize" else {}}
+    body: dict[str, object] = {"jsonrpc": "2.0", "method": method, "params": hello if method == "initialize" else {}}
+    if not method.startswith("notifications/"):
+        body["id"] = 1
     with closing(http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=10)) as connection:
         connection.request("POST", "/mcp", json.dumps(body), headers)
         response = connection.getresponse()
@@ -178,6 +180,30 @@ def open_stream(sidecar: Sidecar) -> Iterator[None]:
     with closing(connection), closing(connection.getresponse()) as response:
         assert response.status == 200
         yield
+
+
+async def test_each_answer_names_a_session_as_its_client_knows_it(sidecar: Sidecar) -> None:
+    """TypeScript 1 takes the latest id that it is told: one of the inside would open nothing, here or after a crash."""
+    _, session = ask(sidecar, "initialize", "me")
+    for method in ("notifications/initialized", "tools/list", "nonsense"):
+        assert ask(sidecar, method, "me", session)[1] == session
+    for method, accepted in (("GET", "text/event-stream"), ("GET", "text/plain"), ("DELETE", "application/json")):
+        with closing(http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=10)) as connection:
+            connection.request(method, "/mcp", headers=as_caller("me", session) | {"Accept": accepted})
+            with closing(connection.getresponse()) as response:
+                assert response.getheader("mcp-session-id") in (session, None)
+
+
+async def test_a_session_has_its_id_in_the_next_sidecar_too(sidecar: Sidecar) -> None:
+    _, session = ask(sidecar, "initialize", "me")
+    after = Sidecar(free_port()).wait()
+    try:
+        for method in ("notifications/initialized", "tools/list"):
+            status, told = ask(after, method, "me", session)
+            assert status < 300
+            assert told == session
+    finally:
+        after.stop()
 
 
 async def test_a_session_that_made_room_for_others_is_opened_again_where_it_is_used(sidecar: Sidecar) -> None:
