@@ -1,6 +1,6 @@
 """Paths from the server's root: how one is spelled, and which of them agents may see. Pure.
 
-The settings `allowed_paths` and `refused_paths` decide the second.
+The settings `allowed_paths` and `refused_paths` decide the second, `read_only_paths` what they may write.
 
 A path is open where it, or a folder above it, fits an allowed glob and none fits a refused one. `*` and `?` match
 slashes too. Refused globs are compared without regard to case, as many file systems do. Asked by `JupyterServer`,
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from urllib.parse import quote
 
-from ..errors import OutsideRoot, PathRefused
+from ..errors import OutsideRoot, PathReadOnly, PathRefused
 
 
 def api_path(path: str) -> str:
@@ -35,9 +35,12 @@ def clean_path(path: str) -> str:
 class Paths:
     """What is open to agents, of the files and folders below the server's root."""
 
-    def __init__(self, allowed: Sequence[str] = ("*",), refused: Sequence[str] = ()) -> None:
+    def __init__(
+        self, allowed: Sequence[str] = ("*",), refused: Sequence[str] = (), read_only: Sequence[str] = ()
+    ) -> None:
         self._allowed = [each for pattern in allowed for each in _anywhere(_plain(pattern).strip("/"))]
         self._refused = [each for pattern in refused for each in _anywhere(_caseless(pattern).strip("/"))]
+        self._read_only = [each for pattern in read_only for each in _anywhere(_caseless(pattern).strip("/"))]
 
     def open(self, path: str) -> bool:
         """Whether a file or notebook is open."""
@@ -58,6 +61,11 @@ class Paths:
         """Raise PathRefused where agents may not go."""
         if not self.lists(path, kind):
             raise PathRefused(path)
+
+    def check_write(self, path: str) -> None:
+        """Raise PathReadOnly where agents may look and not write. Notebooks are run by nobody unasked."""
+        if not path.endswith(".ipynb") and self._fits(_caseless(path), self._read_only):
+            raise PathReadOnly(path)
 
     def _is_refused(self, path: str) -> bool:
         return self._fits(_caseless(path), self._refused)

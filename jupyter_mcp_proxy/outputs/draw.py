@@ -1,6 +1,6 @@
-"""Draw an SVG: `python draw.py WIDTH HEIGHT < drawing > picture`, at most that large.
+"""Draw an SVG: called with WIDTH HEIGHT it reads a drawing and writes a picture, at most that large.
 
-A process of its own, run as a file: what a drawing from elsewhere does to the renderer ends here (resvg aborts where
+A process of its own: what a drawing from elsewhere does to the renderer ends here (resvg aborts where
 memory ends).
 """
 
