@@ -64,15 +64,42 @@ class Paths:
 
     def check_write(self, path: str) -> None:
         """Raise PathReadOnly where agents may look and not write. Notebooks are run by nobody unasked."""
-        if not path.endswith(".ipynb") and self._fits(_caseless(path), self._read_only):
+        if not path.endswith(".ipynb") and self._is_of(path, self._read_only):
             raise PathReadOnly(path)
 
     def _is_refused(self, path: str) -> bool:
-        return self._fits(_caseless(path), self._refused)
+        return self._is_of(path, self._refused)
+
+    def _is_of(self, path: str, patterns: Sequence[str]) -> bool:
+        """Whether a path fits one of the patterns, or may on Windows, where a file has other names beside its own."""
+        path = _caseless(path)
+        if self._fits(path, patterns) or self._fits(_as_windows(path), patterns):
+            return True
+        shortened = [found for part in path.split("/") if (found := _SHORTENED.match(part))]
+        wanted = [part for pattern in patterns for part in pattern.split("/")] if shortened else []
+        return any(_may_shorten(short, part) for short in shortened for part in wanted)
 
     @staticmethod
     def _fits(path: str, patterns: Sequence[str]) -> bool:
         return any(fnmatchcase(each, pattern) for each in _with_folders(path) for pattern in patterns)
+
+
+_SHORTENED = re.compile(r"(?P<begin>[^.~]{1,6})~\d{1,6}(?:\.(?P<ending>[^.]{1,3}))?\Z")
+"""A name as old programs have it, such as `secret~1.txt` for `secret notes.text`."""
+
+
+def _as_windows(path: str) -> str:
+    """A path as Windows reads it: dots and spaces at a name's end are nothing, and `::$DATA` names the file itself."""
+    return "/".join(part.partition(":")[0].rstrip(". ") for part in path.split("/"))
+
+
+def _may_shorten(short: re.Match[str], wanted: str) -> bool:
+    """Whether a shortened name may be that of a name that fits a part of a pattern."""
+    begin, ending = re.sub(r"[ .]", "", wanted.rpartition(".")[0] or wanted), wanted.rpartition(".")[2][:3]
+    literal = re.split(r"[*?\[]", begin, maxsplit=1)[0][:6]
+    if not literal:
+        return "." in wanted and short["ending"] == ending
+    return short["begin"].startswith(literal)
 
 
 def _plain(path: str) -> str:

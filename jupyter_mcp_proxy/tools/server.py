@@ -22,6 +22,7 @@ from .asking import state_security
 from .blocks import late_block
 from .call import TOUCHED, Call
 from .changes import notice
+from .characters import check_texts
 from .following import resume
 from .pictures import Which, fitted
 from .prompts import register as register_prompts
@@ -95,6 +96,8 @@ class NotebookServer(MCPServer[Any]):
             # A call that brings an answer goes on with what it has begun, also while a person has paused agents.
             resumes = call.ctx.request_state is not None or call.ctx.input_responses is not None
             call.require(name, spec.tier, begins=not resumes)
+            for parameter, value in arguments.items():
+                check_texts(parameter, value)
             if resumes:
                 return with_notices(call, touched, await resume(call, images_wanted(arguments)))
             return with_notices(call, touched, await super().call_tool(name, arguments, call.ctx))

@@ -23,6 +23,7 @@ from ..jupyter.paths import clean_path
 from ..outputs.render import cut, told
 from ..outputs.rich import SVG, bundle, image_media, is_text, joined
 from ..outputs.text import output_text
+from .characters import check_texts
 from .reading import BRIEF
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Target:
     @classmethod
     def of(cls, uri: str) -> Target:
         """What a URI names. Raises Unknown where it is none of ours, OutsideRoot and BadValue."""
+        check_texts("uri", unquote(uri))
         if not uri.startswith(SCHEME) or len(uri) == len(SCHEME):
             raise Unknown("resource", uri, hint=f"Resources are {', '.join(t.uri_template for t in TEMPLATES)}.")
         rest = uri.removeprefix(SCHEME)
