@@ -15,6 +15,7 @@ from ..outputs.render import told
 from .blocks import text_block
 from .call import Call
 from .matching import first_lines
+from .ours import heading
 from .pictures import Shown, image_blocks
 from .registry import CellRef, Images, OptionalNotebook, tool
 
@@ -183,7 +184,7 @@ def with_mark(editor: Editor, cell: Cell, marks: CellMarks) -> tuple[Cell, Mark]
 
 def source_text(cell: Cell, mark: Mark, path: str, budget: int, offset: int = 1, limit: int | None = None) -> str:
     """A headline, and the cell's source in about `budget` characters. The hash is that of the whole source."""
-    head = f"── {cell.index} {cell.id} {cell.type}{mark} hash {cell.hash}"
+    head = heading(f"── {cell.index} {cell.id} {cell.type}{mark} hash {cell.hash}")
     shown = excerpt(cell.source, budget, f"read_cell(notebook={path!r}, cell={cell.id!r})", offset, limit)
     if shown.text is not cell.source:
         head += " of the whole source"
@@ -195,4 +196,4 @@ def outputs_text(cell: Cell, mark: Mark, handle: str, budget: int) -> str:
     if not cell.outputs or not budget:
         return ""
     stale = ", stale: the source was edited since" if mark.freshness == "*" else ""
-    return f"\n── output{stale}\n{told(cell.outputs, budget, handle)}"
+    return f"\n{heading('── output')}{stale}\n{told(cell.outputs, budget, handle)}"

@@ -22,6 +22,7 @@ from .cells import After, Position, insertion_place, unchanged
 from .following import Result, followed
 from .matching import found_lines
 from .notebooks import start_kernel, told_start
+from .ours import heading
 from .pictures import Which, image_block
 from .reading import OnlySome, is_meant
 from .registry import CellRef, IfHash, Images, Notebook, OptionalNotebook, Wait, tool
@@ -232,7 +233,7 @@ async def read_output(
     text = transcript.read(start, most)
     end = start + len(text)
     rest = f"; {handle} with offset={end} goes on" if end < total else "; this is the end"
-    return [text_block(f"{text}\n── characters {start} to {end} of {total}{rest}")]
+    return [text_block(f"{text}\n{heading('── characters')} {start} to {end} of {total}{rest}")]
 
 
 def stored_as(media: str, outputs: Sequence[Output]) -> Transcript:

@@ -187,7 +187,8 @@ def cell_text(
     for number, output in enumerate(cell.outputs[:most_outputs]):
         uri = Target(path, cell.id, number).uri
         media = image_type(output)
-        parts.append(f"Output {number}, {media or output.get('name') or output.get('output_type')}: {uri}")
+        kind = " ".join(str(media or output.get("name") or output.get("output_type")).split())[:100]
+        parts.append(f"Output {number}, {kind}: {uri}")
         if media is None:
             parts.append(fenced(told([output], budget, uri)))
     if most_outputs is not None and len(cell.outputs) > most_outputs:
