@@ -66,17 +66,11 @@ async def _asked(
 ) -> str | tuple[list[tuple[int, str]], int]:
     """What the process says: the result, or what is wrong with the expression."""
     async with _AT_ONCE:
-        # A file, not a pipe: the lines are written in one go, while nobody adds to them.
-        with TemporaryFile() as asked:
-            asked.write(json.dumps({"pattern": pattern, "budget": budget}).encode() + b"\n")
-            asked.writelines(line.encode("utf-8", "surrogatepass") + b"\n" for line in lines)
-            asked.seek(0)
-            process = await asyncio.create_subprocess_exec(
-                *module_command(sys.executable, f"{__package__}.matcher"),
-                stdin=asked,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
+        try:
+            process = await _started(pattern, lines, budget)
+        except OSError as error:
+            how = f"words without special characters, as no process could be started for it ({error.strerror})"
+            raise BadValue(parameter, pattern, how) from error
         try:
             answer, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
         except asyncio.TimeoutError:
@@ -91,3 +85,17 @@ async def _asked(
         )
     said: str | tuple[list[tuple[int, str]], int] = json.loads(answer)
     return said
+
+
+async def _started(pattern: str, lines: Iterable[str], budget: int | None) -> asyncio.subprocess.Process:
+    """The process that searches. A file, not a pipe: the lines are written in one go, while nobody adds to them."""
+    with TemporaryFile() as asked:
+        asked.write(json.dumps({"pattern": pattern, "budget": budget}).encode() + b"\n")
+        asked.writelines(line.encode("utf-8", "surrogatepass") + b"\n" for line in lines)
+        asked.seek(0)
+        return await asyncio.create_subprocess_exec(
+            *module_command(sys.executable, f"{__package__}.matcher"),
+            stdin=asked,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )

@@ -74,6 +74,16 @@ async def test_what_is_no_expression_is_said_to_be_none(pattern: str) -> None:
         await found_lines("search", pattern, LINES)
 
 
+async def test_where_no_process_can_be_started_words_are_found_and_the_rest_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a full disk, or with no memory left."""
+    monkeypatch.setattr(matching.sys, "executable", "/nonexistent/python")
+    assert (await found_lines("grep", "numpy", LINES))[1] == 1
+    with pytest.raises(BadValue, match="No such file"):
+        await found_lines("grep", "nump.", LINES)
+
+
 async def test_patterns_have_a_longest() -> None:
     with pytest.raises(BadValue, match=f"at most {LONGEST_PATTERN:,} characters"):
         await found_lines("search", "a" * (LONGEST_PATTERN + 1), LINES)
