@@ -12,6 +12,26 @@ from traitlets.config import Configurable
 
 from .contract import ENV_PREFIX, TIERS
 
+RUN_UNASKED = (
+    "**/kernel.json",
+    "**/jupyter*_config.*",
+    "**/ipython*_config.*",
+    "**/share/jupyter",
+    "**/etc/jupyter",
+    "**/profile_*/startup",
+    "**/sitecustomize",
+    "**/sitecustomize.*",
+    "**/usercustomize",
+    "**/usercustomize.*",
+    "**/site-packages",
+    "**/dist-packages",
+    "**/lib/python3.*",
+    "**/bin/python*",
+    "**/pyvenv.cfg",
+    "**/.*",
+)
+"""What Jupyter, Python or a shell runs, or takes for settings, without somebody's asking for just that file."""
+
 
 class MCPProxy(Configurable):
     """The MCP endpoint of a Jupyter server.
@@ -75,6 +95,13 @@ class MCPProxy(Configurable):
         help="Globs of the files, notebooks and folders that are kept from agents, whatever allowed_paths says.",
     ).tag(config=True)
 
+    read_only_paths = List(
+        Unicode(),
+        list(RUN_UNASKED),
+        help="Globs of the files and folders that agents may read and not write, as Jupyter, Python or a shell would "
+        "run them unasked. Notebooks (*.ipynb) are not meant.",
+    ).tag(config=True)
+
     audit = Bool(
         True,
         help="Append a line for every tool call to mcp-proxy/audit.jsonl below Jupyter's data directory: who, what, "
@@ -86,7 +113,7 @@ class MCPProxy(Configurable):
         help="Let the audit's lines hold the contents of arguments too: source code, file content, search texts.",
     ).tag(config=True)
 
-    @validate("allowed_paths", "refused_paths")
+    @validate("allowed_paths", "refused_paths", "read_only_paths")
     def _globs_that_can_fit(self, proposal: Any) -> list[str]:
         """A glob that nothing can fit is an error: a list in one argument, a path that does not begin at the root."""
         for glob in proposal["value"]:

@@ -38,6 +38,16 @@ EXIT_ADDRESS_TAKEN: Final = 98
 """Somebody else listens on the port that the sidecar was given; the parent must choose another."""
 
 
+def module_command(python: str, module: str) -> list[str]:
+    """The command that runs `main` of a module of ours, and finds no module in the folder that it is started in.
+
+    `python -m` looks there first, before the standard library. The option against that (`-P`) is unknown to Python
+    3.10, and `-I` takes away what a user has installed for themselves.
+    """
+    start = f"import sys; sys.path[:] = [p for p in sys.path if p]; from {module} import main; sys.exit(main())"
+    return [python, "-c", start]
+
+
 def prove(secret: str, nonce: str, address: str) -> str:
     """The hexadecimal HMAC-SHA256 with which a sidecar that listens at `address` shows that it holds `secret`.
 

@@ -9,6 +9,7 @@ ProxyError
 ├── InvalidNotebook    a file that is not a readable notebook
 ├── OutsideRoot        a path that leaves the server's root
 ├── PathRefused        a path that the settings keep from agents
+├── PathReadOnly       a path that agents may read and not write
 ├── Conflict           the file changed while it was being written
 ├── CollapsedDocument  the shared document is empty or far smaller than its file
 ├── NotSaved           the server could not write the file
@@ -130,6 +131,18 @@ class PathRefused(ProxyError):
         super().__init__(
             f"{path!r} is not open to agents on this server; nothing was done and a retry will not help. The person "
             "who runs it decides this (MCPProxy.allowed_paths, MCPProxy.refused_paths); list_files shows what is open."
+        )
+
+
+class PathReadOnly(ProxyError):
+    """A path that agents may not write, as something would run what is there without being asked to."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path!r} is not for agents to write: Jupyter, Python or a shell may run or heed such a file unasked, or "
+            "it is hidden. Nothing was changed and a retry will not help; the person who runs the server decides this "
+            "(MCPProxy.read_only_paths). Another name may do, or ask the person to write it."
         )
 
 

@@ -28,6 +28,7 @@ class Settings:
     max_body_size: int = 16 * 1024 * 1024
     allowed_paths: tuple[str, ...] = ("*",)
     refused_paths: tuple[str, ...] = ()
+    read_only_paths: tuple[str, ...] = ()
     audit: bool = True
     audit_contents: bool = False
     server_socket: str = ""
@@ -71,6 +72,7 @@ class Settings:
             max_body_size=int(value("MAX_BODY_SIZE", str(16 * 1024 * 1024))),
             allowed_paths=tuple(json.loads(value("ALLOWED_PATHS", '["*"]'))),
             refused_paths=tuple(json.loads(value("REFUSED_PATHS", "[]"))),
+            read_only_paths=tuple(json.loads(value("READ_ONLY_PATHS", "[]"))),
             audit=value("AUDIT", "True") == "True",
             audit_contents=value("AUDIT_CONTENTS", "False") == "True",
             server_socket=value("SERVER_SOCKET", ""),

@@ -87,7 +87,7 @@ class Workspace:
             token=settings.server_token,
             certificate=settings.server_certificate,
             unix_socket=settings.server_socket,
-            paths=Paths(settings.allowed_paths, settings.refused_paths),
+            paths=Paths(settings.allowed_paths, settings.refused_paths, settings.read_only_paths),
         )
         return cls(
             server,

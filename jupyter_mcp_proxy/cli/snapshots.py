@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .output import PROGRAM, remark
+from .output import PROGRAM, printable, remark
 
 DESCRIPTION = """\
 List the notebooks as they were before an agent first wrote to them since the server's start, newest
@@ -36,7 +36,8 @@ def snapshots(restore: str | None, to: str | None) -> int:
     found = stored()
     if restore is None:
         for snapshot in found:
-            print(f"{snapshot.time}  {snapshot.file.stat().st_size:>10,} bytes  {snapshot.notebook}  ({snapshot.root})")
+            size = f"{snapshot.file.stat().st_size:>10,} bytes"
+            print(printable(f"{snapshot.time}  {size}  {snapshot.notebook}  ({snapshot.root})"))
         if not found:
             remark("There are no snapshots: no agent has written to a notebook here.")
         return 0
@@ -53,5 +54,5 @@ def snapshots(restore: str | None, to: str | None) -> int:
     except OSError as error:
         remark(f"{to} could not be written: {error.strerror}.")
         return 1
-    print(f"Wrote {chosen.notebook} as it was at {chosen.time} to {to}.")
+    print(printable(f"Wrote {chosen.notebook} as it was at {chosen.time} to {to}."))
     return 0

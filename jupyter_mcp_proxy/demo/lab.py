@@ -157,7 +157,7 @@ async def jupyter_lab(folder: Path, port: int, token: str) -> AsyncIterator[Lab]
         process = await asyncio.create_subprocess_exec(
             *command(port, root),
             env=environment(folder, token, os.environ),
-            cwd=root,
+            cwd=folder,  # `-m` looks for modules there, also for those that are needed later; agents write in the root
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=asyncio.subprocess.STDOUT,

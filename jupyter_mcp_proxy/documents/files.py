@@ -114,6 +114,7 @@ class Files:
         Raises BadValue, StaleFile, NotSaved where nothing was written, and ServerError where it is something else.
         """
         self._server.paths.check(path)
+        self._server.paths.check_write(path)
         try:
             raw = text.encode()
         except UnicodeEncodeError as error:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ..store.filelock import locked
+from ..store.private import private_folder
 from .patch import Patch
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Unsaved:
         """Make it ours, for as long as this process lives or until `release`; whether that could be."""
         if not self.claimed:
             try:
-                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                private_folder(self._folder)
                 self._lock.enter_context(locked(self._folder / "unsaved.lock", wait=0))
             except OSError:
                 return False

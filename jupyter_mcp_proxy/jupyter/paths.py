@@ -1,6 +1,6 @@
 """Paths from the server's root: how one is spelled, and which of them agents may see. Pure.
 
-The settings `allowed_paths` and `refused_paths` decide the second.
+The settings `allowed_paths` and `refused_paths` decide the second, `read_only_paths` what they may write.
 
 A path is open where it, or a folder above it, fits an allowed glob and none fits a refused one. `*` and `?` match
 slashes too. Refused globs are compared without regard to case, as many file systems do. Asked by `JupyterServer`,
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from urllib.parse import quote
 
-from ..errors import OutsideRoot, PathRefused
+from ..errors import OutsideRoot, PathReadOnly, PathRefused
 
 
 def api_path(path: str) -> str:
@@ -35,9 +35,12 @@ def clean_path(path: str) -> str:
 class Paths:
     """What is open to agents, of the files and folders below the server's root."""
 
-    def __init__(self, allowed: Sequence[str] = ("*",), refused: Sequence[str] = ()) -> None:
+    def __init__(
+        self, allowed: Sequence[str] = ("*",), refused: Sequence[str] = (), read_only: Sequence[str] = ()
+    ) -> None:
         self._allowed = [each for pattern in allowed for each in _anywhere(_plain(pattern).strip("/"))]
         self._refused = [each for pattern in refused for each in _anywhere(_caseless(pattern).strip("/"))]
+        self._read_only = [each for pattern in read_only for each in _anywhere(_caseless(pattern).strip("/"))]
 
     def open(self, path: str) -> bool:
         """Whether a file or notebook is open."""
@@ -59,12 +62,44 @@ class Paths:
         if not self.lists(path, kind):
             raise PathRefused(path)
 
+    def check_write(self, path: str) -> None:
+        """Raise PathReadOnly where agents may look and not write. Notebooks are run by nobody unasked."""
+        if not path.endswith(".ipynb") and self._is_of(path, self._read_only):
+            raise PathReadOnly(path)
+
     def _is_refused(self, path: str) -> bool:
-        return self._fits(_caseless(path), self._refused)
+        return self._is_of(path, self._refused)
+
+    def _is_of(self, path: str, patterns: Sequence[str]) -> bool:
+        """Whether a path fits one of the patterns, or may on Windows, where a file has other names beside its own."""
+        path = _caseless(path)
+        if self._fits(path, patterns) or self._fits(_as_windows(path), patterns):
+            return True
+        shortened = [found for part in path.split("/") if (found := _SHORTENED.match(part))]
+        wanted = [part for pattern in patterns for part in pattern.split("/")] if shortened else []
+        return any(_may_shorten(short, part) for short in shortened for part in wanted)
 
     @staticmethod
     def _fits(path: str, patterns: Sequence[str]) -> bool:
         return any(fnmatchcase(each, pattern) for each in _with_folders(path) for pattern in patterns)
+
+
+_SHORTENED = re.compile(r"(?P<begin>[^.~]{1,6})~\d{1,6}(?:\.(?P<ending>[^.]{1,3}))?\Z")
+"""A name as old programs have it, such as `secret~1.txt` for `secret notes.text`."""
+
+
+def _as_windows(path: str) -> str:
+    """A path as Windows reads it: dots and spaces at a name's end are nothing, and `::$DATA` names the file itself."""
+    return "/".join(part.partition(":")[0].rstrip(". ") for part in path.split("/"))
+
+
+def _may_shorten(short: re.Match[str], wanted: str) -> bool:
+    """Whether a shortened name may be that of a name that fits a part of a pattern."""
+    begin, ending = re.sub(r"[ .]", "", wanted.rpartition(".")[0] or wanted), wanted.rpartition(".")[2][:3]
+    literal = re.split(r"[*?\[]", begin, maxsplit=1)[0][:6]
+    if not literal:
+        return "." in wanted and short["ending"] == ending
+    return short["begin"].startswith(literal)
 
 
 def _plain(path: str) -> str:

@@ -148,11 +148,13 @@ class JupyterServer:
     async def save_contents(self, path: str, model: Json) -> Json:
         """Write a file, folder or notebook; its new model without content."""
         self.paths.check(clean_path(path), model["type"])
+        self.paths.check_write(clean_path(path))
         saved: Json = await self.request("PUT", f"api/contents/{api_path(path)}", f"Writing {path!r}", model)
         return saved
 
     async def save_notebook(self, path: str, content: Json) -> Json:
         """Write a notebook; its new model without content. Nobody waits for a large one to be encoded as a whole."""
+        self.paths.check_write(clean_path(path))
         saved: Json = await self.request(
             "PUT", f"api/contents/{api_path(path)}", f"Writing {path!r}", stream=notebook_model(content)
         )

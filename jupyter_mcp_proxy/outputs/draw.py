@@ -1,6 +1,6 @@
-"""Draw an SVG: `python draw.py WIDTH HEIGHT < drawing > picture`, at most that large.
+"""Draw an SVG: called with WIDTH HEIGHT it reads a drawing and writes a picture, at most that large.
 
-A process of its own, run as a file: what a drawing from elsewhere does to the renderer ends here (resvg aborts where
+A process of its own: what a drawing from elsewhere does to the renderer ends here (resvg aborts where
 memory ends).
 """
 
@@ -14,15 +14,9 @@ MOST_SECONDS = 10
 
 def main() -> None:
     """Read a drawing, write a PNG. Ends with an error where it cannot be drawn."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits; whoever starts us waits only so long
-        pass
-    else:
-        resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
-        if sys.platform == "linux":  # elsewhere it counts what is only reserved, too
-            resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    from .limits import limit
+
+    limit(MOST_SECONDS, MOST_MEMORY)
     import resvg_py
 
     width, height = map(int, sys.argv[1:3])

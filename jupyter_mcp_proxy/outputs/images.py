@@ -12,9 +12,9 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..contract import module_command
 from .changes import Output
 from .rich import IMAGE_TYPES, SVG, bundle, image_media, is_only_repr, joined
 
@@ -161,7 +161,7 @@ def _drawn(markup: str) -> bytes:
     box = [str(side) for side in _box(markup)]
     try:
         done = subprocess.run(  # noqa: S603 - ourselves
-            [sys.executable, "-I", str(Path(__file__).with_name("draw.py")), *box],
+            [*module_command(sys.executable, "jupyter_mcp_proxy.outputs.draw"), *box],
             input=markup.encode("utf-8", "replace"),
             capture_output=True,
             timeout=DRAWING_SECONDS,

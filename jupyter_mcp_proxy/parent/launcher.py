@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
 from jupyter_server.serverapp import ServerApp
+from traitlets.log import get_logger
 
 from ..config import MCPProxy
-from ..contract import ENV_PREFIX, IDENTITY_HEADERS, SECRET_HEADER, TIER_HEADER
+from ..contract import ENV_PREFIX, IDENTITY_HEADERS, SECRET_HEADER, TIER_HEADER, module_command
+from .beneath import environment_globs, python_path
 
+LONGEST_SOCKET = 103
+"""Bytes of a socket's path where the system gives it the fewest (macOS, with a zero at its end)."""
 READY_TIMEOUT = 60.0
 """Seconds that a sidecar may take to answer; the default of 5 is too few for a loaded machine."""
 
@@ -28,12 +34,16 @@ class Launch:
     def command(self, port: int, unix_socket: str) -> list[str]:
         """The sidecar's command line: nothing in it is secret."""
         where = ["--unix-socket", unix_socket] if unix_socket else ["--port", str(port)]
-        return [self.config.python, "-m", "jupyter_mcp_proxy.sidecar", *where]
+        return [*module_command(self.config.python, "jupyter_mcp_proxy.sidecar.__main__"), *where]
 
     def environment(self) -> dict[str, str]:
         """What the sidecar is told, its one credential included; read and removed at its start."""
         server = ServerApp.instance()
+        root = str(server.root_dir)
+        read_only = [*self.config.read_only_paths, *environment_globs(root)]
         return self.config.environment() | {
+            "PYTHONPATH": python_path(os.environ.get("PYTHONPATH", ""), root),
+            ENV_PREFIX + "READ_ONLY_PATHS": json.dumps(read_only),
             ENV_PREFIX + "SECRET": self.secret,
             ENV_PREFIX + "RUN_ID": self.run_id,
             ENV_PREFIX + "RELAY": self.relay,
@@ -43,13 +53,32 @@ class Launch:
             ENV_PREFIX + "SERVER_CERTIFICATE": server.certfile or "",
             ENV_PREFIX + "SERVER_TOKEN": server_token(server),
             ENV_PREFIX + "SERVER_OPEN": "" if server.identity_provider.auth_enabled else "1",
-            ENV_PREFIX + "ROOT_DIR": str(server.root_dir),
+            ENV_PREFIX + "ROOT_DIR": root,
             ENV_PREFIX + "RUNTIME_DIR": str(server.runtime_dir),
         }
 
     def request_headers(self) -> dict[str, str]:
         """What every forwarded request carries; the stock handler cannot say who calls, so the setting's tier."""
         return {SECRET_HEADER: self.secret, TIER_HEADER: self.config.tier}
+
+    def socket_path(self) -> str | None:
+        """A path for the sidecar's socket, in a new folder that only this user can enter; None for a port instead.
+
+        A socket's path has an end: 108 bytes on Linux, 104 elsewhere. Where the folder for temporary files is deeper
+        than that, it stands in the system's own.
+        """
+        if not self.config.unix_socket:
+            return None
+        for folder in (tempfile.gettempdir(), "/tmp"):  # noqa: S108 - a new folder in it, of mode 0700
+            if _fits("mcp-proxy-", folder):
+                try:
+                    return str(Path(tempfile.mkdtemp(prefix="mcp-proxy-", dir=folder)) / "socket")
+                except OSError:
+                    continue
+        get_logger().warning(
+            "mcp-proxy: no folder for a Unix socket (TMPDIR is too deep for one); the sidecar has a port"
+        )
+        return None
 
     def server_process(self) -> dict[str, Any]:
         """The entry point's dictionary. jupyter-server-proxy takes plain functions and formats what they return."""
@@ -69,7 +98,7 @@ class Launch:
             "environment": environment,
             "request_headers_override": request_headers_override,
             "timeout": READY_TIMEOUT,
-            "unix_socket": True if self.config.unix_socket else None,
+            "unix_socket": (_fits("jupyter-server-proxy-") and self.config.unix_socket) or self.socket_path(),
             "update_last_activity": False,  # else an open stream with pings keeps an idle server from being culled
             "launcher_entry": {
                 "title": "MCP",
@@ -116,6 +145,11 @@ def server_token(server: Any) -> str:
     does not say so: Binder's servers have a Hub's environment and a plain token of their own.
     """
     return str(server.identity_provider.token or "")
+
+
+def _fits(prefix: str, folder: str | None = None) -> bool:
+    """Whether a socket has room in a new folder that begins with the prefix, in one for temporary files."""
+    return len(os.fsencode(f"{folder or tempfile.gettempdir()}/{prefix}12345678/socket")) <= LONGEST_SOCKET
 
 
 def _literal(value: str) -> str:

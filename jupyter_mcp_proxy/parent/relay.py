@@ -59,7 +59,9 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
     @property
     def _path(self) -> policy.Path | None:
         """Which of the sidecar's paths is meant; None for none of them."""
-        return policy.PATHS.get(self.path_args[0] if self.path_args else "")
+        # Tornado refuses a method that it does not know, such as TRACE, before it sets the arguments.
+        arguments = getattr(self, "path_args", None)
+        return None if arguments is None else policy.PATHS.get(arguments[0] if arguments else "")
 
     @property
     def _kind(self) -> policy.Kind | None:

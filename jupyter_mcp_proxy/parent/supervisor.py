@@ -9,8 +9,6 @@ import socket
 import time
 from collections import deque
 from logging import Logger
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import simpervisor.atexitasync
@@ -141,8 +139,8 @@ class Sidecar:
             raise NotReadyError(f"The sidecar could not be started: {error}. Check MCPProxy.python.", 60) from error
 
     def _choose_address(self) -> None:
-        if self.launch.config.unix_socket:
-            self.unix_socket = str(Path(mkdtemp(prefix="mcp-proxy-")) / "socket")
+        self.unix_socket = self.launch.socket_path()
+        if self.unix_socket:
             return
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

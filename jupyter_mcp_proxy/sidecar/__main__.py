@@ -1,4 +1,4 @@
-"""`python -m jupyter_mcp_proxy.sidecar`: run by Jupyter's process, never by hand."""
+"""The sidecar's process: run by Jupyter's process (`contract.module_command`), never by hand."""
 
 from __future__ import annotations
 

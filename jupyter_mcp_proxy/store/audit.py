@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .filelock import locked
+from .private import private_folder
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,7 @@ class Audit:
                 return self._descriptor
             else:
                 self.close()
-        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self._file.parent)
         try:
             if time.monotonic() >= self._change_due and self._file.stat().st_size >= self._largest:
                 self._change_files()

@@ -19,6 +19,8 @@ from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
 
+from .private import private_folder
+
 log = logging.getLogger(__name__)
 
 KEPT = 10
@@ -85,10 +87,12 @@ class Snapshots:
 
     def _write(self, path: str, content: dict[str, Any]) -> Path:
         folder = self.folder(path)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
         stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
         about = folder / f"of.{os.getpid()}.tmp"
-        about.write_text(json.dumps({"root": self._root, "notebook": path}), encoding="utf-8")
+        descriptor = os.open(about, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"root": self._root, "notebook": path}, file)
         about.replace(folder / "of.json")
         target, temporary = folder / f"{stamp}.ipynb", folder / f"{stamp}.tmp"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

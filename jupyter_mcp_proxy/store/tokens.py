@@ -22,6 +22,7 @@ from typing import Any
 from ..contract import TIERS, same
 from ..errors import AmbiguousToken, BadValue, NameTaken, TokenRefused, TokensUnreadable, Unknown
 from .filelock import locked
+from .private import others_may_write, private_folder
 
 PREFIX = "jmp_"
 """What every token begins with: `jmp_<id>_<secret>`."""
@@ -219,7 +220,14 @@ class TokenStore:
     def read(self) -> list[ScopedToken]:
         """Every token that is remembered, in the order in which they were made; none where there is no file."""
         try:
-            text = self.file.read_text(encoding="utf-8")
+            with self.file.open(encoding="utf-8") as file:
+                if others_may_write(os.fstat(file.fileno())):
+                    raise TokensUnreadable(
+                        self.file,
+                        "others than its owner may write it, so that the tokens in it may be theirs. Look at them, or "
+                        f"move it away; then `chmod 600 {self.file}`",
+                    )
+                text = file.read()
         except FileNotFoundError:
             return []
         except UnicodeDecodeError as error:
@@ -240,7 +248,7 @@ class TokenStore:
     def _changing(self) -> Iterator[list[ScopedToken]]:
         """The tokens, to be changed in place: written when the block ends well, while nobody else writes."""
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self.file.parent)
             with locked(self.file.with_suffix(".lock")):
                 tokens = self.read()
                 yield tokens

@@ -27,6 +27,7 @@ from ..errors import KernelFailed, NotAnswered
 from ..execution.batch import Batch
 from ..execution.question import ANSWER_LIMIT, Question
 from ..execution.questions import CANCELLED, DECLINED, NOBODY, UNANSWERED
+from .characters import is_usable
 
 if TYPE_CHECKING:
     from ..execution.executions import Execution
@@ -219,4 +220,4 @@ def _text(content: dict[str, Any] | None) -> str | None:
     value = (content or {}).get(FIELD, "")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) and is_usable(value) else None

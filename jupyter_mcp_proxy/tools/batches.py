@@ -14,6 +14,7 @@ from ..execution.questions import ANSWERED
 from ..outputs.render import within_budget
 from ..outputs.text import output_text
 from .blocks import text_block, waits_for_input
+from .ours import heading
 
 if TYPE_CHECKING:
     from ..execution.batch import Batch
@@ -30,7 +31,7 @@ MOST_WAITING = 5
 
 def batch_blocks(batch: Batch, budget: int) -> list[ContentBlock]:
     """How a batch stands, cell by cell, and all that the first that failed put out."""
-    lines = [_headline(batch)]
+    lines = [heading(_headline(batch))]
     if batch.current.question is not None:
         lines.append(waits_for_input(batch.id, batch.current.question))
     elif not batch.written.is_set():
@@ -81,7 +82,7 @@ def _cells(batch: Batch, failed: Execution | None, budget: int) -> list[str]:
         line = f"{index} {execution.cell_id or ''} {state}{count} {execution.seconds:.2f} s {execution.id}: {said}"
         line = line.rstrip(": ")
         if batch.brief:
-            line = f"── {line}"
+            line = heading(f"── {line}")
             output = "" if execution is failed else _brief(execution)
             if output and output != said:
                 line += f"\n{output}"

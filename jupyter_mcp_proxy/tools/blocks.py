@@ -9,6 +9,7 @@ from mcp_types import ContentBlock, TextContent
 from ..execution.people import PATIENCE
 from ..outputs.render import cut, within_budget
 from ..outputs.transcript import START
+from .ours import heading, told_apart
 
 if TYPE_CHECKING:
     from ..execution.executions import Execution
@@ -32,7 +33,7 @@ def execution_blocks(execution: Execution, budget: int, *, new_only: bool = Fals
     output += within_budget(transcript, transcript.offset(told), budget, handle, execution.log.outputs)
     execution.reported = transcript.mark()
     execution.late = None
-    parts = [headline(execution)]
+    parts = [heading(headline(execution))]
     # What is noted in the cell stands in the output already.
     parts += [note for note in execution.notes if f"[mcp-proxy] {note}" not in output]
     if output.strip():
@@ -53,7 +54,8 @@ def late_block(execution: Execution) -> ContentBlock | None:
     if not text.strip():
         return None
     cell = f", cell {execution.cell_id}," if execution.cell_id else ""
-    return text_block(f"[Since {execution.id}{cell} ended, it has put out:]\n{cut(text, LATE_BUDGET, handle).rstrip()}")
+    said = told_apart(cut(text, LATE_BUDGET, handle).rstrip())
+    return text_block(f"[Since {execution.id}{cell} ended, it has put out:]\n{said}")
 
 
 def headline(execution: Execution) -> str:

@@ -12,6 +12,7 @@ from ..documents.sources import EXCERPT, excerpt
 from ..errors import BadValue, StaleCell
 from ..outputs.render import cut
 from .call import Call
+from .ours import heading
 from .registry import CellRef, IfHash, Notebook, tool
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ async def delete_cell(
     if len(gone) == 1:
         call.concerns(cell=gone[0].id)
     budget = max(DELETED // max(1, len(gone)), 60)
-    told = [f"── {each.index} {each.id} {each.type}\n{cut(each.source, budget, 'undo_changes')}" for each in gone[:20]]
+    told = [
+        heading(f"── {each.index} {each.id} {each.type}\n{cut(each.source, budget, 'undo_changes')}")
+        for each in gone[:20]
+    ]
     more = f"\n… and {len(gone) - 20} more" if len(gone) > 20 else ""
     return f"Deleted {len(gone)} cell(s); those behind moved up. They held:\n" + "\n".join(told) + more
 

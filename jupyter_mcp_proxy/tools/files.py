@@ -18,6 +18,7 @@ from ..outputs.images import FORMATS, MOST_PIXELS, Image, shrink_bytes
 from ..outputs.rich import IMAGE_TYPES
 from .blocks import text_block
 from .call import Call
+from .matching import check_glob
 from .registry import tool
 
 MOST_FILES = 300
@@ -34,6 +35,8 @@ async def list_files(
 ) -> str:
     """List the files and folders of the Jupyter server, with sizes."""
     files = Call.of(ctx).workspace.files
+    if pattern:
+        check_glob("pattern", pattern)
     top = clean_path(path)
     lines: list[str] = []
     left_out = 0

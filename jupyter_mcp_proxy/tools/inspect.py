@@ -10,6 +10,7 @@ from pydantic import Field
 
 from ..errors import BadValue
 from .call import Call
+from .matching import check_glob
 from .registry import OptionalNotebook, tool
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ async def list_variables(
 ) -> str:
     """List the variables in a notebook's kernel with type and value or size (Python and R). Starts no kernel."""
     call = Call.of(ctx)
+    if pattern:
+        check_glob("pattern", pattern)
     inspector = await _inspector(call, notebook)
     variables = await inspector.variables()
     found = [v for v in variables if not pattern or fnmatchcase(v.name, pattern)]

@@ -22,6 +22,7 @@ from pydantic import Field
 from ..errors import BadValue, ProxyError, Unknown
 from ..jupyter.paths import clean_path
 from .call import Call
+from .characters import check_texts
 from .resources import as_protocol_errors, reading
 from .targets import SCHEME
 
@@ -112,6 +113,7 @@ async def get_prompt(
         for name in given:
             if name not in arguments:
                 raise Unknown("argument", name, list(arguments))
+            check_texts(name, given[name])
     context: Context[Any, Any] = Context(request_context=ctx, mcp_server=server)
     return await server.get_prompt(params.name, dict(given), context)
 
@@ -129,6 +131,7 @@ async def complete(
                 raise Unknown("prompt", params.ref.name, list(PROMPTS))
         elif not params.ref.uri.startswith(SCHEME):
             raise Unknown("resource template", params.ref.uri)
+        check_texts(params.argument.name, params.argument.value)
         call = await reading(server, ctx)
     completer = COMPLETERS.get(params.argument.name)
     if completer is None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import regex
 from mcp.server.mcpserver import Context
 from mcp_types import ContentBlock
 from pydantic import Field
 
 from ..documents.cells import Cell, short_ids
 from ..documents.sources import excerpt
-from ..errors import BadValue
 from ..outputs.render import told
 from .blocks import text_block
 from .call import Call
+from .matching import first_lines
+from .ours import heading
 from .pictures import Shown, image_blocks
 from .registry import CellRef, Images, OptionalNotebook, tool
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 FIRST_LINE = 90
 BRIEF = 400
 """Characters of output that `brief` shows of a cell."""
-SEARCH_SECONDS = 2.0
 
 Only = Literal["stale", "failed"]
 OnlySome = Annotated[
@@ -41,32 +40,29 @@ def outline(
     limit: int,
     marks: CellMarks,
     budget: int,
-    search: str | None = None,
+    found: Mapping[str, str] | None = None,
     only: Only | None = None,
 ) -> tuple[str, int]:
     """One line a cell from `start` on, in about `budget` characters, and the number of all cells.
 
     A line has index, short id, type, [execution count], what runs, output or error, and the first line of the source.
     A count is followed by * where the source is another than the kernel ran under it, by ? where the kernel is not
-    known to have run it. With `search` only the cells whose source matches, with the line that does; with `only`
-    those that are stale or have failed.
+    known to have run it. With `found` only its cells, by their ids, with the line that it has; with `only` those that
+    are stale or have failed.
     """
-    pattern = None if search is None else compiled(search)
     ids = editor.ids()
     short = short_ids(ids)
     lines: list[str] = []
-    deadline = time.monotonic() + SEARCH_SECONDS
     for index in range(start, len(ids)):
         cell = editor.cell_at(index, outputs=False)
         if only is not None and not is_meant(editor, cell, marks, only):
             continue
         source = cell.source.strip("\n").split("\n")
         first = source[0]
-        if pattern is not None:
-            found = _matching(pattern, source, deadline)
-            if found is None:
+        if found is not None:
+            if cell.id not in found:
                 continue
-            first = found
+            first = found[cell.id]
         has = {"none": "", "output": " out", "error": " ERR"}[editor.has_outputs(index)]
         first = first if len(first) <= FIRST_LINE else first[: FIRST_LINE - 1] + "…"
         more = f"  +{len(source) - 1} lines" if len(source) > 1 else ""
@@ -84,20 +80,10 @@ def is_meant(editor: Editor, cell: Cell, marks: CellMarks, only: Only) -> bool:
     return editor.has_outputs(cell.index) == "error" if only == "failed" else marks.is_stale(editor, cell)
 
 
-def compiled(expression: str) -> regex.Pattern[str]:
-    """A regular expression, or BadValue saying what is wrong with it."""
-    try:
-        return regex.compile(expression)
-    except regex.error as error:
-        raise BadValue("search", expression, f"a regular expression ({error})") from error
-
-
-def _matching(pattern: regex.Pattern[str], lines: list[str], deadline: float) -> str | None:
-    """The first line that matches. Some expressions take for ever on some lines; nobody else shall wait for that."""
-    try:
-        return next((ln for ln in lines if pattern.search(ln, timeout=max(0.001, deadline - time.monotonic()))), None)
-    except TimeoutError:
-        raise BadValue("search", pattern.pattern, f"an expression that is found within {SEARCH_SECONDS:g} s") from None
+def sources_from(editor: Editor, start: int) -> dict[str, str]:
+    """The sources of the cells from an index on, by their ids."""
+    cells = (editor.cell_at(index, outputs=False) for index in range(start, len(editor.ids())))
+    return {cell.id: cell.source for cell in cells}
 
 
 async def _opened(ctx: Context[Any, Any], notebook: str | None) -> tuple[Call, str, Document, CellMarks]:
@@ -120,8 +106,13 @@ async def list_cells(
     """Outline of a notebook, a line a cell: index, id, type, [execution count] with * if edited since it ran and ? if
     not known to have run in this kernel, what runs or is queued, out or ERR, first line."""
     call, path, document, marks = await _opened(ctx, notebook)
+    found = None
+    if search is not None:
+        sources = await document.read(lambda editor: sources_from(editor, start))
+        lines = await first_lines("search", search, sources.values())
+        found = {cell: lines[number] for number, cell in enumerate(sources) if number in lines}
     text, total = await document.read(
-        lambda editor: outline(editor, start, limit, marks, call.settings.output_budget, search, only)
+        lambda editor: outline(editor, start, limit, marks, call.settings.output_budget, found, only)
     )
     none = "" if text or only is None else f"No cell is {only}." if only == "stale" else "No cell has failed."
     return f"{path}: {total} cells, {document.guarantee}\n{text}{none}"
@@ -193,7 +184,7 @@ def with_mark(editor: Editor, cell: Cell, marks: CellMarks) -> tuple[Cell, Mark]
 
 def source_text(cell: Cell, mark: Mark, path: str, budget: int, offset: int = 1, limit: int | None = None) -> str:
     """A headline, and the cell's source in about `budget` characters. The hash is that of the whole source."""
-    head = f"── {cell.index} {cell.id} {cell.type}{mark} hash {cell.hash}"
+    head = heading(f"── {cell.index} {cell.id} {cell.type}{mark} hash {cell.hash}")
     shown = excerpt(cell.source, budget, f"read_cell(notebook={path!r}, cell={cell.id!r})", offset, limit)
     if shown.text is not cell.source:
         head += " of the whole source"
@@ -205,4 +196,4 @@ def outputs_text(cell: Cell, mark: Mark, handle: str, budget: int) -> str:
     if not cell.outputs or not budget:
         return ""
     stale = ", stale: the source was edited since" if mark.freshness == "*" else ""
-    return f"\n── output{stale}\n{told(cell.outputs, budget, handle)}"
+    return f"\n{heading('── output')}{stale}\n{told(cell.outputs, budget, handle)}"

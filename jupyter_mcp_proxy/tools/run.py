@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,9 +20,11 @@ from .blocks import text_block
 from .call import Call
 from .cells import After, Position, insertion_place, unchanged
 from .following import Result, followed
+from .matching import found_lines
 from .notebooks import start_kernel, told_start
+from .ours import heading
 from .pictures import Which, image_block
-from .reading import OnlySome, compiled, is_meant
+from .reading import OnlySome, is_meant
 from .registry import CellRef, IfHash, Images, Notebook, OptionalNotebook, Wait, tool
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from ..execution.kernels import KernelRef
     from ..outputs.changes import Output
     from ..outputs.transcript import Transcript
-
-MOST_LINES = 500
-GREP_SECONDS = 2.0
 
 Code = Annotated[str, Field(description="In the kernel's language; %magics and !shell in IPython")]
 
@@ -212,12 +210,12 @@ async def read_output(
         from ..outputs.transcript import Transcript
 
         path = call.workspace.named(call.client, notebook)
-        found = await (await call.document(path)).read(lambda editor: editor.cell(cell))
-        call.concerns(cell=found.id)
+        read = await (await call.document(path)).read(lambda editor: editor.cell(cell))
+        call.concerns(cell=read.id)
         transcript, outputs, handle = (
             Transcript(),
-            found.outputs,
-            f"read_output(notebook={path!r}, cell={found.id!r})",
+            read.outputs,
+            f"read_output(notebook={path!r}, cell={read.id!r})",
         )
         for output in outputs:
             transcript.write_block(output_text(output))
@@ -229,13 +227,13 @@ async def read_output(
         transcript = stored_as(media, outputs)
         handle = f"{handle[:-1]}, media={media!r})"
     if grep is not None:
-        return [text_block(matching(transcript.lines(), grep, most))]
+        return [text_block(await matching(transcript.lines(), grep, most))]
     total = len(transcript)
     start = max(0, total + offset) if offset < 0 else min(offset, total)
     text = transcript.read(start, most)
     end = start + len(text)
     rest = f"; {handle} with offset={end} goes on" if end < total else "; this is the end"
-    return [text_block(f"{text}\n── characters {start} to {end} of {total}{rest}")]
+    return [text_block(f"{text}\n{heading('── characters')} {start} to {end} of {total}{rest}")]
 
 
 def stored_as(media: str, outputs: Sequence[Output]) -> Transcript:
@@ -256,33 +254,14 @@ def stored_as(media: str, outputs: Sequence[Output]) -> Transcript:
     return transcript
 
 
-def matching(lines: Iterable[str], pattern: str, budget: int) -> str:
+async def matching(lines: Iterable[str], pattern: str, budget: int) -> str:
     """The lines in which a regular expression is found, numbered from 1, within a budget of characters."""
-    expression = compiled(pattern)
-    shown: list[str] = []
-    found = 0
-    deadline = time.monotonic() + GREP_SECONDS
-    for number, line in enumerate(lines, 1):
-        try:
-            # Some expressions take for ever on some lines; nobody else shall wait for that.
-            match = expression.search(line, timeout=max(0.001, deadline - time.monotonic()))
-        except TimeoutError:
-            raise BadValue("grep", pattern, f"an expression that is found within {GREP_SECONDS:g} s") from None
-        if match is None:
-            continue
-        found += 1
-        piece = line if len(line) <= MOST_LINES else "…" + line[max(0, match.start() - 100) :][:MOST_LINES] + "…"
-        entry = f"{number}: {piece}"
-        if budget >= len(entry):
-            shown.append(entry)
-            budget -= len(entry) + 1
-        else:
-            budget = 0
-    if not found:
+    shown, total = await found_lines("grep", pattern, lines, budget)
+    if not total:
         return f"No line matches {pattern!r}."
-    more = found - len(shown)
+    more = total - len(shown)
     left = f"\n… {more} more lines match; a narrower pattern or a higher limit shows them" if more else ""
-    return "\n".join(shown) + left
+    return "\n".join(f"{number}: {piece}" for number, piece in shown) + left
 
 
 # -- running and waiting, the same for all ------------------------------------------------------------

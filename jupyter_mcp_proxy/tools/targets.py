@@ -23,6 +23,7 @@ from ..jupyter.paths import clean_path
 from ..outputs.render import cut, told
 from ..outputs.rich import SVG, bundle, image_media, is_text, joined
 from ..outputs.text import output_text
+from .characters import check_texts
 from .reading import BRIEF
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Target:
     @classmethod
     def of(cls, uri: str) -> Target:
         """What a URI names. Raises Unknown where it is none of ours, OutsideRoot and BadValue."""
+        check_texts("uri", unquote(uri))
         if not uri.startswith(SCHEME) or len(uri) == len(SCHEME):
             raise Unknown("resource", uri, hint=f"Resources are {', '.join(t.uri_template for t in TEMPLATES)}.")
         rest = uri.removeprefix(SCHEME)
@@ -185,7 +187,8 @@ def cell_text(
     for number, output in enumerate(cell.outputs[:most_outputs]):
         uri = Target(path, cell.id, number).uri
         media = image_type(output)
-        parts.append(f"Output {number}, {media or output.get('name') or output.get('output_type')}: {uri}")
+        kind = " ".join(str(media or output.get("name") or output.get("output_type")).split())[:100]
+        parts.append(f"Output {number}, {kind}: {uri}")
         if media is None:
             parts.append(fenced(told([output], budget, uri)))
     if most_outputs is not None and len(cell.outputs) > most_outputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from jupyter_mcp_proxy import __version__
 from jupyter_mcp_proxy.cli import main
 from jupyter_mcp_proxy.config import MCPProxy
 from jupyter_mcp_proxy.contract import ENV_PREFIX
+from jupyter_mcp_proxy.store.snapshots import Snapshots, folder_of_all
 
 COMMANDS = ("demo", "connect", "token", "log", "config", "snapshots")
 SCRIPTS = Path(sys.executable).parent
@@ -90,3 +92,23 @@ def test_config_names_the_variable_that_a_setting_cannot_take(
     monkeypatch.setenv("JUPYTER_MCP_PROXY_WAIT", "soon")
     assert main(["config"]) == 1
     assert "JUPYTER_MCP_PROXY_WAIT='soon'" in capsys.readouterr().err
+
+
+# -- snapshots ----------------------------------------------------------------------------------------
+
+
+def test_names_of_notebooks_are_no_commands_for_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An agent chooses them: they could clear the screen, or write over what stands there."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    name = "a\x1b[2J\x1b]0;title\x07\u202eb\n20990101T000000000000  forged.ipynb"
+    asyncio.run(Snapshots(folder_of_all(tmp_path), "/home/me\x1b[1A").take(name, {"cells": []}))
+    assert main(["snapshots"]) == 0
+    told = capsys.readouterr().out
+    assert len(told.splitlines()) == 1
+    assert r"a\x1b[2J\x1b]0;title\x07\u202eb\n2099" in told
+    assert r"/home/me\x1b[1A" in told
+    time = told.split()[0]
+    assert main(["snapshots", "--restore", time, "--to", str(tmp_path / "restored.ipynb")]) == 0
+    assert "\x1b" not in capsys.readouterr().out

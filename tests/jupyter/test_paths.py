@@ -12,6 +12,7 @@ from mcp_types import PromptReference, ResourceTemplateReference
 
 from jupyter_mcp_proxy.config import MCPProxy
 from jupyter_mcp_proxy.contract import ENV_PREFIX
+from jupyter_mcp_proxy.errors import PathReadOnly
 from jupyter_mcp_proxy.jupyter.paths import Paths
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
 
@@ -41,6 +42,17 @@ REFUSED = "is not open to agents on this server"
         (["data/*.csv"], [], "data/x.csv", True),
         (["data/*.csv"], [], "data/x.txt", False),
         ([], [], "a", False),
+        # the other names that Windows has for a file
+        (["*"], ["private"], "private./x.txt", False),
+        (["*"], ["private"], "private /x.txt", False),
+        (["*"], ["*.pem"], "a/key.pem::$DATA", False),
+        (["*"], ["private"], "Private:$i30:$INDEX_ALLOCATION/x", False),
+        (["*"], ["private notes"], "PRIVAT~1/x.txt", False),
+        (["*"], ["*.pem"], "a/KEY~2.PEM", False),
+        (["*"], ["private"], "priv~1.txt", True),
+        (["*"], ["*.pem"], "a/KEY~2.TXT", True),
+        (["*"], [], "PRIVAT~1/x.txt", True),
+        (["*"], ["private"], "not: private", True),
     ],
 )
 def test_a_path_is_open_where_it_is_allowed_and_not_refused(
@@ -66,6 +78,14 @@ def test_a_folder_is_shown_where_something_in_it_may_be_open(
     allowed: list[str], refused: list[str], folder: str, shown: bool
 ) -> None:
     assert Paths(allowed, refused).shows(folder) is shown
+
+
+@pytest.mark.parametrize("path", ["kernel.json.", "a/kernel.json::$DATA", "a/KERNEL~1.JSO", "a/Kernel.JSON"])
+def test_what_is_read_only_is_so_by_each_of_its_names(path: str) -> None:
+    paths = Paths(read_only=["**/kernel.json"])
+    paths.check(path)
+    with pytest.raises(PathReadOnly):
+        paths.check_write(path)
 
 
 def test_lists_come_from_the_environment_and_go_to_the_sidecar(monkeypatch: pytest.MonkeyPatch) -> None:

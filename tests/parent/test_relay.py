@@ -260,6 +260,17 @@ async def test_no_credential_is_in_the_servers_log(live: JupyterProcess) -> None
     assert TOKEN not in live.log
 
 
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND", "NONSENSE"])
+async def test_a_method_that_nobody_knows_is_refused_and_no_more(live: JupyterProcess, method: str) -> None:
+    log = len(live.log)
+    for path in ("", "mcp", "healthz", "page.js", "api/status", "api/tokens", "nothing"):
+        status, headers, body = post(live, None, f"mcp-proxy/{path}", method, **as_client())
+        assert status == 405, path
+        assert headers["content-type"].startswith("application/json")
+        assert b"Method Not Allowed" in body
+    assert "Traceback" not in live.log[log:]
+
+
 # -- the process behind it ----------------------------------------------------------------------------
 
 
