@@ -12,6 +12,7 @@ ProxyError
 ├── Conflict           the file changed while it was being written
 ├── CollapsedDocument  the shared document is empty or far smaller than its file
 ├── NotSaved           the server could not write the file
+├── NotShareable       a value that a shared document cannot hold or be saved with
 ├── MaybeSaved         the server did not answer a write: it may have been made
 ├── CannotUndo         taking a change back would take somebody else's work along
 ├── NotAllowed         beyond the caller's tier
@@ -170,6 +171,18 @@ class NotSaved(ProxyError):
         self.path, self.reason, self.kept = path, reason, kept
         super().__init__(
             f"The server could not save {path!r}: {reason}. {self.KEPT[kept]}. Free the disk or make it writable."
+        )
+
+
+class NotShareable(ProxyError):
+    """A notebook, or a change of one, with a value that a shared document cannot hold or be saved with."""
+
+    def __init__(self, path: str, reason: str, cure: str, *, changed: bool = False) -> None:
+        self.path, self.reason, self.changed = path, reason, changed
+        done = "The change is in the shared document, but is not on disk" if changed else "Nothing was changed"
+        super().__init__(
+            f"{path!r} as a shared document: {reason}, which jupyter-collaboration cannot save. {done}, and a retry "
+            f"will not help: {cure}."
         )
 
 
