@@ -213,7 +213,7 @@ class SharedDocument(Document):
                 raise odd
             self._notebook.dirty = True  # the server sets it to False once it has written the file: see `_check_saved`
         self._record(author, editor.rewritten, who)
-        self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
+        self._expect_in_file()
         try:
             await room.flush()
         except ServerUnreachable as error:
@@ -254,6 +254,7 @@ class SharedDocument(Document):
             try:
                 steps[-1].refuse_if_touched(self._editor, self._restored)
             except CannotUndo as error:
+                self._expect_in_file()
                 await room.flush()
                 raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
             self._take_back(room, author, steps.pop())
@@ -261,8 +262,13 @@ class SharedDocument(Document):
             taken_back += entries
             if since is None and not entries:
                 break
+        self._expect_in_file()
         await room.flush()
         return taken_back
+
+    def _expect_in_file(self) -> None:
+        """Expect no more cells in the file than we have left: it is written later, and says until then what was."""
+        self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
 
     def _take_back(self, room: Room, author: Author, step: Step) -> None:
         assert self._index is not None
