@@ -4,6 +4,7 @@ ProxyError
 ├── Unknown            a notebook, cell, kernel, kernelspec, file or execution that is not there
 ├── Ambiguous          a cell prefix that fits several cells
 │   └── AmbiguousToken a name that several scoped tokens have
+├── ProtectedCell      a cell that its author has marked as not to be edited, or not to be deleted
 ├── StaleCell          a write based on a source that is no longer current
 ├── StaleFile          a write based on a file's content that is no longer current
 ├── InvalidNotebook    a file that is not a readable notebook
@@ -71,6 +72,19 @@ class AmbiguousToken(Ambiguous):
     def __init__(self, name: str, matches: Sequence[str]) -> None:
         self.name, self.matches = name, list(matches)
         ProxyError.__init__(self, f"Several tokens are named {name!r}: {', '.join(matches)}. Give the id of one.")
+
+
+class ProtectedCell(ProxyError):
+    """A cell whose metadata keep it as it is: `deletable` or `editable` is false."""
+
+    def __init__(self, cell: str, mark: Literal["deletable", "editable"]) -> None:
+        self.cell, self.mark = cell, mark
+        kept = "deleting" if mark == "deletable" else "changing its source or type"
+        super().__init__(
+            f"Cell {cell} is protected against {kept}: its metadata say `{mark}: false`, as courses mark what is to "
+            "stay. Nothing was changed and a retry will not help. Put your own cell beside it, or ask the person, who "
+            "can lift that in JupyterLab's property inspector (Advanced Tools, Cell Metadata)."
+        )
 
 
 class StaleCell(ProxyError):

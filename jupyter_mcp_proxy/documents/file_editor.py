@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from ..outputs.changes import Change, Output, apply_changes
 from ..outputs.text import joined
-from .cells import Cell, CellType, tags_in
+from .cells import Cell, CellType
 from .editor import Editor
 from .metadata import table
 
@@ -47,8 +47,8 @@ class FileEditor(Editor):
         outputs = self._cells[index].get("outputs")
         return None if outputs is None else len(outputs)
 
-    def tags(self, index: int) -> list[str]:
-        return tags_in(self._cells[index].get("metadata"))
+    def cell_metadata(self, index: int) -> dict[str, Any]:
+        return dict(table(self._cells[index].get("metadata")))
 
     def is_running(self, index: int) -> bool:
         return self._cells[index]["cell_type"] == "code" and self._cells[index].get("execution_count") is None

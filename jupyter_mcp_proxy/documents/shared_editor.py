@@ -8,7 +8,7 @@ from uuid import uuid4
 from pycrdt import Array, Map, Text
 
 from ..outputs.changes import Append, Change, Clear, Extend, Output, Replace
-from .cells import Cell, CellType, tags_in
+from .cells import Cell, CellType
 from .editor import Editor
 from .edits import in_bytes, splices
 from .metadata import table
@@ -124,9 +124,9 @@ class SharedEditor(Editor):
         outputs = self._cells[index].get("outputs")
         return None if outputs is None else len(outputs)
 
-    def tags(self, index: int) -> list[str]:
+    def cell_metadata(self, index: int) -> dict[str, Any]:
         metadata = self._cells[index].get("metadata")
-        return tags_in(metadata.to_py() if isinstance(metadata, Map) else metadata)
+        return dict(table(metadata.to_py() if isinstance(metadata, Map) else metadata))
 
     def is_running(self, index: int) -> bool:
         return bool(self._cells[index].get("execution_state") == "running")
