@@ -8,6 +8,7 @@ from mcp.server.mcpserver import Context
 from pydantic import BaseModel, Field
 
 from ..documents.cells import Cell, check_cell_type, insertion_index, replaced, unified
+from ..documents.line_ends import like
 from ..documents.sources import EXCERPT, excerpt
 from ..errors import BadValue, ProtectedCell, StaleCell
 from ..outputs.render import cut
@@ -123,7 +124,7 @@ async def overwrite_cell_source(
         refuse_protected(editor, found, "editable")
         if kind is not None and kind != found.type:
             editor.set_type(found.index, kind)
-        editor.set_source(found.index, source)
+        editor.set_source(found.index, like(found.source, source))
         return editor.cell_at(found.index, outputs=False)
 
     written = await document.edit(overwrite, author=call.author)
