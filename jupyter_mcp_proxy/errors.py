@@ -4,6 +4,7 @@ ProxyError
 ├── Unknown            a notebook, cell, kernel, kernelspec, file or execution that is not there
 ├── Ambiguous          a cell prefix that fits several cells
 │   └── AmbiguousToken a name that several scoped tokens have
+├── ProtectedCell      a cell that its author has marked as not to be edited, or not to be deleted
 ├── StaleCell          a write based on a source that is no longer current
 ├── StaleFile          a write based on a file's content that is no longer current
 ├── InvalidNotebook    a file that is not a readable notebook
@@ -13,6 +14,7 @@ ProxyError
 ├── Conflict           the file changed while it was being written
 ├── CollapsedDocument  the shared document is empty or far smaller than its file
 ├── NotSaved           the server could not write the file
+├── NotShareable       a value that a shared document cannot hold or be saved with
 ├── MaybeSaved         the server did not answer a write: it may have been made
 ├── CannotUndo         taking a change back would take somebody else's work along
 ├── NotAllowed         beyond the caller's tier
@@ -71,6 +73,19 @@ class AmbiguousToken(Ambiguous):
     def __init__(self, name: str, matches: Sequence[str]) -> None:
         self.name, self.matches = name, list(matches)
         ProxyError.__init__(self, f"Several tokens are named {name!r}: {', '.join(matches)}. Give the id of one.")
+
+
+class ProtectedCell(ProxyError):
+    """A cell whose metadata keep it as it is: `deletable` or `editable` is false."""
+
+    def __init__(self, cell: str, mark: Literal["deletable", "editable"]) -> None:
+        self.cell, self.mark = cell, mark
+        kept = "deleting" if mark == "deletable" else "changing its source or type"
+        super().__init__(
+            f"Cell {cell} is protected against {kept}: its metadata say `{mark}: false`, as courses mark what is to "
+            "stay. Nothing was changed and a retry will not help. Put your own cell beside it, or ask the person, who "
+            "can lift that in JupyterLab's property inspector (Advanced Tools, Cell Metadata)."
+        )
 
 
 class StaleCell(ProxyError):
@@ -183,6 +198,18 @@ class NotSaved(ProxyError):
         self.path, self.reason, self.kept = path, reason, kept
         super().__init__(
             f"The server could not save {path!r}: {reason}. {self.KEPT[kept]}. Free the disk or make it writable."
+        )
+
+
+class NotShareable(ProxyError):
+    """A notebook, or a change of one, with a value that a shared document cannot hold or be saved with."""
+
+    def __init__(self, path: str, reason: str, cure: str, *, changed: bool = False) -> None:
+        self.path, self.reason, self.changed = path, reason, changed
+        done = "The change is in the shared document, but is not on disk" if changed else "Nothing was changed"
+        super().__init__(
+            f"{path!r} as a shared document: {reason}, which jupyter-collaboration cannot save. {done}, and a retry "
+            f"will not help: {cure}."
         )
 
 

@@ -10,6 +10,7 @@ from difflib import get_close_matches, unified_diff
 from typing import Any, Literal
 
 from ..errors import Ambiguous, BadValue, Unknown
+from .line_ends import occurrences, put
 
 CellType = Literal["code", "markdown", "raw"]
 CELL_TYPES: tuple[CellType, ...] = ("code", "markdown", "raw")
@@ -101,12 +102,14 @@ def check_cell_type(cell_type: str) -> CellType:
 def replaced(source: str, edits: Sequence[tuple[str, str, bool]]) -> str:
     """A source after finding and replacing: each edit is the old text, the new one, and whether to replace all.
 
-    Raises BadValue where an old text is empty, is not there, or is there more than once without `all`.
+    A line's end in an old text matches whatever the source has there, and stays that. Raises BadValue where an old
+    text is empty, is not there, or is there more than once without `all`.
     """
     for number, (old, new, everywhere) in enumerate(edits):
         if not old:
             raise BadValue(f"edits[{number}].old", old, "the text to replace (use overwrite_cell_source for all of it)")
-        count = source.count(old)
+        places = occurrences(source, old)
+        count = len(places)
         if count == 0:
             near = _nearest_line(old.strip(), source)
             hint = f"; the nearest line is {near!r}" if near else ""
@@ -120,8 +123,16 @@ def replaced(source: str, edits: Sequence[tuple[str, str, bool]]) -> str:
                 f"a text that occurs once, this one occurs {count} times: give more of it, or replace_all. "
                 "Nothing was changed",
             )
-        source = source.replace(old, new)
+        source = _spliced(source, places, old, new)
     return source
+
+
+def _spliced(source: str, places: Sequence[tuple[int, int]], old: str, new: str) -> str:
+    pieces, last = [], 0
+    for start, end in places:
+        pieces += [source[last:start], put(source, start, end, old, new)]
+        last = end
+    return "".join([*pieces, source[last:]])
 
 
 def _nearest_line(text: str, source: str) -> str:

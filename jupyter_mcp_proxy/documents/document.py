@@ -5,6 +5,7 @@ Both kinds offer `read` and `edit`; what is done is a plain function of an `Edit
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ class Document(ABC):
         self._server = server
         self._snapshots = snapshots
         self._snapshot_taken = False
+        self._taking_snapshot = asyncio.Lock()
         self.history = History()
         """What has happened to the cells since the document was opened."""
 
@@ -119,9 +121,10 @@ class Document(ABC):
         return None
 
     async def _before_first_edit(self, content: Callable[[], dict[str, Any]]) -> None:
-        if not self._snapshot_taken:
-            await self._take_snapshot(content())
-            self._snapshot_taken = True
+        async with self._taking_snapshot:  # of several clients that write first the others wait for the one
+            if not self._snapshot_taken:
+                await self._take_snapshot(content())
+                self._snapshot_taken = True
 
     async def _take_snapshot(self, content: dict[str, Any]) -> None:
         try:

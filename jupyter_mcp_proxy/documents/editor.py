@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 from ..outputs.changes import Change, Output
-from .cells import Cell, CellType, find_cell
+from .cells import Cell, CellType, find_cell, tags_in
 
 
 class Editor(ABC):
@@ -29,8 +29,12 @@ class Editor(ABC):
         """How many outputs a cell has; None where it is no code cell."""
 
     @abstractmethod
+    def cell_metadata(self, index: int) -> dict[str, Any]:
+        """A cell's metadata; what stands under a name may be anything."""
+
     def tags(self, index: int) -> list[str]:
         """The tags of a cell, such as `skip-execution`."""
+        return tags_in(self.cell_metadata(index))
 
     @abstractmethod
     def is_running(self, index: int) -> bool:

@@ -20,6 +20,7 @@ from .editor import Editor
 from .file_editor import FileEditor, working_copy
 from .file_undo import Step, difference
 from .history import OURSELVES, Entry, History
+from .ids import CellIds
 from .late import SETTLED, LateWriter
 from .local import LocalCopy
 from .unsaved import Unsaved
@@ -41,7 +42,8 @@ class FileDocument(Document):
 
     def __init__(self, server: JupyterServer, path: str, snapshots: Snapshots) -> None:
         super().__init__(server, path, snapshots)
-        self._copy = LocalCopy(server, path, self.history, self._put_aside)
+        self._ids = CellIds(snapshots.folder(path))
+        self._copy = LocalCopy(server, path, self.history, self._put_aside, self._ids)
         self._late = LateWriter(self._copy, Unsaved(snapshots.folder(path)), self._put_aside)
         self._steps: dict[str, deque[Step]] = {}
 
@@ -159,6 +161,9 @@ class FileDocument(Document):
             return True
         self._copy.forget()
         return False
+
+    async def _take_snapshot(self, content: dict[str, Any]) -> None:
+        await super()._take_snapshot(self._ids.without(content))
 
     async def _put_aside(self, content: dict[str, Any], why: str) -> None:
         await self._take_snapshot(content)

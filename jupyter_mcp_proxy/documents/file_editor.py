@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from typing import Any, Literal
 from uuid import uuid4
 
 from ..outputs.changes import Change, Output, apply_changes
 from ..outputs.text import joined
-from .cells import Cell, CellType, tags_in
+from .cells import Cell, CellType
 from .editor import Editor
 from .metadata import table
 
@@ -48,8 +47,8 @@ class FileEditor(Editor):
         outputs = self._cells[index].get("outputs")
         return None if outputs is None else len(outputs)
 
-    def tags(self, index: int) -> list[str]:
-        return tags_in(self._cells[index].get("metadata"))
+    def cell_metadata(self, index: int) -> dict[str, Any]:
+        return dict(table(self._cells[index].get("metadata")))
 
     def is_running(self, index: int) -> bool:
         return self._cells[index]["cell_type"] == "code" and self._cells[index].get("execution_count") is None
@@ -113,16 +112,3 @@ class FileEditor(Editor):
 
 def _with_joined_text(output: Output) -> Output:
     return output | {"text": joined(output["text"])} if "text" in output else output
-
-
-def with_ids(content: dict[str, Any]) -> dict[str, Any]:
-    """Give every cell an id (nbformat 4.5); a cell without one gets the same at every reading, until it is written."""
-    seen: set[str] = set()
-    for index, cell in enumerate(content.get("cells", [])):
-        if not cell.get("id") or cell["id"] in seen:
-            basis = f"{index}\0{joined(cell.get('source', ''))}"
-            cell["id"] = hashlib.sha256(basis.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-        seen.add(cell["id"])
-    if (content.get("nbformat", 4), content.get("nbformat_minor", 0)) < (4, 5):
-        content["nbformat"], content["nbformat_minor"] = 4, 5
-    return content

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BadValue, NotSaved, ServerError, StaleFile, Unknown
 from ..jupyter.paths import api_path
+from .line_ends import like
 
 if TYPE_CHECKING:  # the tools load this while the sidecar starts
     from ..jupyter.server import JupyterServer
@@ -54,6 +55,8 @@ class Written:
     """Those that were made for it, the innermost last."""
     before: Json | None
     """The model of what it replaced; None where there was nothing."""
+    kept_ends: bool
+    """Whether the text was given the line ends of the file, which has carriage returns."""
 
 
 class Files:
@@ -116,11 +119,13 @@ class Files:
         self._server.paths.check(path)
         self._server.paths.check_write(path)
         try:
-            raw = text.encode()
+            asked = text.encode()
         except UnicodeEncodeError as error:
             raise BadValue("content", text[error.start : error.end], "text that UTF-8 can hold") from error
         before = await self._replaceable(path, if_hash, overwrite)
         folders = await self._make_folders(path) if before is None else []
+        text = text if before is None else await self._with_its_ends(path, text)
+        raw = text.encode()
         try:
             await self._server.save_contents(path, {"type": "file", "format": "text", "content": text})
         except ServerError as error:
@@ -138,7 +143,14 @@ class Files:
                 f"it took the text, but what is on disk now is something else (hash {found}): a save hook or somebody "
                 "else changed it. Look at it with read_file before you write again",
             )
-        return Written(len(raw), found, folders, before)
+        return Written(len(raw), found, folders, before, raw != asked)
+
+    async def _with_its_ends(self, path: str, text: str) -> str:
+        """A text with the line ends of the file that it replaces; `read_file` shows none of them."""
+        if "\n" in text and "\r" not in text:
+            with suppress(ServerError, BadValue):  # it may be no text
+                return like((await self.read(path)).text or "", text)
+        return text
 
     async def _replaceable(self, path: str, if_hash: str | None, overwrite: bool) -> Json | None:
         """The model of what a write replaces, None where there is nothing. Raises where it must not be replaced."""

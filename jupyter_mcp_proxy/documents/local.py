@@ -9,6 +9,7 @@ from typing import Any
 from ..jupyter.server import JupyterServer
 from .file_editor import FileEditor
 from .history import OTHERS, History
+from .ids import CellIds
 from .patch import Digests, Patch
 from .stored import StoredFile, Version
 
@@ -24,7 +25,7 @@ GONE = "%s is not there any more; what was to be written to it is in a snapshot"
 class LocalCopy:
     """Kept for as long as the file is the same. Nothing here writes of itself."""
 
-    def __init__(self, server: JupyterServer, path: str, history: History, put_aside: PutAside) -> None:
+    def __init__(self, server: JupyterServer, path: str, history: History, put_aside: PutAside, ids: CellIds) -> None:
         self.path = path
         self.history = history
         self.lock = asyncio.Lock()
@@ -39,7 +40,7 @@ class LocalCopy:
         """What the file may hold by now: it was sent, and the server has not said that it is written."""
         self._digests = Digests()
         """Those of what the file holds."""
-        self._file = StoredFile(server, path)
+        self._file = StoredFile(server, path, ids)
         self._put_aside = put_aside
 
     @property

@@ -17,6 +17,7 @@ from ..errors import (
     InvalidNotebook,
     MaybeSaved,
     NotSaved,
+    NotShareable,
     ServerError,
     ServerUnreachable,
     Unknown,
@@ -28,14 +29,17 @@ from .cells import Cell, source_hash
 from .document import Author, Document
 from .editor import Editor
 from .history import OTHERS, OURSELVES, Entry, History
-from .shared_editor import CellIndex, SharedEditor
+from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step
+from .storable import Odd, first_odd, not_savable
 
 T = TypeVar("T")
 
 SAVE_TRIES = 3
 UNSAVED_AFTER = 10.0
 """Seconds after which a change that the server did not write yet is reported."""
+UNANSWERED = 5.0
+"""Seconds until a room is given up whose file has what the server cannot open."""
 LAST_SAVE = 1.0
 """Seconds that the server may take to write the file when we leave."""
 
@@ -80,6 +84,8 @@ class SharedDocument(Document):
         self._file_cells = 0
         self._writable = True
         self._proven_savable = False
+        self._odd = False
+        """Whether something may be here that the document cannot be saved with."""
         self._dirty_since: float | None = None
         self._shown: dict[str, tuple[str, str | None]] = {}
         """Each client that works here: its name, and the cell that it works on."""
@@ -111,8 +117,9 @@ class SharedDocument(Document):
                     return self._room
                 await self._room.__aexit__()
                 self._room = None
-            await self._look_at_file()
-            room = await Room(self._server, self.path).__aenter__()
+            odd = first_odd(await self._look_at_file())
+            room = await self._enter(odd)
+            self._odd = odd is not None
             self._notebook = YNotebook(room.doc, room.awareness)
             self._index = CellIndex(self._notebook.ycells)
             self.history.absorb(self._editor, OTHERS)
@@ -125,7 +132,19 @@ class SharedDocument(Document):
                 self._announce(key)
             return room
 
-    async def _look_at_file(self) -> None:
+    async def _enter(self, odd: Odd | None) -> Room:
+        """The room, entered. With what it cannot hold the server never answers, unless it has opened it before."""
+        if odd is None or odd.loads:
+            return await Room(self._server, self.path).__aenter__()
+        try:
+            return await Room(self._server, self.path, patience=UNANSWERED).__aenter__()
+        except ServerError as error:
+            cure = (
+                "JupyterLab cannot open it here either. A person must take that out of the file, or open it elsewhere"
+            )
+            raise NotShareable(self.path, odd.where, cure) from error
+
+    async def _look_at_file(self) -> dict[str, Any]:
         try:
             model = await self._server.contents(self.path, type="notebook")
         except ServerError as error:
@@ -134,8 +153,10 @@ class SharedDocument(Document):
             if error.status in (400, 500):
                 raise InvalidNotebook(self.path, error.message) from error
             raise
-        self._file_cells = len(model["content"].get("cells", []))
+        content: dict[str, Any] = model["content"]
+        self._file_cells = len(content.get("cells", []))
         self._writable = bool(model.get("writable", True))
+        return content
 
     async def read(self, look: Callable[[Editor], T]) -> T:
         await self._joined()
@@ -174,7 +195,7 @@ class SharedDocument(Document):
         if not self._writable and not outputs_only:
             raise NotSaved(self.path, "it is read-only")
         if not outputs_only:
-            await self._before_first_edit(self._notebook.get)
+            await self._before_first_edit(lambda: stored_content(self._notebook))
         room = await self._joined()
         if author is not None:
             await room.flush()  # have all that the server has: a move or an undo must not miss what was just typed
@@ -184,12 +205,15 @@ class SharedDocument(Document):
             self._track(author)
         assert self._index is not None
         self._index.take_made()
-        with room.doc.transaction(origin=None if author is None else author.key):
+        odd = None if outputs_only else self._not_savable()
+        with room.changing(None if author is None else author.key):
             editor = self._editor
             result = change(editor)
+            if odd is not None and self._not_savable():  # a change that takes it out is welcome
+                raise odd
             self._notebook.dirty = True  # the server sets it to False once it has written the file: see `_check_saved`
         self._record(author, editor.rewritten, who)
-        self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
+        self._expect_in_file()
         try:
             await room.flush()
         except ServerUnreachable as error:
@@ -230,6 +254,7 @@ class SharedDocument(Document):
             try:
                 steps[-1].refuse_if_touched(self._editor, self._restored)
             except CannotUndo as error:
+                self._expect_in_file()
                 await room.flush()
                 raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
             self._take_back(room, author, steps.pop())
@@ -237,8 +262,13 @@ class SharedDocument(Document):
             taken_back += entries
             if since is None and not entries:
                 break
+        self._expect_in_file()
         await room.flush()
         return taken_back
+
+    def _expect_in_file(self) -> None:
+        """Expect no more cells in the file than we have left: it is written later, and says until then what was."""
+        self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
 
     def _take_back(self, room: Room, author: Author, step: Step) -> None:
         assert self._index is not None
@@ -265,6 +295,15 @@ class SharedDocument(Document):
             if self._seems_collapsed():
                 raise CollapsedDocument(self.path, len(self._notebook.ycells), self._file_cells)
 
+    def _not_savable(self, *, changed: bool = False) -> NotShareable | None:
+        """What is to be told where the document holds what it cannot be saved with."""
+        if not self._odd:
+            return None
+        content = {"cells": self._notebook.ycells.to_py(), "metadata": self._editor.metadata()}
+        error = not_savable(self.path, content, changed=changed)
+        self._odd = error is not None
+        return error
+
     async def _check_saved(self, room: Room) -> None:
         """Notice that the server cannot write the file: with the first change, and when a change stays unsaved."""
         now = time.monotonic()
@@ -288,7 +327,9 @@ class SharedDocument(Document):
                 return
             quiet = quiet and room.updates_received == received
         if quiet:
-            raise NotSaved(self.path, "the server's log has the reason (disk full, or not writable?)", kept="room")
+            self._odd = True
+            reason = "the server's log has the reason (disk full, or not writable?)"
+            raise self._not_savable(changed=True) or NotSaved(self.path, reason, kept="room")
         # Somebody is typing, which postpones every save; the next edit looks again.
 
     def show(self, who: Author, cell_id: str | None = None) -> None:

@@ -8,10 +8,11 @@ from uuid import uuid4
 from pycrdt import Array, Map, Text
 
 from ..outputs.changes import Append, Change, Clear, Extend, Output, Replace
-from .cells import Cell, CellType, tags_in
+from .cells import Cell, CellType
 from .editor import Editor
 from .edits import in_bytes, splices
 from .metadata import table
+from .storable import plain, storable
 
 
 class CellIndex:
@@ -123,9 +124,9 @@ class SharedEditor(Editor):
         outputs = self._cells[index].get("outputs")
         return None if outputs is None else len(outputs)
 
-    def tags(self, index: int) -> list[str]:
+    def cell_metadata(self, index: int) -> dict[str, Any]:
         metadata = self._cells[index].get("metadata")
-        return tags_in(metadata.to_py() if isinstance(metadata, Map) else metadata)
+        return dict(table(metadata.to_py() if isinstance(metadata, Map) else metadata))
 
     def is_running(self, index: int) -> bool:
         return bool(self._cells[index].get("execution_state") == "running")
@@ -139,7 +140,7 @@ class SharedEditor(Editor):
         if not isinstance(meta.get("metadata"), Map):
             meta["metadata"] = Map({})
         for name, value in values.items():
-            meta["metadata"][name] = _storable(value)
+            meta["metadata"][name] = storable(value)
 
     def insert(self, index: int, cell_type: CellType, source: str) -> str:
         cell: dict[str, Any] = {"id": str(uuid4()), "cell_type": cell_type, "source": source, "metadata": {}}
@@ -156,18 +157,20 @@ class SharedEditor(Editor):
 
     def move(self, index: int, to: int) -> None:
         # Yjs 13, which JupyterLab has, knows no move: the cell is made again with all that it holds.
-        cell = self._notebook.get_cell(index) | {"id": str(self._cells[index]["id"])}
-        self.delete(index)
-        self._put(to, cell)
+        self._replace(index, to, self._cells[index].to_py())
 
     def set_type(self, index: int, cell_type: CellType) -> None:
-        cell = self._notebook.get_cell(index)
-        kept = {"id": str(self._cells[index]["id"]), "cell_type": cell_type, "source": cell["source"]}
+        cell = self._cells[index].to_py()
+        kept = {"id": cell["id"], "cell_type": cell_type, "source": cell["source"]}
         kept["metadata"] = dict(table(cell.get("metadata")))
         if cell_type == "code":  # as in JupyterLab: with its outputs goes what was not to be trusted
             kept |= {"execution_count": None, "outputs": [], "metadata": kept["metadata"] | {"trusted": True}}
-        self.delete(index)
-        self._put(index, kept)
+        self._replace(index, index, kept)
+
+    def _replace(self, index: int, to: int, cell: dict[str, Any]) -> None:
+        """Put a cell in place of the one at `index`, as the one at `to`; the old one goes when the new one is there."""
+        self._put(to if to <= index else to + 1, cell)
+        self.delete(index if to > index else index + 1)
 
     def _put(self, index: int, cell: dict[str, Any]) -> None:
         ids = self._index.ids
@@ -207,39 +210,34 @@ class SharedEditor(Editor):
                     stream = stored[number]
                     shown = stream.get("text")
                     if isinstance(shown, Text):
-                        shown += _storable(text)
+                        shown += storable(text)
                     else:
                         stored[number] = _shared(_plain(stream) | {"text": _plain(stream)["text"] + text})
                 case Replace(number, output):
                     stored[number] = _shared(output)
 
 
+def stored_content(notebook: Any) -> dict[str, Any]:
+    """A shared notebook as its file would have it, whatever numbers it holds (YNotebook.get fails at some)."""
+    meta = plain(notebook._ydoc.get("meta", type=Map).to_py() or {})
+    format = {"nbformat": int(meta.get("nbformat", 4)), "nbformat_minor": int(meta.get("nbformat_minor", 5))}
+    unknown = {"execution_state"} if tuple(format.values()) >= (4, 5) else {"execution_state", "id"}
+    cells = [
+        {name: plain(value) for name, value in cell.to_py().items() if name not in unknown} for cell in notebook.ycells
+    ]
+    return {"cells": cells, "metadata": meta.get("metadata") or {}, **format}
+
+
 def _plain(output: Any) -> Output:
-    plain = cast(Output, output.to_py() if hasattr(output, "to_py") else dict(output))
-    text = plain.get("text")
+    found = cast(Output, output.to_py() if hasattr(output, "to_py") else dict(output))
+    text = found.get("text")
     if isinstance(text, list):
-        plain["text"] = "".join(map(str, text))
-    return plain
-
-
-def _storable(value: Any) -> Any:
-    """JSON as a shared document can hold it: Yjs has no integers beyond 64 bits, and no lone surrogates."""
-    match value:
-        case bool() | float() | None:
-            return value
-        case int():
-            return value if -(2**63) <= value < 2**63 else float(value)
-        case str():
-            return value if value.isascii() else value.encode("utf-8", "replace").decode()
-        case dict():
-            return {str(key): _storable(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_storable(item) for item in value]
-    return str(value)
+        found["text"] = "".join(map(str, text))
+    return found
 
 
 def _shared(output: Output) -> Map[Any]:
-    shared: dict[str, Any] = _storable(output)
+    shared: dict[str, Any] = storable(output)
     if output.get("output_type") == "stream":
         shared["text"] = Text(shared["text"])
     return Map(shared)

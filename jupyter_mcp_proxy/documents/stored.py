@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import InvalidNotebook, MaybeSaved, NotSaved, ServerError, ServerUnreachable, Unknown
 from ..jupyter.server import JupyterServer
-from .file_editor import with_ids
+from .ids import CellIds
 
 LARGE = 1_000_000
 """Bytes from which on a file is large: at 50 MB Jupyter takes 70 ms to hash it and half a second to write it."""
@@ -48,11 +48,12 @@ def _is_past(modified: str | None, now: float) -> bool:
 
 
 class StoredFile:
-    """One notebook on the server's disk. Nothing is kept here."""
+    """One notebook on the server's disk. Nothing of it is kept here."""
 
-    def __init__(self, server: JupyterServer, path: str) -> None:
+    def __init__(self, server: JupyterServer, path: str, ids: CellIds) -> None:
         self._server = server
         self._path = path
+        self._ids = ids
 
     async def read(self) -> tuple[dict[str, Any], Version]:
         """The content, in which every cell has an id, and its version."""
@@ -64,7 +65,7 @@ class StoredFile:
         for number, cell in enumerate(content["cells"]):
             if not isinstance(cell, dict) or "source" not in cell or "cell_type" not in cell:
                 raise InvalidNotebook(self._path, f"cell {number} has no source or no type")
-        return with_ids(content), Version.of(model, asked_at)
+        return self._ids.given(content), Version.of(model, asked_at)
 
     async def version(self) -> Version:
         """The version of what is there now, with its hash."""
@@ -83,8 +84,9 @@ class StoredFile:
 
         Raises NotSaved, or MaybeSaved where the server has not said how it ended.
         """
+        self._ids.keep(content)
         try:
-            model = await self._server.save_notebook(self._path, content)
+            model = await self._server.save_notebook(self._path, self._ids.without(content))
         except ServerUnreachable:
             raise MaybeSaved(self._path) from None
         except ServerError as error:

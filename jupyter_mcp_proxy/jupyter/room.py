@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import anyio
@@ -28,7 +29,7 @@ from pycrdt import (
     read_message,
 )
 
-from ..errors import ServerError, ServerUnreachable, Unknown
+from ..errors import NotShareable, ServerError, ServerUnreachable, Unknown
 from .presence import Presences
 from .quickack import acknowledge_at_once
 from .server import JupyterServer
@@ -43,9 +44,11 @@ SYNC_TIMEOUT = 60.0
 class Room:
     """A shared document by its path. An async context manager; entered, `doc` holds the document's content."""
 
-    def __init__(self, server: JupyterServer, path: str) -> None:
+    def __init__(self, server: JupyterServer, path: str, *, patience: float = SYNC_TIMEOUT) -> None:
+        """`patience` is how long the server may take, in seconds, until the content is here."""
         self._server = server
         self.path = path
+        self._patience = patience
         self.doc: Doc[Any] = Doc()
         self.awareness = Awareness(self.doc)
         self.awareness.set_local_state(None)  # the replica itself is nobody
@@ -57,6 +60,8 @@ class Room:
         self._barriers: list[asyncio.Future[None]] = []
         self._saves: dict[int, asyncio.Future[str]] = {}
         self._applying = False
+        self._held: list[bytes] | None = None
+        """What a change that is under way has done so far."""
         self.updates_received = 0
         """How many changes of others have come."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -77,7 +82,7 @@ class Room:
                 asyncio.create_task(self.awareness.start(), name=f"room {self.path}, forgetting who left"),
             ]
             self._outgoing.put_nowait(create_sync_message(self.doc))
-            await self._either(self._synced.wait(), SYNC_TIMEOUT)
+            await self._either(self._synced.wait(), self._patience)
         except (OSError, websockets.WebSocketException, asyncio.TimeoutError) as error:
             await self.__aexit__()
             raise ServerUnreachable(what, str(error) or type(error).__name__) from error
@@ -125,6 +130,37 @@ class Room:
                 waiting.cancel()
         self._barriers.clear()
         self._saves.clear()
+
+    @contextmanager
+    def changing(self, origin: str | None = None) -> Iterator[None]:
+        """A transaction of ours, which leaves when it has ended well.
+
+        Yjs cannot take one back: where it has failed half done, nothing of it leaves, and the room is closed, for
+        this replica is none any more.
+        """
+        held: list[bytes] = []
+        self._held = held
+        failure: BaseException | None = None
+        try:
+            with self.doc.transaction(origin=origin):
+                try:
+                    yield
+                except BaseException as error:
+                    failure = error
+                    raise
+        except BaseException:
+            if held:
+                self._close()
+            if type(failure).__name__ in ("PanicException", "UnicodeEncodeError"):  # pycrdt's, at what Yjs has not
+                what = "half a pair of surrogates" if "surrogates" in str(failure) else "a value that Yjs does not have"
+                raise NotShareable(self.path, f"this change has {what}", "leave that out") from None
+            if failure is not None:  # and not what an observer says of a cell that is half there
+                raise failure from failure.__cause__
+            raise
+        finally:
+            self._held = None
+        for update in held:
+            self._outgoing.put_nowait(create_update_message(update))
 
     async def flush(self) -> None:
         """Return once the server has taken over every change made here so far.
@@ -229,7 +265,11 @@ class Room:
 
     def _on_local_change(self, event: TransactionEvent) -> None:
         # A transaction that changed nothing has an update too: no structs, no deletions.
-        if not self._applying and event.update != b"\x00\x00":
+        if self._applying or event.update == b"\x00\x00":
+            return
+        if self._held is not None:
+            self._held.append(event.update)
+        else:
             self._outgoing.put_nowait(create_update_message(event.update))
 
     async def _write(self) -> None:

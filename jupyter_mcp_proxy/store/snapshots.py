@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,10 +19,12 @@ from typing import Any
 from jupyter_core.paths import jupyter_data_dir
 
 from .private import private_folder
+from .replacing import replacing
 
 log = logging.getLogger(__name__)
 
 KEPT = 10
+STAMP = "%Y%m%dT%H%M%S%f"
 
 
 @dataclass(frozen=True)
@@ -88,17 +89,12 @@ class Snapshots:
     def _write(self, path: str, content: dict[str, Any]) -> Path:
         folder = self.folder(path)
         private_folder(folder)
-        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
-        about = folder / f"of.{os.getpid()}.tmp"
-        descriptor = os.open(about, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"root": self._root, "notebook": path}, file)
-        about.replace(folder / "of.json")
-        target, temporary = folder / f"{stamp}.ipynb", folder / f"{stamp}.tmp"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+        with replacing(folder / "of.json") as about:
+            json.dump({"root": self._root, "notebook": path}, about)
+        while (target := folder / f"{datetime.now(timezone.utc):{STAMP}}.ipynb").exists():
+            pass  # another client's, of this very microsecond
+        with replacing(target) as file:
             json.dump({**content, "metadata": content.get("metadata") or {}}, file, ensure_ascii=False, indent=1)
-        temporary.replace(target)
         for old in sorted(folder.glob("*.ipynb"))[:-KEPT]:
             old.unlink(missing_ok=True)
         return target

@@ -23,6 +23,7 @@ from ..contract import TIERS, same
 from ..errors import AmbiguousToken, BadValue, NameTaken, TokenRefused, TokensUnreadable, Unknown
 from .filelock import locked
 from .private import others_may_write, private_folder
+from .replacing import replacing
 
 PREFIX = "jmp_"
 """What every token begins with: `jmp_<id>_<secret>`."""
@@ -259,16 +260,8 @@ class TokenStore:
 
     def _write(self, text: str) -> None:
         """Replace the file as a whole: a reader sees the old one or the new one."""
-        new = self.file.with_name(f".{self.file.name}.{secrets.token_hex(4)}")
-        try:
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self.file)
-        except BaseException:
-            new.unlink(missing_ok=True)
-            raise
+        with replacing(self.file, durable=True) as file:
+            file.write(text)
 
 
 def fresh_id(tokens: Iterable[ScopedToken]) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
 from pydantic import BaseModel, Field
 
 from ..documents.cells import Cell, check_cell_type, insertion_index, replaced, unified
+from ..documents.line_ends import like
 from ..documents.sources import EXCERPT, excerpt
-from ..errors import BadValue, StaleCell
+from ..errors import BadValue, ProtectedCell, StaleCell
 from ..outputs.render import cut
 from .call import Call
 from .ours import heading
@@ -90,6 +91,8 @@ async def delete_cell(
 
     def delete(editor: Editor) -> list[Cell]:
         found = {each.id: each for each in (unchanged(editor, name, if_hash) for name in wanted)}
+        for each in found.values():
+            refuse_protected(editor, each, "deletable")
         for each in sorted(found.values(), key=lambda each: -each.index):
             editor.delete(each.index)
         return sorted(found.values(), key=lambda each: each.index)
@@ -122,9 +125,10 @@ async def overwrite_cell_source(
 
     def overwrite(editor: Editor) -> Cell:
         found = unchanged(editor, cell, if_hash)
+        refuse_protected(editor, found, "editable")
         if kind is not None and kind != found.type:
             editor.set_type(found.index, kind)
-        editor.set_source(found.index, source)
+        editor.set_source(found.index, like(found.source, source))
         return editor.cell_at(found.index, outputs=False)
 
     written = await document.edit(overwrite, author=call.author)
@@ -154,6 +158,7 @@ async def edit_cell(
 
     def edit(editor: Editor) -> tuple[Cell, Cell]:
         found = unchanged(editor, cell, if_hash)
+        refuse_protected(editor, found, "editable")
         editor.set_source(found.index, replaced(found.source, [(e.old, e.new, e.replace_all) for e in edits]))
         return found, editor.cell_at(found.index, outputs=False)
 
@@ -226,3 +231,9 @@ def unchanged(editor: Editor, cell: int | str, if_hash: str | None) -> Cell:
             shown = excerpt(found.source, EXCERPT, f"read_cell(cell={found.id!r})")
             raise StaleCell(found.id, found.source, found.hash, str(shown))
     return found
+
+
+def refuse_protected(editor: Editor, cell: Cell, mark: Literal["deletable", "editable"]) -> None:
+    """ProtectedCell where that mark of a cell is false. As in JupyterLab, it may still be moved, run and cleared."""
+    if editor.cell_metadata(cell.index).get(mark) is False:
+        raise ProtectedCell(cell.id, mark)

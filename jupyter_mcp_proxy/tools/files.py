@@ -159,7 +159,8 @@ async def write_file(
     made = f"Made the folder {written.folders[-1]}. " if written.folders else ""
     done = "Created" if written.before is None else "Replaced"
     was = "" if written.before is None else f", before {size_text(written.before.get('size'))}"
-    return f"{made}{done} {path}: {size_text(written.size)}, hash {written.digest}{was}."
+    ends = ", line ends as the file had them (CRLF)" if written.kept_ends else ""
+    return f"{made}{done} {path}: {size_text(written.size)}, hash {written.digest}{was}{ends}."
 
 
 def _image(raw: bytes) -> tuple[Image, str] | None:

@@ -14,7 +14,6 @@ from harness import JupyterProcess
 
 from jupyter_mcp_proxy.documents.editor import Editor
 from jupyter_mcp_proxy.documents.file import FileDocument
-from jupyter_mcp_proxy.documents.file_editor import with_ids
 from jupyter_mcp_proxy.documents.stored import LARGE
 from jupyter_mcp_proxy.errors import Conflict, Unknown
 from jupyter_mcp_proxy.jupyter.encoding import PIECE, notebook_model
@@ -86,18 +85,6 @@ async def test_an_edit_that_fails_on_an_old_content_is_tried_on_the_new_one(
         path.write_text(json.dumps(content))
         await document.edit(lambda editor: editor.set_source(editor.find("new-cell"), "b = 1"))
     assert sources(path) == ["a = 1", "b = 1"]
-
-
-def test_cells_without_ids_get_the_same_ones_at_every_reading() -> None:
-    def read() -> dict[str, Any]:
-        cells = [{"cell_type": "code", "source": ["a", "b"]}, {"cell_type": "code", "source": "ab"}]
-        return with_ids({"nbformat": 4, "nbformat_minor": 2, "cells": cells})
-
-    first, second = read(), read()
-    ids = [cell["id"] for cell in first["cells"]]
-    assert ids == [cell["id"] for cell in second["cells"]]
-    assert len(set(ids)) == 2
-    assert (first["nbformat"], first["nbformat_minor"]) == (4, 5)
 
 
 class Watched(JupyterServer):

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from jupyter_ydoc import YNotebook
 
 from jupyter_mcp_proxy.documents.editor import Editor
-from jupyter_mcp_proxy.documents.file_editor import FileEditor, with_ids, working_copy
+from jupyter_mcp_proxy.documents.file_editor import FileEditor, working_copy
 from jupyter_mcp_proxy.documents.history import History
+from jupyter_mcp_proxy.documents.ids import with_ids
 from jupyter_mcp_proxy.documents.shared_editor import CellIndex, SharedEditor
 from jupyter_mcp_proxy.outputs.changes import Append, Clear, Extend
 

@@ -6,7 +6,7 @@ import re
 
 import anyio
 import pytest
-from harness import ERAS, JupyterProcess, connect
+from harness import ERAS, JupyterProcess, connect, until
 
 pytestmark = pytest.mark.anyio
 
@@ -208,3 +208,22 @@ async def test_a_restarted_kernel_is_told_with_the_next_result(server: JupyterPr
         assert "[Note: the kernel has died or was restarted" in await one.ok("list_cells", notebook=name)
         assert "[Note" not in await one.ok("list_cells", notebook=name)
         assert "[Note" not in await two.ok("list_cells", notebook=name)
+
+
+@pytest.mark.parametrize("kind", ["new", "no cells", "one cell"])
+async def test_after_the_first_insert_was_undone_editing_goes_on(server: JupyterProcess, name: str, kind: str) -> None:
+    """The file still has what is taken back; that is no shared document that has lost its cells."""
+    path = server.write_notebook(name, *[""] * (kind == "one cell"))
+    if kind == "new":
+        path.unlink()
+    async with connect(server) as agent:
+        await agent.ok("use_notebook", notebook=name, create=kind == "new")
+        before = await now(agent, name)
+        await agent.ok("insert_cell", notebook=name, source="a = 1")
+        await until(lambda: "a = 1" in path.read_text())
+        await agent.ok("undo_changes", notebook=name)
+        assert await now(agent, name) == before
+        await agent.ok("insert_cell", notebook=name, source="b = 1")
+        await agent.ok("undo_changes", notebook=name)
+        await agent.ok("insert_cell", notebook=name, source="c = 1")
+        assert [source for source in await now(agent, name) if source] == ["c = 1"]
