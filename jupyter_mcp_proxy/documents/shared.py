@@ -32,6 +32,7 @@ from .history import OTHERS, OURSELVES, Entry, History
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step
 from .storable import Odd, first_odd, not_savable
+from .stored import of_cells
 
 T = TypeVar("T")
 
@@ -153,8 +154,8 @@ class SharedDocument(Document):
             if error.status in (400, 500):
                 raise InvalidNotebook(self.path, error.message) from error
             raise
-        content: dict[str, Any] = model["content"]
-        self._file_cells = len(content.get("cells", []))
+        content = of_cells(self.path, model["content"])
+        self._file_cells = len(content["cells"])
         self._writable = bool(model.get("writable", True))
         return content
 

@@ -47,6 +47,19 @@ def _is_past(modified: str | None, now: float) -> bool:
     return now - at.timestamp() > (FINE_TICK if at.microsecond else COARSE_TICK)
 
 
+def of_cells(path: str, content: Any) -> dict[str, Any]:
+    """A notebook's content, whose cells have what each must have. Raises InvalidNotebook where they do not.
+
+    Jupyter gives such a file all the same, and jupyter-collaboration closes its room with 1003.
+    """
+    if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
+        raise InvalidNotebook(path, "it has no list of cells")
+    for number, cell in enumerate(content["cells"]):
+        if not isinstance(cell, dict) or "source" not in cell or "cell_type" not in cell:
+            raise InvalidNotebook(path, f"cell {number} has no source or no type")
+    return content
+
+
 class StoredFile:
     """One notebook on the server's disk. Nothing of it is kept here."""
 
@@ -59,12 +72,7 @@ class StoredFile:
         """The content, in which every cell has an id, and its version."""
         asked_at = time.time()
         model = await self._get(content=True)
-        content = model["content"]
-        if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
-            raise InvalidNotebook(self._path, "it has no list of cells")
-        for number, cell in enumerate(content["cells"]):
-            if not isinstance(cell, dict) or "source" not in cell or "cell_type" not in cell:
-                raise InvalidNotebook(self._path, f"cell {number} has no source or no type")
+        content = of_cells(self._path, model["content"])
         return self._ids.given(content), Version.of(model, asked_at)
 
     async def version(self) -> Version:

@@ -60,6 +60,8 @@ LEFT_OUT = {
     "nbclient-*/Parallel Execute ?.ipynb": "each waits for the other, which runs at the same time",
     "ipython-*/Raw Input in the Notebook.ipynb": "it asks for input until it is given",
     "ipython-*/Beyond Plain Python.ipynb": "what it shows is the machine: ports, disks, history",
+    "nbformat-*/test4plus.ipynb": "jupyter-collaboration opens no notebook with a cell that has no source",
+    "nbval-*/docs/source/index.ipynb": "it draws by lot",
     "voila-*/sleep10seconds.ipynb": "it only sleeps",
 }
 """Which notebooks are not run, and why."""
