@@ -320,6 +320,16 @@ async def test_a_file_that_is_no_notebook_is_left_alone(server: JupyterProcess, 
     assert path.read_text() == '{"cells": [ this is not JSON'
 
 
+async def test_a_notebook_with_a_cell_without_source_is_refused_with_the_cell(
+    server: JupyterProcess, name: str
+) -> None:
+    """Jupyter gives it, and jupyter-collaboration opens no room for it (nbformat ships one, `test4plus.ipynb`)."""
+    cells = [{"cell_type": "raw", "metadata": {}, "source": ""}, {"cell_type": "future cell", "metadata": {}}]
+    (server.root / name).write_text(json.dumps({"nbformat": 4, "nbformat_minor": 99, "metadata": {}, "cells": cells}))
+    async with connect(server) as agent:
+        assert "cell 1 has no source or no type" in await agent.fails("use_notebook", notebook=name)
+
+
 async def test_a_path_outside_the_root_is_refused(server: JupyterProcess) -> None:
     async with connect(server) as agent:
         for path in ("../secret.ipynb", "a/../../b.ipynb", "..\\x.ipynb"):
