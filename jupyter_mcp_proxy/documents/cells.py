@@ -17,10 +17,13 @@ CELL_TYPES: tuple[CellType, ...] = ("code", "markdown", "raw")
 SHORT = 8
 """Characters of an id that are shown where they are enough to tell the cells apart."""
 
+LEAST_DIGITS = 3
+"""Digits that are rather the beginning of an id than an index."""
+
 COMPARED, COMPARED_LINES = 300, 5000
 """Characters of a line, and lines of a source, among which the nearest to a text that is not there is looked for."""
 
-_INDEX = re.compile(r"-?\d{1,5}\Z")
+_INDEX = re.compile(r"-?\d{1,18}\Z", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -52,19 +55,41 @@ def source_hash(source: str) -> str:
 
 
 def find_cell(ids: Sequence[str], cell: str | int) -> int:
-    """The index of the cell that `cell` means: an id, an unambiguous prefix of one, or an index.
+    """The index of the cell that `cell` means.
 
-    A negative index counts from the end. Raises Unknown with near matches, or Ambiguous.
+    A number is an index, always. A text is an id, else an unambiguous prefix of one, else an index: ids such as "3" are
+    legal. Some clients send "3" for 3, and a URI has nothing but text: as few digits, in which one id of sixteen begins
+    by chance, are an index where there is one. A negative index counts from the end.
+    Raises Unknown, which says how it was read, with near matches; or Ambiguous.
     """
-    name = str(cell).strip()
-    if name in ids:
-        return list(ids).index(name)
-    if _INDEX.match(name):
-        index = int(name)
-        if -len(ids) <= index < len(ids):
-            return index % len(ids)
-        last = f"0 to {len(ids) - 1}" if ids else "none: the notebook has no cells"
-        raise Unknown("cell", name, hint=f"Indices are {last}. list_cells shows them.")
+    index = as_index(ids, cell)
+    if index is None:
+        name = str(cell).strip()
+        return list(ids).index(name) if name in ids else _beginning_with(ids, name)
+    if -len(ids) <= index < len(ids):
+        return index % len(ids)
+    there = f"Indices are 0 to {len(ids) - 1}." if ids else "The notebook has no cells."
+    there += " list_cells shows them."
+    if isinstance(cell, str):
+        near = get_close_matches(cell.strip(), ids, n=3, cutoff=0.5)
+        raise Unknown("cell", cell.strip(), near, f"It is no id and begins none, so it is read as an index. {there}")
+    of_that_id = f" The cell with the id {str(cell)!r} is named by a text." if str(cell) in ids else ""
+    raise Unknown("cell", str(cell), hint=f"A number is always read as an index. {there}{of_that_id}")
+
+
+def as_index(ids: Sequence[str], cell: str | int) -> int | None:
+    """The index that `cell` is read as, whether there is such a cell or not; None where it is read as an id."""
+    if isinstance(cell, int):
+        return int(cell)
+    name = cell.strip()
+    if not _INDEX.match(name) or name in ids:
+        return None
+    index = int(name)
+    is_short = len(name) < LEAST_DIGITS and -len(ids) <= index < len(ids)
+    return None if not is_short and any(known.startswith(name) for known in ids) else index
+
+
+def _beginning_with(ids: Sequence[str], name: str) -> int:
     matches = [i for i, known in enumerate(ids) if name and known.startswith(name)]
     if len(matches) == 1:
         return matches[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, Literal
 
+from ..errors import Unknown
 from ..outputs.changes import Change, Output
 from .cells import Cell, CellType, find_cell
 
@@ -79,6 +80,16 @@ class Editor(ABC):
     def find(self, cell: str | int) -> int:
         """The index of the cell that a caller means; raises as `find_cell` does."""
         return find_cell(self.ids(), cell)
+
+    def place(self, cell_id: str) -> int:
+        """The index of the cell with exactly this id; Unknown where it is not there any more.
+
+        For whoever knows the cell: once it is gone, its id may be the beginning of another's, or an index.
+        """
+        ids = self.ids()
+        if cell_id not in ids:
+            raise Unknown("cell", cell_id, hint="list_cells shows the cells with their ids.")
+        return ids.index(cell_id)
 
     def cell(self, cell: str | int) -> Cell:
         """The cell that a caller means."""

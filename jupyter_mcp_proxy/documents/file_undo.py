@@ -43,12 +43,12 @@ class Step:
                 raise CannotUndo(each.id, "it is there again")
         for each in self.touched:
             if each.after is not None and each.before is None:
-                editor.delete(editor.find(each.id))
+                editor.delete(editor.place(each.id))
         for each in self.touched:
             if each.before is not None:
                 index, cell = each.before
                 if each.after is not None:
-                    place = editor.find(each.id)
+                    place = editor.place(each.id)
                     outputs = cells[place].get("outputs")
                     cells.pop(place)
                     if outputs is not None and "outputs" in cell:

@@ -46,4 +46,4 @@ class Step:
         for cell in restored & self.rewrote.keys():
             before, _ = self.rewrote[cell]
             if editor.source(cell) not in (None, before):
-                editor.set_source(editor.find(cell), before)
+                editor.set_source(editor.place(cell), before)

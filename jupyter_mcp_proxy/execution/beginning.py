@@ -44,7 +44,7 @@ class Beginning:
 
 def mark(editor: Editor, cell_id: str) -> Cell:
     """Mark a cell as one that waits to run, as JupyterLab does; what it was, without its outputs."""
-    before = editor.cell_at(editor.find(cell_id), outputs=False)
+    before = editor.cell_at(editor.place(cell_id), outputs=False)
     editor.set_execution(before.index, None, True)
     return before
 
@@ -53,7 +53,7 @@ async def unmark(document: Document, before: Cell) -> None:
     """Take the mark from a cell that was not run after all, unless somebody else has run it."""
 
     def change(editor: Editor) -> None:
-        index = editor.find(before.id)
+        index = editor.place(before.id)
         if editor.is_running(index):
             editor.set_execution(index, before.execution_count, False)
 
@@ -62,12 +62,12 @@ async def unmark(document: Document, before: Cell) -> None:
 
 def is_ours(editor: Editor, execution: Execution) -> bool:
     """Whether nobody has run a cell since an execution of it was sent, whose process has ended since."""
-    cell = editor.cell_at(editor.find(execution.cell_id or ""), outputs=False)
+    cell = editor.cell_at(editor.place(execution.cell_id or ""), outputs=False)
     return editor.is_running(cell.index) or cell.execution_count == execution.count_before
 
 
 def _as_it_was(editor: Editor, cell_id: str, marked: Cell | None, *, outputs: bool = True) -> Cell:
-    before = editor.cell_at(editor.find(cell_id), outputs=outputs)
+    before = editor.cell_at(editor.place(cell_id), outputs=outputs)
     return before if marked is None else replace(before, execution_count=marked.execution_count)
 
 
@@ -79,6 +79,6 @@ def _clear(editor: Editor, cell_id: str, marked: Cell | None) -> Cell:
 
 
 def _restore(editor: Editor, before: Cell) -> None:
-    index = editor.find(before.id)
+    index = editor.place(before.id)
     editor.set_outputs(index, before.outputs)
     editor.set_execution(index, before.execution_count, False)
