@@ -23,6 +23,7 @@ from ..errors import (
 )
 from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
+from ..jupyter.writers import name_of
 from ..store.snapshots import Snapshots
 from .cells import Cell, source_hash
 from .document import Author, Document
@@ -48,10 +49,6 @@ def collapsed(cells: int, file_cells: int, *, empty: bool = False) -> bool:
     """
     lost = cells == 0 < file_cells or (cells == 1 < file_cells and empty)
     return lost or (file_cells >= 4 and cells < file_cells / 2)
-
-
-def _name(state: dict[str, Any]) -> str:
-    return str(state["user"].get("display_name") or state["user"].get("name") or "somebody")
 
 
 def _same_place(index: StickyIndex, position: dict[str, Any]) -> bool:
@@ -157,10 +154,12 @@ class SharedDocument(Document):
             self._note(OTHERS)
         return super().counts()
 
-    def _note(self, who: str) -> list[Entry]:
+    def _note(self, who: str, key: str | None = None) -> list[Entry]:
         assert self._index is not None
         changed = self._index.take_changed()
-        return [] if changed is None else self.history.absorb(self._editor, who, changed)
+        if who == OTHERS and self._room is not None:
+            who, key = self._room.writers.take(), OTHERS
+        return [] if changed is None else self.history.absorb(self._editor, who, changed, key=key)
 
     async def edit(
         self,
@@ -207,7 +206,7 @@ class SharedDocument(Document):
 
     def _record(self, author: Author | None, rewritten: dict[str, str], who: str) -> None:
         """Note our own change in the history, and what its undoing must not take along."""
-        entries = self._note(author.name if author is not None else who)
+        entries = self._note(who) if author is None else self._note(author.signature, author.key)
         if author is None or len(self._undo[author.key].undo_stack) == len(self._steps[author.key]):
             return
         editor = self._editor
@@ -233,7 +232,7 @@ class SharedDocument(Document):
                 await room.flush()
                 raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
             self._take_back(room, author, steps.pop())
-            entries = self._note(author.name)
+            entries = self._note(author.signature, author.key)
             taken_back += entries
             if since is None and not entries:
                 break
@@ -316,12 +315,12 @@ class SharedDocument(Document):
         return [state for state in states if state and state.get("user") and not state.get("agent")]
 
     def people(self) -> list[str]:
-        return [_name(state) for state in self._states()]
+        return [name_of(state) for state in self._states()]
 
     async def cursor_of(self, name: str) -> Cell | None:
         room = await self._joined()
         for state in self._states():
-            if _name(state) != name:
+            if name_of(state) != name:
                 continue
             if state.get("activeCellId") in self._editor.ids():
                 return self._editor.cell(state["activeCellId"])

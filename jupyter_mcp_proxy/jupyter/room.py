@@ -32,6 +32,7 @@ from ..errors import ServerError, ServerUnreachable, Unknown
 from .presence import Presences
 from .quickack import acknowledge_at_once
 from .server import JupyterServer
+from .writers import Writers
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Room:
         self._synced = asyncio.Event()
         self._stack = AsyncExitStack()
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
+        self.writers = Writers(self.awareness)
         self.presences = Presences(self._outgoing.put_nowait)
         self._barriers: list[asyncio.Future[None]] = []
         self._saves: dict[int, asyncio.Future[str]] = {}
@@ -231,6 +233,8 @@ class Room:
         # A transaction that changed nothing has an update too: no structs, no deletions.
         if not self._applying and event.update != b"\x00\x00":
             self._outgoing.put_nowait(create_update_message(event.update))
+        elif self._applying and self._synced.is_set():
+            self.writers.heard(event)
 
     async def _write(self) -> None:
         try:

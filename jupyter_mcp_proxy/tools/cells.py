@@ -8,14 +8,15 @@ from mcp.server.mcpserver import Context
 from pydantic import BaseModel, Field
 
 from ..documents.cells import Cell, check_cell_type, insertion_index, replaced, unified
-from ..documents.sources import EXCERPT, excerpt
-from ..errors import BadValue, StaleCell
+from ..documents.seen import unchanged
+from ..errors import BadValue
 from ..outputs.render import cut
 from .call import Call
 from .registry import CellRef, IfHash, Notebook, tool
 
 if TYPE_CHECKING:
     from ..documents.editor import Editor
+    from ..documents.seen import Seen
 
 DELETED = 1000
 """Characters of the sources of deleted cells that are told."""
@@ -49,9 +50,10 @@ async def insert_cell(
     wanted = [NewCell(source=source or "", cell_type=cell_type)] if cells is None else cells
     kinds = [check_cell_type(cell.cell_type) for cell in wanted]
     document = await call.document(notebook)
+    seen = call.seen(document)
 
     def insert(editor: Editor) -> list[tuple[str, int]]:
-        first = insertion_place(editor, index, after)
+        first = insertion_place(editor, index, after, seen)
         return [
             (editor.insert(first + offset, kind, cell.source), first + offset)
             for offset, (cell, kind) in enumerate(zip(wanted, kinds, strict=True))
@@ -68,9 +70,11 @@ async def insert_cell(
     return f"Inserted {told or 'nothing'} ({document.guarantee})."
 
 
-def insertion_place(editor: Editor, index: int, after: int | str | None) -> int:
+def insertion_place(editor: Editor, index: int, after: int | str | None, seen: Seen) -> int:
     """The index that a caller wants a new cell to have."""
-    return insertion_index(len(editor.ids()), index) if after is None else editor.find(after) + 1
+    if after is not None:
+        return seen.find(editor, after) + 1
+    return insertion_index(len(editor.ids()), seen.place(editor, index))
 
 
 @tool("edit", "Delete cells", destructive=True)
@@ -83,12 +87,13 @@ async def delete_cell(
     """Delete one cell or several. Says what they held; undo_changes brings them back."""
     call = Call.of(ctx)
     document = await call.document(notebook)
+    seen = call.seen(document)
     wanted = cell if isinstance(cell, list) else [cell]
     if if_hash is not None and len(wanted) != 1:
         raise BadValue("if_hash", if_hash, "nothing where several cells are deleted")
 
     def delete(editor: Editor) -> list[Cell]:
-        found = {each.id: each for each in (unchanged(editor, name, if_hash) for name in wanted)}
+        found = {each.id: each for each in (unchanged(editor, name, if_hash, seen) for name in wanted)}
         for each in sorted(found.values(), key=lambda each: -each.index):
             editor.delete(each.index)
         return sorted(found.values(), key=lambda each: each.index)
@@ -115,9 +120,10 @@ async def overwrite_cell_source(
     call = Call.of(ctx)
     kind = None if cell_type is None else check_cell_type(cell_type)
     document = await call.document(notebook)
+    seen = call.seen(document)
 
     def overwrite(editor: Editor) -> Cell:
-        found = unchanged(editor, cell, if_hash)
+        found = unchanged(editor, cell, if_hash, seen)
         if kind is not None and kind != found.type:
             editor.set_type(found.index, kind)
         editor.set_source(found.index, source)
@@ -147,9 +153,10 @@ async def edit_cell(
     """Find and replace inside a cell: each `old` must occur exactly once unless replace_all. Returns the diff."""
     call = Call.of(ctx)
     document = await call.document(notebook)
+    seen = call.seen(document)
 
     def edit(editor: Editor) -> tuple[Cell, Cell]:
-        found = unchanged(editor, cell, if_hash)
+        found = unchanged(editor, cell, if_hash, seen)
         editor.set_source(found.index, replaced(found.source, [(e.old, e.new, e.replace_all) for e in edits]))
         return found, editor.cell_at(found.index, outputs=False)
 
@@ -170,15 +177,16 @@ async def move_cell(
     """Move a cell; its id, outputs and metadata stay."""
     call = Call.of(ctx)
     document = await call.document(notebook)
+    seen = call.seen(document)
 
     def move(editor: Editor) -> tuple[str, int, int]:
         ids = editor.ids()
-        source = editor.find(cell)
+        source = seen.find(editor, cell)
         if after is not None:
-            behind = editor.find(after)
+            behind = seen.find(editor, after)
             to = behind if source < behind else behind + 1 if source > behind else source
         else:
-            to = insertion_index(len(ids) - 1, index)
+            to = insertion_index(len(ids) - 1, seen.place(editor, index))
         if to != source:
             editor.move(source, to)
         return ids[source], source, to
@@ -197,9 +205,10 @@ async def clear_outputs(
     """Remove the outputs and execution counts of code cells."""
     call = Call.of(ctx)
     document = await call.document(notebook)
+    seen = call.seen(document)
 
     def clear(editor: Editor) -> int:
-        indices = range(len(editor.ids())) if cells is None else sorted({editor.find(cell) for cell in cells})
+        indices = range(len(editor.ids())) if cells is None else sorted({seen.find(editor, cell) for cell in cells})
         cleared = 0
         for index in indices:
             cell = editor.cell_at(index, outputs=False)
@@ -210,15 +219,3 @@ async def clear_outputs(
         return cleared
 
     return f"Cleared {await document.edit(clear, author=call.author)} cell(s)."
-
-
-def unchanged(editor: Editor, cell: int | str, if_hash: str | None) -> Cell:
-    """The cell that is meant, if its source is still the one that the caller read; StaleCell if not."""
-    found = editor.cell_at(editor.find(cell), outputs=False)
-    if if_hash is not None:
-        if not if_hash.strip():
-            raise BadValue("if_hash", if_hash, "the hash that read_cell showed, or nothing")
-        if if_hash.strip() != found.hash:
-            shown = excerpt(found.source, EXCERPT, f"read_cell(cell={found.id!r})")
-            raise StaleCell(found.id, found.source, found.hash, str(shown))
-    return found
