@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches, unified_diff
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from ..errors import Ambiguous, BadValue, Unknown
@@ -19,9 +19,6 @@ SHORT = 8
 
 LEAST_DIGITS = 3
 """Digits that are rather the beginning of an id than an index."""
-
-COMPARED, COMPARED_LINES = 300, 5000
-"""Characters of a line, and lines of a source, among which the nearest to a text that is not there is looked for."""
 
 _INDEX = re.compile(r"-?\d{1,18}\Z", re.ASCII)
 
@@ -121,43 +118,3 @@ def check_cell_type(cell_type: str) -> CellType:
         if cell_type == known:
             return known
     raise BadValue("cell_type", cell_type, "one of code, markdown, raw")
-
-
-def replaced(source: str, edits: Sequence[tuple[str, str, bool]]) -> str:
-    """A source after finding and replacing: each edit is the old text, the new one, and whether to replace all.
-
-    Raises BadValue where an old text is empty, is not there, or is there more than once without `all`.
-    """
-    for number, (old, new, everywhere) in enumerate(edits):
-        if not old:
-            raise BadValue(f"edits[{number}].old", old, "the text to replace (use overwrite_cell_source for all of it)")
-        count = source.count(old)
-        if count == 0:
-            near = _nearest_line(old.strip(), source)
-            hint = f"; the nearest line is {near!r}" if near else ""
-            raise BadValue(
-                f"edits[{number}].old", old, f"a text that is in the cell, to the letter{hint}. Nothing was changed"
-            )
-        if count > 1 and not everywhere:
-            raise BadValue(
-                f"edits[{number}].old",
-                old,
-                f"a text that occurs once, this one occurs {count} times: give more of it, or replace_all. "
-                "Nothing was changed",
-            )
-        source = source.replace(old, new)
-    return source
-
-
-def _nearest_line(text: str, source: str) -> str:
-    """The line that is most like a text; empty where none is, or looking for it would take long."""
-    if len(text) > COMPARED:
-        return ""
-    lines = [line for line in source.splitlines()[:COMPARED_LINES] if len(line) <= COMPARED]
-    return next(iter(get_close_matches(text, lines, n=1, cutoff=0.6)), "")
-
-
-def unified(before: str, after: str) -> str:
-    """The unified diff of two sources, without file names."""
-    lines = unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
-    return "\n".join(line for line in lines if not line.startswith(("---", "+++")))

@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mcp.server.mcpserver import Context
 from pydantic import BaseModel, Field
 
-from ..documents.cells import Cell, check_cell_type, insertion_index, replaced, unified
+from ..documents.cells import SHORT, Cell, check_cell_type, insertion_index, short_ids, source_hash
+from ..documents.replacing import Found, Replacement, literal, replaced, stands_alone, unified
 from ..documents.seen import unchanged
 from ..errors import BadValue
 from ..outputs.render import cut
 from .call import Call
+from .reading import replacing
 from .registry import CellRef, IfHash, Notebook, tool
 
 if TYPE_CHECKING:
     from ..documents.editor import Editor
     from ..documents.seen import Seen
 
+DIFF, DIFFS = 2000, 6000
+"""Characters of the diff of a cell, and of the diffs of all cells of a call, that are told."""
 DELETED = 1000
 """Characters of the sources of deleted cells that are told."""
 
@@ -31,6 +35,7 @@ class NewCell(BaseModel):
 
     source: str
     cell_type: str = "code"
+    after: int | str | None = None
 
 
 @tool("edit", "Insert cells")
@@ -41,9 +46,12 @@ async def insert_cell(
     cell_type: Kind = "code",
     index: Position = -1,
     after: After = None,
-    cells: Annotated[list[NewCell] | None, Field(description="Several, in this order, instead of source")] = None,
+    cells: Annotated[
+        list[NewCell] | None,
+        Field(description="Several instead of source, in this order; each with its `after`"),
+    ] = None,
 ) -> str:
-    """Insert one cell, or several in one call; returns their ids."""
+    """Insert one cell, or several in one call; returns ids and hashes."""
     call = Call.of(ctx)
     if (source is None) == (cells is None):
         raise BadValue("source", source, "either source or cells")
@@ -52,22 +60,36 @@ async def insert_cell(
     document = await call.document(notebook)
     seen = call.seen(document)
 
-    def insert(editor: Editor) -> list[tuple[str, int]]:
+    def insert(editor: Editor) -> tuple[list[str], str]:
         first = insertion_place(editor, index, after, seen)
-        return [
-            (editor.insert(first + offset, kind, cell.source), first + offset)
-            for offset, (cell, kind) in enumerate(zip(wanted, kinds, strict=True))
-        ]
+        ids = editor.ids()
+        behind = [None if cell.after is None else ids[seen.find(editor, cell.after)] for cell in wanted]
+        last: dict[str, str] = {}
+        made: list[str] = []
+        for cell, kind, anchor in zip(wanted, kinds, behind, strict=True):
+            before = last.get(anchor, anchor) if anchor is not None else made[-1] if made else None
+            made.append(editor.insert(first if before is None else editor.place(before) + 1, kind, cell.source))
+            if anchor is not None:
+                last[anchor] = made[-1]
+        return made, listed(editor, made)
 
-    inserted = await document.edit(insert, author=call.author)
+    inserted, told = await document.edit(insert, author=call.author)
     if inserted:
-        call.at(document, inserted[-1][0])
+        call.at(document, inserted[-1])
     if len(inserted) > 1:
-        call.concerns(cells=[cell for cell, _ in inserted])
-    told = ", ".join(
-        f"{kind} cell {cell} at index {place}" for kind, (cell, place) in zip(kinds, inserted, strict=True)
-    )
+        call.concerns(cells=inserted)
     return f"Inserted {told or 'nothing'} ({document.guarantee})."
+
+
+def listed(editor: Editor, cells: list[str]) -> str:
+    """Cells as a client may name them next: type, short id, index and hash."""
+    ids = editor.ids()
+    short = short_ids(ids)
+    places = [editor.place(cell) for cell in cells]
+    return ", ".join(
+        f"{cell.type} cell {short[cell.index]} at index {cell.index}, hash {cell.hash}"
+        for cell in (editor.cell_at(place, outputs=False) for place in places)
+    )
 
 
 def insertion_place(editor: Editor, index: int, after: int | str | None, seen: Seen) -> int:
@@ -116,22 +138,24 @@ async def overwrite_cell_source(
     if_hash: IfHash = None,
     cell_type: Annotated[str | None, Field(description="Make it code, markdown or raw")] = None,
 ) -> str:
-    """Replace a cell's whole source; outputs stay. Written as the smallest edits, beside a person who types."""
+    """Replace a cell's whole source; outputs stay. Written as the smallest edits; returns the diff."""
     call = Call.of(ctx)
     kind = None if cell_type is None else check_cell_type(cell_type)
     document = await call.document(notebook)
     seen = call.seen(document)
 
-    def overwrite(editor: Editor) -> Cell:
+    def overwrite(editor: Editor) -> tuple[Cell, Cell]:
         found = unchanged(editor, cell, if_hash, seen)
         if kind is not None and kind != found.type:
             editor.set_type(found.index, kind)
         editor.set_source(found.index, source)
-        return editor.cell_at(found.index, outputs=False)
+        return found, editor.cell_at(found.index, outputs=False)
 
-    written = await document.edit(overwrite, author=call.author)
+    before, written = await document.edit(overwrite, author=call.author)
     call.at(document, written.id)
-    return f"Wrote {written.type} cell {written.id} (index {written.index}), now hash {written.hash}."
+    diff = cut(unified(before.source, written.source), DIFF, "read_cell") if before.source else ""
+    told = f"Wrote {written.type} cell {written.id} (index {written.index}), now hash {written.hash}."
+    return f"{told}\n{diff}".rstrip()
 
 
 class Edit(BaseModel):
@@ -140,30 +164,87 @@ class Edit(BaseModel):
     old: str
     new: str
     replace_all: bool = False
+    cell: Annotated[int | str | None, Field(description="Its own cell")] = None
+    word: Annotated[bool, Field(description="Whole words only")] = False
+    regex: Annotated[bool, Field(description=r"`old` is a regex, `new` may have \1")] = False
 
 
-@tool("edit", "Edit a cell", destructive=True)
+@tool("edit", "Edit cells", destructive=True)
 async def edit_cell(
     ctx: Context[Any, Any],
     notebook: Notebook,
-    cell: CellRef,
-    edits: Annotated[list[Edit], Field(description="Applied in order, all or none")],
+    edits: Annotated[list[Edit], Field(description="Made in order, all or none")],
+    cell: Annotated[int | str | None, Field(description="Cell of edits that name none; else all code cells")] = None,
     if_hash: IfHash = None,
+    dry_run: Annotated[bool, Field(description="Only return the diff")] = False,
 ) -> str:
-    """Find and replace inside a cell: each `old` must occur exactly once unless replace_all. Returns the diff."""
+    """Find and replace in a cell, or over the notebook: each `old` must occur exactly once there unless replace_all.
+    Returns the diff."""
     call = Call.of(ctx)
+    if if_hash is not None and cell is None:
+        raise BadValue("if_hash", if_hash, "nothing where no `cell` is given")
+    made = [replacement(number, edit) for number, edit in enumerate(edits)]
     document = await call.document(notebook)
     seen = call.seen(document)
 
-    def edit(editor: Editor) -> tuple[Cell, Cell]:
-        found = unchanged(editor, cell, if_hash, seen)
-        editor.set_source(found.index, replaced(found.source, [(e.old, e.new, e.replace_all) for e in edits]))
-        return found, editor.cell_at(found.index, outputs=False)
+    def edited(editor: Editor) -> tuple[list[tuple[Cell, str]], int]:
+        """The cells that are to change with their new sources."""
+        cells: dict[str, Cell] = {}
+        targets: list[list[str]] = []
+        for edit in edits:
+            name = cell if edit.cell is None else edit.cell
+            if name is None:
+                found = [each for each in editor.cells(outputs=False) if each.type == "code"]
+            else:
+                found = [unchanged(editor, name, if_hash if edit.cell is None else None, seen)]
+            cells.update((each.id, each) for each in found)
+            targets.append([each.id for each in found])
+        sources = {id: each.source for id, each in cells.items()}
+        new, count = replaced(sources, list(zip(made, targets, strict=True)))
+        named = [each for each in cells.values() if cell is not None or new[each.id] != each.source]
+        return [(each, new[each.id]) for each in sorted(named, key=lambda each: each.index)], count
 
-    before, after = await document.edit(edit, author=call.author)
-    call.at(document, after.id)
-    diff = cut(unified(before.source, after.source), 2000, "read_cell") or "(nothing changed)"
-    return f"Edited cell {after.id} (index {after.index}), now hash {after.hash}.\n{diff}"
+    def write(editor: Editor) -> tuple[list[tuple[Cell, str]], int]:
+        changed, count = edited(editor)
+        for each, source in changed:
+            editor.set_source(each.index, source)
+        return changed, count
+
+    changed, count = await (document.read(edited) if dry_run else document.edit(write, author=call.author))
+    if changed and not dry_run:
+        call.at(document, changed[-1][0].id)
+    if len(changed) > 1:
+        call.concerns(cells=[each.id for each, _ in changed])
+    return told_edits(changed, count, dry_run)
+
+
+def told_edits(changed: list[tuple[Cell, str]], count: int, dry_run: bool) -> str:
+    """What was changed, or would be, as a diff for each cell."""
+    done = "Would edit" if dry_run else "Edited"
+    end = "Nothing was written." if dry_run else ""
+    if len(changed) == 1:
+        ((before, after),) = changed
+        diff = cut(unified(before.source, after), DIFF, "read_cell") or "(nothing changed)"
+        now = f"now hash {source_hash(after)}" if not dry_run else end
+        return f"{done} cell {before.id} (index {before.index}), {now}\n{diff}".replace(", Nothing", ". Nothing")
+    budget = max(DIFFS // max(1, len(changed)), 100)
+    parts = [f"{done} {len(changed)} cells, {count} replacement(s). {end}".rstrip()]
+    for before, after in changed:
+        diff = cut(unified(before.source, after, around=0), budget, "read_cell")
+        parts.append(f"── {before.index} {before.id[:SHORT]} hash {source_hash(after)}\n{diff}")
+    return "\n".join(parts)
+
+
+def replacement(number: int, edit: Edit) -> Replacement:
+    """What an edit finds, and what it puts there."""
+    if not edit.regex:
+        return Replacement(edit.old, literal(edit.old, edit.new, word=edit.word), edit.replace_all)
+    find = replacing(f"edits[{number}]", edit.old, edit.new)
+
+    def alone(source: str) -> list[Found]:
+        return [each for each in find(source) if not edit.word or stands_alone(source, each[0], each[1])]
+
+    return Replacement(edit.old, alone, edit.replace_all)
 
 
 @tool("edit", "Move a cell", idempotent=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import regex
@@ -11,6 +12,7 @@ from mcp_types import ContentBlock
 from pydantic import Field
 
 from ..documents.cells import Cell, short_ids
+from ..documents.replacing import Found
 from ..documents.sources import excerpt
 from ..errors import BadValue
 from ..outputs.render import told
@@ -98,6 +100,26 @@ def _matching(pattern: regex.Pattern[str], lines: list[str], deadline: float) ->
         return next((ln for ln in lines if pattern.search(ln, timeout=max(0.001, deadline - time.monotonic()))), None)
     except TimeoutError:
         raise BadValue("search", pattern.pattern, f"an expression that is found within {SEARCH_SECONDS:g} s") from None
+
+
+def replacing(name: str, old: str, new: str) -> Callable[[str], list[Found]]:
+    """Find an expression, and what `new` makes of it. BadValue names what of `name` is wrong."""
+    try:
+        pattern = compiled(old)
+    except BadValue as error:
+        raise BadValue(f"{name}.old", old, str(error).rpartition("; expected ")[2].rstrip(".")) from None
+    deadline = time.monotonic() + SEARCH_SECONDS
+
+    def find(source: str) -> list[Found]:
+        try:
+            found = pattern.finditer(source, timeout=max(0.001, deadline - time.monotonic()))
+            return [(each.start(), each.end(), each.expand(new)) for each in found]
+        except TimeoutError:
+            raise BadValue(f"{name}.old", old, f"an expression that is found within {SEARCH_SECONDS:g} s") from None
+        except (regex.error, IndexError) as error:
+            raise BadValue(f"{name}.new", new, f"a text with the groups of `old` ({error})") from None
+
+    return find
 
 
 async def _opened(ctx: Context[Any, Any], notebook: str | None) -> tuple[Call, str, Document, CellMarks]:
