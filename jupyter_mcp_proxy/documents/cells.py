@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any, Literal
 
 from ..errors import Ambiguous, BadValue, Unknown
@@ -110,6 +111,23 @@ def short_ids(ids: Sequence[str]) -> list[str]:
     while length < longest and len({known[:length] for known in ids}) < len(set(ids)):
         length += 4
     return [known[:length] for known in ids]
+
+
+def parts(source: str, at: Sequence[int]) -> list[str]:
+    """A source in parts that begin at these lines, from 1, without the empty lines where it is cut.
+
+    Raises BadValue where there is no such line, or a part would be empty.
+    """
+    lines = source.split("\n")
+    cuts = sorted(set(at))
+    if not cuts or cuts[0] < 2 or cuts[-1] > len(lines):
+        raise BadValue("at", list(at), f"lines 2 to {len(lines)}")
+    ends = [0, *(line - 1 for line in cuts), len(lines)]
+    made = ["\n".join(lines[start:end]) for start, end in pairwise(ends)]
+    made = [made[0].rstrip("\n"), *(part.strip("\n") for part in made[1:-1]), made[-1].lstrip("\n")]
+    if not all(part.strip() for part in made):
+        raise BadValue("at", list(at), "lines between which there is something")
+    return made
 
 
 def check_cell_type(cell_type: str) -> CellType:

@@ -13,6 +13,9 @@ from .cells import Cell, CellType, find_cell
 class Editor(ABC):
     """A notebook's content in memory, changed cell by cell. Cells are named by their ids."""
 
+    labelled: set[str]
+    """The cells whose metadata this editor has set."""
+
     @abstractmethod
     def ids(self) -> list[str]:
         """The ids of all cells, in order."""
@@ -32,6 +35,18 @@ class Editor(ABC):
     @abstractmethod
     def tags(self, index: int) -> list[str]:
         """The tags of a cell, such as `skip-execution`."""
+
+    @abstractmethod
+    def cell_metadata(self, index: int) -> dict[str, Any]:
+        """The metadata of a cell; what stands under a name may be anything."""
+
+    @abstractmethod
+    def set_cell_metadata(self, index: int, values: dict[str, Any]) -> None:
+        """Put these into a cell's metadata, each in place of what stands under its name; None takes a name out."""
+
+    @abstractmethod
+    def has_attachments(self, index: int) -> bool:
+        """Whether files are attached to a cell, such as pictures that its Markdown shows."""
 
     @abstractmethod
     def is_running(self, index: int) -> bool:

@@ -109,7 +109,8 @@ class FileDocument(Document):
                 content = self._copy.content or await self._load()
                 changed, result, failure = working_copy(content), None, None
                 try:
-                    result = change(FileEditor(changed))
+                    editor = FileEditor(changed)
+                    result = change(editor)
                 except ProxyError as error:
                     failure = error
                 if not await self._is_current():
@@ -123,7 +124,8 @@ class FileDocument(Document):
                     self._late.keep(changed)
                 else:
                     await self._copy.write(changed)
-                entries = self.history.absorb(FileEditor(changed), who, _made_anew(content, changed), key=key)
+                made = _made_anew(content, changed)
+                entries = self.history.absorb(FileEditor(changed), who, made, key=key, labelled=editor.labelled)
                 if self._copy.content is not None and self._copy.is_large:
                     await self._late.claim()
                 return cast(T, result), content, changed, entries

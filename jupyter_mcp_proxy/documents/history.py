@@ -6,7 +6,7 @@ import itertools
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -89,11 +89,18 @@ class History:
         return {cell: (known.last, known.content.rpartition(":")[2]) for cell, known in self._known.items()}
 
     def absorb(
-        self, editor: Editor, who: str, cells: Iterable[str] | None = None, *, key: str | None = None
+        self,
+        editor: Editor,
+        who: str,
+        cells: Iterable[str] | None = None,
+        *,
+        key: str | None = None,
+        labelled: Set[str] = frozenset(),
     ) -> list[Entry]:
         """Note what differs from what is known, as done by `who`; `key` is that of a client or OTHERS, else as `who`.
 
-        `cells` are the only ones whose content may differ; None means any. The first call only looks.
+        `cells` are the only ones whose content may differ; None means any. The first call only looks. The metadata of
+        `labelled` cells were set: of others it is not noted, since JupyterLab writes them with each run and fold.
         """
         ids = editor.ids()
         order = self._order
@@ -123,7 +130,7 @@ class History:
         wanted = None if cells is None else set(cells)
         for index, cell in enumerate(ids):
             look = wanted is None or cell in wanted
-            if not look and not head <= index < end:
+            if not look and not head <= index < end and cell not in labelled:
                 continue
             before = self._known.get(cell)
             if look or before is None:
@@ -133,7 +140,7 @@ class History:
                 continue
             if cell in moved:
                 note("moved", cell, index)
-            if self._known[cell].content != before.content:
+            if self._known[cell].content != before.content or cell in labelled:
                 note("edited", cell, index)
             if self._known[cell].count not in (None, before.count) and who != PUT_BACK:
                 note("ran", cell, index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -154,12 +154,12 @@ class SharedDocument(Document):
             self._note(OTHERS)
         return super().counts()
 
-    def _note(self, who: str, key: str | None = None) -> list[Entry]:
+    def _note(self, who: str, key: str | None = None, labelled: Set[str] = frozenset()) -> list[Entry]:
         assert self._index is not None
         changed = self._index.take_changed()
         if who == OTHERS and self._room is not None:
             who, key = self._room.writers.take(), OTHERS
-        return [] if changed is None else self.history.absorb(self._editor, who, changed, key=key)
+        return [] if changed is None else self.history.absorb(self._editor, who, changed, key=key, labelled=labelled)
 
     async def edit(
         self,
@@ -187,7 +187,7 @@ class SharedDocument(Document):
             editor = self._editor
             result = change(editor)
             self._notebook.dirty = True  # the server sets it to False once it has written the file: see `_check_saved`
-        self._record(author, editor.rewritten, who)
+        self._record(author, editor, who)
         self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
         try:
             await room.flush()
@@ -204,9 +204,11 @@ class SharedDocument(Document):
             self._undo[author.key] = manager
             self._steps[author.key] = []
 
-    def _record(self, author: Author | None, rewritten: dict[str, str], who: str) -> None:
+    def _record(self, author: Author | None, edited: SharedEditor, who: str) -> None:
         """Note our own change in the history, and what its undoing must not take along."""
-        entries = self._note(who) if author is None else self._note(author.signature, author.key)
+        name, key = (who, who) if author is None else (author.signature, author.key)
+        entries = self._note(name, key, edited.labelled)
+        rewritten = edited.rewritten
         if author is None or len(self._undo[author.key].undo_stack) == len(self._steps[author.key]):
             return
         editor = self._editor
@@ -216,7 +218,7 @@ class SharedDocument(Document):
         hashes = {cell: source_hash(now[cell] or "") for cell in made}
         rewrote = {cell: (before, now[cell] or "") for cell, before in rewritten.items()}
         number = entries[0].number if entries else self.history.last
-        self._steps[author.key].append(Step(number, hashes, rewrote))
+        self._steps[author.key].append(Step(number, hashes, rewrote, edited.labelled))
 
     async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
         room = await self._joined()
@@ -231,8 +233,9 @@ class SharedDocument(Document):
             except CannotUndo as error:
                 await room.flush()
                 raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
-            self._take_back(room, author, steps.pop())
-            entries = self._note(author.signature, author.key)
+            step = steps.pop()
+            self._take_back(room, author, step)
+            entries = self._note(author.signature, author.key, step.labelled)
             taken_back += entries
             if since is None and not entries:
                 break

@@ -91,6 +91,7 @@ class SharedEditor(Editor):
         self._index = index
         self.rewritten: dict[str, str] = {}
         """The cells whose source this editor has changed, with what it was before."""
+        self.labelled = set()
 
     def ids(self) -> list[str]:
         return list(self._index.ids)
@@ -124,8 +125,25 @@ class SharedEditor(Editor):
         return None if outputs is None else len(outputs)
 
     def tags(self, index: int) -> list[str]:
+        return tags_in(self.cell_metadata(index))
+
+    def cell_metadata(self, index: int) -> dict[str, Any]:
         metadata = self._cells[index].get("metadata")
-        return tags_in(metadata.to_py() if isinstance(metadata, Map) else metadata)
+        return dict(table(metadata.to_py() if isinstance(metadata, Map) else metadata))
+
+    def set_cell_metadata(self, index: int, values: dict[str, Any]) -> None:
+        cell = self._cells[index]
+        if not isinstance(cell.get("metadata"), Map):
+            cell["metadata"] = Map({})
+        for name, value in values.items():
+            if value is not None:
+                cell["metadata"][name] = _storable(value)
+            elif name in cell["metadata"]:
+                del cell["metadata"][name]
+        self.labelled.add(str(cell["id"]))
+
+    def has_attachments(self, index: int) -> bool:
+        return bool(self._cells[index].get("attachments"))
 
     def is_running(self, index: int) -> bool:
         return bool(self._cells[index].get("execution_state") == "running")

@@ -21,6 +21,8 @@ class Step:
     """The cells that it made, with the hash of their source: undoing it removes them."""
     rewrote: dict[str, tuple[str, str]]
     """The cells whose source it changed, with what that was before and after."""
+    labelled: Set[str] = frozenset()
+    """The cells whose metadata it set."""
 
     @property
     def removed_from(self) -> set[str]:

@@ -12,8 +12,9 @@ from mcp_types import ContentBlock
 from pydantic import Field
 
 from ..documents.cells import Cell, short_ids
+from ..documents.metadata import shown
 from ..documents.replacing import Found
-from ..documents.sources import excerpt
+from ..documents.sources import cut_within, excerpt
 from ..errors import BadValue
 from ..outputs.render import told
 from .blocks import text_block
@@ -159,13 +160,19 @@ async def read_cell(
     limit: Annotated[int | None, Field(description="Most lines", ge=1)] = None,
     images: Images = "first",
 ) -> list[ContentBlock]:
-    """Read one cell: its source with its hash, and its outputs as text and image."""
+    """Read one cell: source with its hash, metadata, and outputs as text and image."""
     call, path, document, marks = await _opened(ctx, notebook)
-    found, mark = await document.read(lambda editor: with_mark(editor, editor.cell(cell), marks))
+    (found, mark), metadata = await document.read(
+        lambda editor: (
+            with_mark(editor, editor.cell(cell), marks),
+            editor.cell_metadata(editor.find(cell)),
+        )
+    )
     call.concerns(cell=found.id)
     handle = f"read_output(notebook={path!r}, cell={found.id!r})"
     budget = call.settings.output_budget
     text = source_text(found, mark, path, budget, offset, limit)
+    text += f"\n── metadata {cut_within(shown(metadata), BRIEF)}" if shown(metadata) else ""
     text += outputs_text(found, mark, handle, budget if outputs else 0)
     blocks: list[ContentBlock] = [text_block(text)]
     return blocks + (await image_blocks([Shown(found.outputs, handle)], images) if outputs else [])

@@ -18,7 +18,7 @@ from .. import __version__
 from ..documents.seen import fate
 from ..documents.sources import cut_within
 from ..errors import Paused, ProxyError, Unknown
-from . import cells, changes, files, inspect, kernels, notebooks, reading, run  # noqa: F401 - they declare the tools
+from . import cells, changes, files, inspect, kernels, notebooks, reading, reshaping, run  # noqa: F401 - they declare tools
 from .asking import state_security
 from .blocks import late_block
 from .call import TOUCHED, Call
