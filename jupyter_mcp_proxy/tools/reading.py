@@ -12,11 +12,13 @@ from mcp_types import ContentBlock
 from pydantic import Field
 
 from ..documents.cells import Cell, short_ids
+from ..documents.headings import sections
 from ..documents.metadata import shown
 from ..documents.replacing import Found
 from ..documents.sources import cut_within, excerpt
 from ..errors import BadValue
 from ..outputs.render import told
+from ..outputs.text import output_text
 from .blocks import text_block
 from .call import Call
 from .pictures import Shown, image_blocks
@@ -51,8 +53,8 @@ def outline(
 
     A line has index, short id, type, [execution count], what runs, output or error, and the first line of the source.
     A count is followed by * where the source is another than the kernel ran under it, by ? where the kernel is not
-    known to have run it. With `search` only the cells whose source matches, with the line that does; with `only`
-    those that are stale or have failed.
+    known to have run it. With `search` only the cells whose source or output matches, with the line that does; with
+    `only` those that are stale or have failed.
     """
     pattern = None if search is None else compiled(search)
     ids = editor.ids()
@@ -68,6 +70,9 @@ def outline(
         if pattern is not None:
             found = _matching(pattern, source, deadline)
             if found is None:
+                put_out = _matching(pattern, _output_lines(editor, index), deadline)
+                found = None if put_out is None else f"out> {put_out}"
+            if found is None:
                 continue
             first = found
         has = {"none": "", "output": " out", "error": " ERR"}[editor.has_outputs(index)]
@@ -80,6 +85,28 @@ def outline(
             break
         lines.append(line)
     return "\n".join(lines), len(ids)
+
+
+def _output_lines(editor: Editor, index: int) -> list[str]:
+    if editor.has_outputs(index) == "none":
+        return []
+    return "\n".join(output_text(output) for output in editor.cell_at(index).outputs).split("\n")
+
+
+def by_headings(editor: Editor, start: int, limit: int, budget: int) -> tuple[str, int]:
+    """One line a heading from cell `start` on: its cells, and itself; and the number of all cells."""
+    count = len(editor.ids())
+    lines: list[str] = []
+    for section in sections(editor.cells(outputs=False), count):
+        if section.first < start:
+            continue
+        line = f"{section.first}-{section.last} {'#' * section.level} {section.title[:FIRST_LINE]}".replace("  ", " ")
+        budget -= len(line) + 1
+        if len(lines) == limit or (budget < 0 and lines):
+            lines.append(f"… more headings; start={section.first} shows them")
+            break
+        lines.append(line)
+    return "\n".join(lines), count
 
 
 def is_meant(editor: Editor, cell: Cell, marks: CellMarks, only: Only) -> bool:
@@ -137,14 +164,22 @@ async def list_cells(
     notebook: OptionalNotebook = None,
     start: Annotated[int, Field(description="First index", ge=0)] = 0,
     limit: Annotated[int, Field(description="Most cells", ge=1, le=500)] = 100,
-    search: Annotated[str | None, Field(description="Only cells whose source matches this regex")] = None,
+    search: Annotated[str | None, Field(description="Only cells whose source or output matches this regex")] = None,
     only: OnlySome = None,
+    headings: Annotated[bool, Field(description="Only Markdown headings, with their cells")] = False,
 ) -> str:
     """Outline of a notebook, a line a cell: index, id, type, [execution count] with * if edited since it ran and ? if
     not known to have run in this kernel, what runs or is queued, out or ERR, first line."""
+    if headings and (search is not None or only is not None):
+        raise BadValue("headings", headings, "false with search or only")
     call, path, document, marks = await _opened(ctx, notebook)
+    budget = call.settings.output_budget
     text, total = await document.read(
-        lambda editor: outline(editor, start, limit, marks, call.settings.output_budget, search, only)
+        lambda editor: (
+            by_headings(editor, start, limit, budget)
+            if headings
+            else outline(editor, start, limit, marks, budget, search, only)
+        )
     )
     none = "" if text or only is None else f"No cell is {only}." if only == "stale" else "No cell has failed."
     return f"{path}: {total} cells, {document.guarantee}\n{text}{none}"
