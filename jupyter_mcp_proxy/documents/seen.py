@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..errors import BadValue, OtherCell, StaleCell
+from ..errors import BadValue, OtherCell, StaleCell, Unknown
 from .cells import SHORT, Cell, as_index
 from .editor import Editor
 from .history import OTHERS, STRUCTURAL, Entry, History
@@ -29,11 +29,27 @@ class Seen:
     def find(self, editor: Editor, cell: str | int) -> int:
         """The index of the cell that is meant; raises OtherCell where an index has come to mean another one."""
         ids = editor.ids()
-        index = as_index(ids, cell)
+        index = self.index(ids, cell)
         if index is not None:
             before = _at(self.order, index)
             if before != _at(ids, index) and self.others_moved():
-                raise OtherCell(cell, self.where_is(before, ids), self.story())
+                raise OtherCell(index, self.where_is(before, ids), self.story())
+        return editor.find(cell)
+
+    def index(self, ids: Sequence[str], cell: str | int) -> int | None:
+        """The index that `cell` is read as, None where it is an id or the beginning of one.
+
+        Raises Unknown for the id of a cell that was deleted: it may be the beginning of another's, or an index.
+        """
+        if isinstance(cell, str) and cell.strip() not in ids:
+            gone = self.history.deleted(cell.strip())
+            if gone is not None and gone.cell == cell.strip():
+                raise Unknown("cell", gone.cell, hint=f"It is not there any more: {fate(gone, self.client)}.")
+        return as_index(ids, cell)
+
+    def named(self, editor: Editor, cell: str | int) -> int:
+        """The index of the cell that a reader means, who is shown which one it is."""
+        self.index(editor.ids(), cell)
         return editor.find(cell)
 
     def place(self, editor: Editor, position: int) -> int:
@@ -84,31 +100,32 @@ def unchanged(editor: Editor, cell: int | str, if_hash: str | None, seen: Seen) 
     digest = if_hash.strip()
     if not digest:
         raise BadValue("if_hash", if_hash, "the hash that read_cell showed, or nothing")
-    found = editor.cell_at(editor.find(cell), outputs=False)
-    index = as_index(editor.ids(), cell)
+    ids = editor.ids()
+    index = seen.index(ids, cell)
     if index is not None:
-        _refuse_another(editor, found, index, digest, seen)
+        _refuse_another(editor, index, digest, seen)
+    found = editor.cell_at(editor.find(cell), outputs=False)
     if found.hash != digest:
         shown = excerpt(found.source, EXCERPT, f"read_cell(cell={found.id!r})")
         raise StaleCell(found.id, found.source, found.hash, str(shown))
     return found
 
 
-def _refuse_another(editor: Editor, found: Cell, index: int, digest: str, seen: Seen) -> None:
+def _refuse_another(editor: Editor, index: int, digest: str, seen: Seen) -> None:
     """OtherCell where an index does not mean the cell of which the caller has read the hash, or may not."""
     ids = editor.ids()
-    known = _at(seen.order, index)
-    if found.hash == digest:
-        twin = editor.cell_at(ids.index(known), outputs=False) if known in ids and known != found.id else None
+    known, now = _at(seen.order, index), _at(ids, index)
+    if now is not None and editor.cell_at(ids.index(now), outputs=False).hash == digest:
+        twin = editor.cell_at(ids.index(known), outputs=False) if known in ids and known != now else None
         if twin is not None and twin.hash == digest and seen.others_moved():
             raise OtherCell(index, seen.where_is(known, ids), seen.story())
         return
-    if known in (None, found.id) and not any(entry.action in STRUCTURAL for entry in seen.history.entries):
+    if known in (None, now) and not any(entry.action in STRUCTURAL for entry in seen.history.entries):
         return  # nothing has moved: it is the cell, and has been edited
     same = [cell for cell in editor.cells(outputs=False) if cell.hash == digest]
     if same:
         raise OtherCell(index, " or ".join(f"what you read is {cell.id[:SHORT]}, at {cell.index}" for cell in same[:3]))
-    if known not in (None, found.id):
+    if known not in (None, now):
         raise OtherCell(index, f"{seen.where_is(known, ids)}, and not as you read it", seen.story())
     raise OtherCell(index, "what you read was edited since, or is elsewhere: list_cells shows where")
 

@@ -112,6 +112,8 @@ class SharedDocument(Document):
             room = await Room(self._server, self.path).__aenter__()
             self._notebook = YNotebook(room.doc, room.awareness)
             self._index = CellIndex(self._notebook.ycells)
+            # The server writes, too, whenever it has saved: beside the cells, and that is nobody's change.
+            room.counts_as_written = self._index.take_new
             self.history.absorb(self._editor, OTHERS)
             self._undo.clear()  # what was done in an older replica cannot be taken back in this one
             self._steps.clear()

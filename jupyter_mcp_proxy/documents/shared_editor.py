@@ -25,6 +25,7 @@ class CellIndex:
         self._changed: set[str] = set()
         self._made: set[str] = set()
         self._anything = False
+        self._is_new = False
         self._subscription = cells.observe_deep(self._on_change)
 
     @property
@@ -46,6 +47,11 @@ class CellIndex:
         changed, self._changed, self._anything = self._changed, set(), False
         return changed
 
+    def take_new(self) -> bool:
+        """Whether cells or their order have changed since the last call of this; outputs are not asked for."""
+        new, self._is_new = self._is_new, False
+        return new
+
     def take_made(self) -> set[str]:
         """The cells that were put in since the last call; one that was moved was taken out and put in anew."""
         made, self._made = self._made, set()
@@ -62,7 +68,7 @@ class CellIndex:
                     self._committed = self._ids = None
             else:
                 continue
-            self._anything = True
+            self._anything = self._is_new = True
 
     def _follow(self, delta: list[dict[str, Any]]) -> None:
         """Do to the ids what was done to the cells: to read all of them takes ten times as long as an edit."""

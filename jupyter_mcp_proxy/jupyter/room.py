@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -55,6 +56,8 @@ class Room:
         self._stack = AsyncExitStack()
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self.writers = Writers(self.awareness)
+        self.counts_as_written: Callable[[], bool] = bool
+        """Whether the change that has just come is one whose writer shall be known."""
         self.presences = Presences(self._outgoing.put_nowait)
         self._barriers: list[asyncio.Future[None]] = []
         self._saves: dict[int, asyncio.Future[str]] = {}
@@ -233,7 +236,7 @@ class Room:
         # A transaction that changed nothing has an update too: no structs, no deletions.
         if not self._applying and event.update != b"\x00\x00":
             self._outgoing.put_nowait(create_update_message(event.update))
-        elif self._applying and self._synced.is_set():
+        elif self._applying and self._synced.is_set() and self.counts_as_written():
             self.writers.heard(event)
 
     async def _write(self) -> None:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from ..documents.cells import Cell, short_ids
 from ..documents.headings import sections
-from ..documents.metadata import shown
+from ..documents.metadata import shown as shown_metadata
 from ..documents.replacing import Found
 from ..documents.sources import cut_within, excerpt
 from ..errors import BadValue
@@ -197,17 +197,18 @@ async def read_cell(
 ) -> list[ContentBlock]:
     """Read one cell: source with its hash, metadata, and outputs as text and image."""
     call, path, document, marks = await _opened(ctx, notebook)
-    (found, mark), metadata = await document.read(
-        lambda editor: (
-            with_mark(editor, editor.cell(cell), marks),
-            editor.cell_metadata(editor.find(cell)),
-        )
-    )
+    seen = call.seen(document)
+
+    def look(editor: Editor) -> tuple[Cell, Mark, str]:
+        place = seen.named(editor, cell)
+        return *with_mark(editor, editor.cell_at(place), marks), shown_metadata(editor.cell_metadata(place))
+
+    found, mark, metadata = await document.read(look)
     call.concerns(cell=found.id)
     handle = f"read_output(notebook={path!r}, cell={found.id!r})"
     budget = call.settings.output_budget
     text = source_text(found, mark, path, budget, offset, limit)
-    text += f"\n── metadata {cut_within(shown(metadata), BRIEF)}" if shown(metadata) else ""
+    text += f"\n── metadata {cut_within(metadata, BRIEF)}" if metadata else ""
     text += outputs_text(found, mark, handle, budget if outputs else 0)
     blocks: list[ContentBlock] = [text_block(text)]
     return blocks + (await image_blocks([Shown(found.outputs, handle)], images) if outputs else [])
@@ -223,9 +224,10 @@ async def read_cells(
 ) -> list[ContentBlock]:
     """Read several cells in one call, sources with their hashes."""
     call, path, document, marks = await _opened(ctx, notebook)
+    seen = call.seen(document)
 
     def look(editor: Editor) -> list[tuple[Cell, Mark]]:
-        found = editor.cells() if cells is None else [editor.cell(cell) for cell in cells]
+        found = editor.cells() if cells is None else [editor.cell_at(seen.named(editor, cell)) for cell in cells]
         return [with_mark(editor, cell, marks) for cell in found]
 
     wanted = await document.read(look)

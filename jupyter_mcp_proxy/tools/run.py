@@ -215,7 +215,9 @@ async def read_output(
         from ..outputs.transcript import Transcript
 
         path = call.workspace.named(call.client, notebook)
-        found = await (await call.document(path)).read(lambda editor: editor.cell(cell))
+        document = await call.document(path)
+        seen = call.seen(document)
+        found = await document.read(lambda editor: editor.cell_at(seen.named(editor, cell)))
         call.concerns(cell=found.id)
         transcript, outputs, handle = (
             Transcript(),

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from harness import Agent, JupyterProcess, connect
+from harness import Agent, JupyterProcess, connect, until
 from harness.people import Person, person
 from harness.tokens import make
 
@@ -130,6 +130,36 @@ async def test_of_two_equal_cells_the_one_that_was_read_is_meant(server: Jupyter
         assert "what was there when you last looked is t1, at 2" in told
 
 
+async def test_a_hash_finds_its_cell_where_its_index_is_no_cells_any_more(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "a", "b", ids=["t0", "t1"])
+    async with connect(server) as agent, connect(server) as other:
+        known = await hash_of(agent, name, 1)
+        await other.ok("delete_cell", notebook=name, cell=0)
+        told = await agent.fails("overwrite_cell_source", notebook=name, cell=1, source="x", if_hash=known)
+        assert "Index 1 is another cell; what you read is t1, at 0" in told
+
+
+async def test_the_id_of_a_deleted_cell_means_no_other(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "a", "b", "c", "d", ids=["t1", "t10", "0", "00"])
+    async with connect(server) as agent, connect(server, name="Other agent") as other:
+        known = await hash_of(agent, name, "t1")
+        await other.ok("delete_cell", notebook=name, cell=["t1", "0"])
+        for gone in ("t1", "0"):
+            for tool, arguments in (
+                ("overwrite_cell_source", {"source": "x"}),
+                ("overwrite_cell_source", {"source": "x", "if_hash": known}),
+                ("set_cell_metadata", {"metadata": {}}),
+                ("execute_cell", {}),
+                ("read_cell", {}),
+                ("read_output", {}),
+            ):
+                told = await agent.fails(tool, notebook=name, cell=gone, **arguments)
+                assert f"Cell {gone} is not there any more: Other agent deleted it at" in told, tool
+            assert "not there any more" in await agent.fails("read_cells", notebook=name, cells=[gone])
+        await other.ok("undo_changes", notebook=name)
+        await agent.ok("overwrite_cell_source", notebook=name, cell="t1", source="x")
+
+
 # -- who it was ---------------------------------------------------------------------------------------
 
 
@@ -142,6 +172,8 @@ async def test_people_are_called_as_in_jupyterlab(live: JupyterProcess, name: st
     ):
         await ann.types(0, "!")
         await ann.room.flush()
+        # The server writes into the document, too, when it has saved it: that is nobody's edit.
+        await until(lambda: "a!" in str(live.read_notebook(name)))
         assert "[Note: meanwhile Ann edited 0 (t0)." in await agent.ok("list_cells", notebook=name)
         await bob.sees(lambda: bob.source() == "a!")
         await bob.types(1, "?")
