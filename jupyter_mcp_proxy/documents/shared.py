@@ -344,7 +344,12 @@ class SharedDocument(Document):
             offset = sticky.get_index(transaction)
             for index, cell in enumerate(self._notebook.ycells):
                 source: Text = cell["source"]
-                if offset <= len(source) and _same_place(source.sticky_index(offset, sticky.assoc), position):
+                if offset > len(source):
+                    continue
+                # The end of a text is where nothing stands behind: there pycrdt (0.14) panics if asked for what does.
+                at_end = offset == len(source) and sticky.assoc is Assoc.AFTER
+                own = source.sticky_index(0, Assoc.BEFORE) if at_end else source.sticky_index(offset, sticky.assoc)
+                if _same_place(own, position):
                     return index
         return None
 
