@@ -220,18 +220,19 @@ async def edit_cell(
 
 def told_edits(changed: list[tuple[Cell, str]], count: int, dry_run: bool) -> str:
     """What was changed, or would be, as a diff for each cell."""
-    done = "Would edit" if dry_run else "Edited"
-    end = "Nothing was written." if dry_run else ""
     if len(changed) == 1:
         ((before, after),) = changed
+        place = f"cell {before.id} (index {before.index})"
         diff = cut(unified(before.source, after), DIFF, "read_cell") or "(nothing changed)"
-        now = f"now hash {source_hash(after)}" if not dry_run else end
-        return f"{done} cell {before.id} (index {before.index}), {now}\n{diff}".replace(", Nothing", ". Nothing")
+        said = f"Would edit {place}; nothing was written." if dry_run else ""
+        return f"{said or f'Edited {place}, now hash {source_hash(after)}.'}\n{diff}"
+    made = f"{len(changed)} cells, {count} replacement(s)"
+    parts = [f"Would edit {made}; nothing was written." if dry_run else f"Edited {made}."]
     budget = max(DIFFS // max(1, len(changed)), 100)
-    parts = [f"{done} {len(changed)} cells, {count} replacement(s). {end}".rstrip()]
     for before, after in changed:
-        diff = cut(unified(before.source, after, around=0), budget, "read_cell")
-        parts.append(f"── {before.index} {before.id[:SHORT]} hash {source_hash(after)}\n{diff}")
+        now = "" if dry_run else f" now hash {source_hash(after)}"
+        parts.append(f"── {before.index} {before.id[:SHORT]}{now}")
+        parts.append(cut(unified(before.source, after, around=0), budget, "read_cell"))
     return "\n".join(parts)
 
 

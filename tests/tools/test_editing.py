@@ -57,12 +57,12 @@ async def test_a_name_is_changed_over_the_whole_notebook_in_one_call(server: Jup
         await agent.ok("insert_cell", notebook=name, source="area in words", cell_type="markdown", index=0)
         rename = {"old": "area", "new": "surface", "word": True, "replace_all": True}
         told = await agent.ok("edit_cell", notebook=name, edits=[rename], dry_run=True)
-        assert told.startswith("Would edit 12 cells, 12 replacement(s). Nothing was written.")
+        assert told.startswith("Would edit 12 cells, 12 replacement(s); nothing was written.")
         assert await now(agent, name) == ["area in words", *before]
         told = await agent.ok("edit_cell", notebook=name, edits=[rename])
         assert told.startswith("Edited 12 cells, 12 replacement(s).")
         assert "+total3 = surface(3) + subarea(3)" in told
-        found = re.search(r"── 4 \w+ hash (\w+)", told)
+        found = re.search(r"── 4 \w+ now hash (\w+)", told)
         assert found
         await agent.ok("overwrite_cell_source", notebook=name, cell=4, source=before[3], if_hash=found[1])
         after = [source.replace(" area", " surface") for source in before]
