@@ -6,6 +6,7 @@ ProxyError
 │   └── AmbiguousToken a name that several scoped tokens have
 ├── ProtectedCell      a cell that its author has marked as not to be edited, or not to be deleted
 ├── StaleCell          a write based on a source that is no longer current
+├── OtherCell          an index that means another cell than it did
 ├── StaleFile          a write based on a file's content that is no longer current
 ├── InvalidNotebook    a file that is not a readable notebook
 ├── OutsideRoot        a path that leaves the server's root
@@ -97,6 +98,15 @@ class StaleCell(ProxyError):
             f"Cell {cell} changed since you read it; nothing was written. Its source is now (hash {digest}):"
             f"\n{source if shown is None else shown}\nRedo your change on this source and pass this hash as if_hash."
         )
+
+
+class OtherCell(ProxyError):
+    """An index that means another cell than the caller knows; `where` says where that is, never what is here now."""
+
+    def __init__(self, index: int | str, where: str, why: str = "") -> None:
+        self.index, self.where = index, where
+        story = f" {why}" if why else ""
+        super().__init__(f"Index {index} is another cell; {where}.{story} Nothing was done: name cells by their ids.")
 
 
 class StaleFile(ProxyError):

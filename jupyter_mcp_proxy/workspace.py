@@ -7,14 +7,16 @@ import logging
 import time
 from collections import Counter, OrderedDict
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .documents.document import Document, Guarantee
 from .documents.files import Files
-from .documents.history import Entry
+from .documents.history import Entry, between
 from .documents.opening import open_document
+from .documents.seen import Seen
 from .documents.unsaved import NAME as UNSAVED
 from .errors import NotNamed, ProxyError, ServerError, Unknown
 from .execution.inspection import Inspector
@@ -70,6 +72,8 @@ class Workspace:
         self._opening: dict[str, asyncio.Lock] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._clients: OrderedDict[str, dict[str, None]] = OrderedDict()
+        self._looks: dict[str, dict[str, Seen]] = {}
+        """For each client what it knows of the cells of each notebook."""
         self._told: OrderedDict[str, dict[str, int]] = OrderedDict()
         """For each client the number of the last change, and of the last life of a kernel, that it has been told."""
         self._seen: dict[str, float] = {}
@@ -234,6 +238,7 @@ class Workspace:
                 del self._seen[client]
                 self._clients.pop(client, None)
                 self._told.pop(client, None)
+                self._looks.pop(client, None)
             await self.kernels.reap(lambda kernel: bool(self.runner.running(kernel)))
             for path in list(self._documents):
                 if now - self._last_use.get(path, 0) > IDLE_LIMIT and not self.needed(path):
@@ -267,12 +272,28 @@ class Workspace:
     def news(self, client: str, document: Document) -> tuple[list[Entry], int]:
         """What happened in a document since this client was last told, and the number of the last change before."""
         self._seen[client] = time.monotonic()
-        told = self._told.setdefault(client, {})
+        self._told.setdefault(client, {})
         while len(self._told) > MOST_CLIENTS:
-            self._told.popitem(last=False)
-        number = told.get(document.path, document.history.last)
-        told[document.path] = document.history.last
-        return document.history.since(number), number
+            oldest, _ = self._told.popitem(last=False)
+            self._looks.pop(oldest, None)
+        history = document.history
+        before = self._looks.get(client, {}).get(document.path)
+        self._looks.setdefault(client, {})[document.path] = Seen(
+            client, history.order, history.last, history.serial, history
+        )
+        if before is None:
+            return [], history.last
+        if before.serial != history.serial:  # it was closed and opened anew since
+            return between(list(before.order), history.order), 0
+        return history.since(before.number), before.number
+
+    def seen(self, client: str, document: Document) -> Seen:
+        """What a client knows of a document's cells; all, where it has not looked yet."""
+        history = document.history
+        known = self._looks.get(client, {}).get(document.path)
+        if known is None:
+            return Seen(client, [], history.last, history.serial, history)
+        return replace(known, history=history)
 
     def restarted(self, client: str, path: str) -> bool:
         """Whether the notebook's kernel lost its variables since this client was last told."""

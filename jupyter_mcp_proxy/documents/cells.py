@@ -6,11 +6,11 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches, unified_diff
+from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any, Literal
 
 from ..errors import Ambiguous, BadValue, Unknown
-from .line_ends import occurrences, put
 
 CellType = Literal["code", "markdown", "raw"]
 CELL_TYPES: tuple[CellType, ...] = ("code", "markdown", "raw")
@@ -18,10 +18,10 @@ CELL_TYPES: tuple[CellType, ...] = ("code", "markdown", "raw")
 SHORT = 8
 """Characters of an id that are shown where they are enough to tell the cells apart."""
 
-COMPARED, COMPARED_LINES = 300, 5000
-"""Characters of a line, and lines of a source, among which the nearest to a text that is not there is looked for."""
+LEAST_DIGITS = 3
+"""Digits that are rather the beginning of an id than an index."""
 
-_INDEX = re.compile(r"-?\d{1,5}\Z")
+_INDEX = re.compile(r"-?\d{1,18}\Z", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -53,19 +53,41 @@ def source_hash(source: str) -> str:
 
 
 def find_cell(ids: Sequence[str], cell: str | int) -> int:
-    """The index of the cell that `cell` means: an id, an unambiguous prefix of one, or an index.
+    """The index of the cell that `cell` means.
 
-    A negative index counts from the end. Raises Unknown with near matches, or Ambiguous.
+    A number is an index, always. A text is an id, else an unambiguous prefix of one, else an index: ids such as "3" are
+    legal. Some clients send "3" for 3, and a URI has nothing but text: as few digits, in which one id of sixteen begins
+    by chance, are an index where there is one. A negative index counts from the end.
+    Raises Unknown, which says how it was read, with near matches; or Ambiguous.
     """
-    name = str(cell).strip()
-    if name in ids:
-        return list(ids).index(name)
-    if _INDEX.match(name):
-        index = int(name)
-        if -len(ids) <= index < len(ids):
-            return index % len(ids)
-        last = f"0 to {len(ids) - 1}" if ids else "none: the notebook has no cells"
-        raise Unknown("cell", name, hint=f"Indices are {last}. list_cells shows them.")
+    index = as_index(ids, cell)
+    if index is None:
+        name = str(cell).strip()
+        return list(ids).index(name) if name in ids else _beginning_with(ids, name)
+    if -len(ids) <= index < len(ids):
+        return index % len(ids)
+    there = f"Indices are 0 to {len(ids) - 1}." if ids else "The notebook has no cells."
+    there += " list_cells shows them."
+    if isinstance(cell, str):
+        near = get_close_matches(cell.strip(), ids, n=3, cutoff=0.5)
+        raise Unknown("cell", cell.strip(), near, f"It is no id and begins none, so it is read as an index. {there}")
+    of_that_id = f" The cell with the id {str(cell)!r} is named by a text." if str(cell) in ids else ""
+    raise Unknown("cell", str(cell), hint=f"A number is always read as an index. {there}{of_that_id}")
+
+
+def as_index(ids: Sequence[str], cell: str | int) -> int | None:
+    """The index that `cell` is read as, whether there is such a cell or not; None where it is read as an id."""
+    if isinstance(cell, int):
+        return int(cell)
+    name = cell.strip()
+    if not _INDEX.match(name) or name in ids:
+        return None
+    index = int(name)
+    is_short = len(name) < LEAST_DIGITS and -len(ids) <= index < len(ids)
+    return None if not is_short and any(known.startswith(name) for known in ids) else index
+
+
+def _beginning_with(ids: Sequence[str], name: str) -> int:
     matches = [i for i, known in enumerate(ids) if name and known.startswith(name)]
     if len(matches) == 1:
         return matches[0]
@@ -91,59 +113,26 @@ def short_ids(ids: Sequence[str]) -> list[str]:
     return [known[:length] for known in ids]
 
 
+def parts(source: str, at: Sequence[int]) -> list[str]:
+    """A source in parts that begin at these lines, from 1, without the empty lines where it is cut.
+
+    Raises BadValue where there is no such line, or a part would be empty.
+    """
+    lines = source.split("\n")
+    cuts = sorted(set(at))
+    if not cuts or cuts[0] < 2 or cuts[-1] > len(lines):
+        raise BadValue("at", list(at), f"lines 2 to {len(lines)}")
+    ends = [0, *(line - 1 for line in cuts), len(lines)]
+    made = ["\n".join(lines[start:end]) for start, end in pairwise(ends)]
+    made = [made[0].rstrip("\n"), *(part.strip("\n") for part in made[1:-1]), made[-1].lstrip("\n")]
+    if not all(part.strip() for part in made):
+        raise BadValue("at", list(at), "lines between which there is something")
+    return made
+
+
 def check_cell_type(cell_type: str) -> CellType:
     """The cell type, or BadValue naming those there are."""
     for known in CELL_TYPES:
         if cell_type == known:
             return known
     raise BadValue("cell_type", cell_type, "one of code, markdown, raw")
-
-
-def replaced(source: str, edits: Sequence[tuple[str, str, bool]]) -> str:
-    """A source after finding and replacing: each edit is the old text, the new one, and whether to replace all.
-
-    A line's end in an old text matches whatever the source has there, and stays that. Raises BadValue where an old
-    text is empty, is not there, or is there more than once without `all`.
-    """
-    for number, (old, new, everywhere) in enumerate(edits):
-        if not old:
-            raise BadValue(f"edits[{number}].old", old, "the text to replace (use overwrite_cell_source for all of it)")
-        places = occurrences(source, old)
-        count = len(places)
-        if count == 0:
-            near = _nearest_line(old.strip(), source)
-            hint = f"; the nearest line is {near!r}" if near else ""
-            raise BadValue(
-                f"edits[{number}].old", old, f"a text that is in the cell, to the letter{hint}. Nothing was changed"
-            )
-        if count > 1 and not everywhere:
-            raise BadValue(
-                f"edits[{number}].old",
-                old,
-                f"a text that occurs once, this one occurs {count} times: give more of it, or replace_all. "
-                "Nothing was changed",
-            )
-        source = _spliced(source, places, old, new)
-    return source
-
-
-def _spliced(source: str, places: Sequence[tuple[int, int]], old: str, new: str) -> str:
-    pieces, last = [], 0
-    for start, end in places:
-        pieces += [source[last:start], put(source, start, end, old, new)]
-        last = end
-    return "".join([*pieces, source[last:]])
-
-
-def _nearest_line(text: str, source: str) -> str:
-    """The line that is most like a text; empty where none is, or looking for it would take long."""
-    if len(text) > COMPARED:
-        return ""
-    lines = [line for line in source.splitlines()[:COMPARED_LINES] if len(line) <= COMPARED]
-    return next(iter(get_close_matches(text, lines, n=1, cutoff=0.6)), "")
-
-
-def unified(before: str, after: str) -> str:
-    """The unified diff of two sources, without file names."""
-    lines = unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
-    return "\n".join(line for line in lines if not line.startswith(("---", "+++")))

@@ -24,10 +24,16 @@ Guarantee = Literal["live", "file"]
 
 @dataclass(frozen=True)
 class Author:
-    """Who makes a change: `key` tells clients apart, `name` is shown."""
+    """Who makes a change: `key` tells clients apart, `name` is shown, and with that of its token in the history."""
 
     key: str
     name: str
+    token: str = ""
+
+    @property
+    def signature(self) -> str:
+        """How the history calls it."""
+        return f"{self.name} ({self.token})" if self.token else self.name
 
 
 class Document(ABC):

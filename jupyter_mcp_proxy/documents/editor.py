@@ -5,12 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, Literal
 
+from ..errors import Unknown
 from ..outputs.changes import Change, Output
 from .cells import Cell, CellType, find_cell, tags_in
 
 
 class Editor(ABC):
     """A notebook's content in memory, changed cell by cell. Cells are named by their ids."""
+
+    labelled: set[str]
+    """The cells whose metadata this editor has set."""
 
     @abstractmethod
     def ids(self) -> list[str]:
@@ -35,6 +39,14 @@ class Editor(ABC):
     def tags(self, index: int) -> list[str]:
         """The tags of a cell, such as `skip-execution`."""
         return tags_in(self.cell_metadata(index))
+
+    @abstractmethod
+    def set_cell_metadata(self, index: int, values: dict[str, Any]) -> None:
+        """Put these into a cell's metadata, each in place of what stands under its name; None takes a name out."""
+
+    @abstractmethod
+    def has_attachments(self, index: int) -> bool:
+        """Whether files are attached to a cell, such as pictures that its Markdown shows."""
 
     @abstractmethod
     def is_running(self, index: int) -> bool:
@@ -83,6 +95,16 @@ class Editor(ABC):
     def find(self, cell: str | int) -> int:
         """The index of the cell that a caller means; raises as `find_cell` does."""
         return find_cell(self.ids(), cell)
+
+    def place(self, cell_id: str) -> int:
+        """The index of the cell with exactly this id; Unknown where it is not there any more.
+
+        For whoever knows the cell: once it is gone, its id may be the beginning of another's, or an index.
+        """
+        ids = self.ids()
+        if cell_id not in ids:
+            raise Unknown("cell", cell_id, hint="list_cells shows the cells with their ids.")
+        return ids.index(cell_id)
 
     def cell(self, cell: str | int) -> Cell:
         """The cell that a caller means."""

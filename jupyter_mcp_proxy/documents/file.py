@@ -92,14 +92,15 @@ class FileDocument(Document):
         outputs_only: bool = False,
         who: str = OURSELVES,
     ) -> T:
-        result, before, after, entries = await self._edit(change, author.name if author else who, outputs_only)
+        name, key = (author.signature, author.key) if author else (who, who)
+        result, before, after, entries = await self._edit(change, name, key, outputs_only)
         if author is not None and entries:
             step = Step(entries[0].number, difference(before, after))
             self._steps.setdefault(author.key, deque(maxlen=UNDO_KEPT)).append(step)
         return result
 
     async def _edit(
-        self, change: Callable[[Editor], T], who: str, outputs_only: bool
+        self, change: Callable[[Editor], T], who: str, key: str, outputs_only: bool
     ) -> tuple[T, dict[str, Any], dict[str, Any], list[Entry]]:
         """Make a change and keep it: its result, the content before and after, and what the history notes."""
         if self.trouble is not None and not outputs_only:
@@ -110,7 +111,8 @@ class FileDocument(Document):
                 content = self._copy.content or await self._load()
                 changed, result, failure = working_copy(content), None, None
                 try:
-                    result = change(FileEditor(changed))
+                    editor = FileEditor(changed)
+                    result = change(editor)
                 except ProxyError as error:
                     failure = error
                 if not await self._is_current():
@@ -124,7 +126,8 @@ class FileDocument(Document):
                     self._late.keep(changed)
                 else:
                     await self._copy.write(changed)
-                entries = self.history.absorb(FileEditor(changed), who, _made_anew(content, changed))
+                made = _made_anew(content, changed)
+                entries = self.history.absorb(FileEditor(changed), who, made, key=key, labelled=editor.labelled)
                 if self._copy.content is not None and self._copy.is_large:
                     await self._late.claim()
                 return cast(T, result), content, changed, entries
@@ -135,7 +138,8 @@ class FileDocument(Document):
         taken_back: list[Entry] = []
         while steps and (steps[-1].number >= since if since is not None else not taken_back):
             try:
-                _, _, _, entries = await self._edit(steps[-1].take_back, author.name, outputs_only=True)
+                name, key = author.signature, author.key
+                _, _, _, entries = await self._edit(steps[-1].take_back, name, key, outputs_only=True)
             except CannotUndo as error:
                 raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
             steps.pop()

@@ -10,7 +10,7 @@ from ..outputs.changes import Change, Output, apply_changes
 from ..outputs.text import joined
 from .cells import Cell, CellType
 from .editor import Editor
-from .metadata import table
+from .metadata import table, with_values
 
 
 def working_copy(content: dict[str, Any]) -> dict[str, Any]:
@@ -28,6 +28,7 @@ class FileEditor(Editor):
     def __init__(self, content: dict[str, Any]) -> None:
         self.content = content
         self._cells: list[dict[str, Any]] = content["cells"]
+        self.labelled = set()
 
     def ids(self) -> list[str]:
         return [cell["id"] for cell in self._cells]
@@ -49,6 +50,13 @@ class FileEditor(Editor):
 
     def cell_metadata(self, index: int) -> dict[str, Any]:
         return dict(table(self._cells[index].get("metadata")))
+
+    def set_cell_metadata(self, index: int, values: dict[str, Any]) -> None:
+        self._change(index, metadata=with_values(self.cell_metadata(index), copy.deepcopy(values)))
+        self.labelled.add(str(self._cells[index]["id"]))
+
+    def has_attachments(self, index: int) -> bool:
+        return bool(self._cells[index].get("attachments"))
 
     def is_running(self, index: int) -> bool:
         return self._cells[index]["cell_type"] == "code" and self._cells[index].get("execution_count") is None

@@ -10,6 +10,7 @@ from ..errors import CannotUndo
 from ..outputs.text import joined
 from .editor import Editor
 from .file_editor import FileEditor
+from .metadata import table, with_values
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,14 @@ class Touched:
     id: str
     before: tuple[int, dict[str, Any]] | None
     after: tuple[int, dict[str, Any]] | None
+
+    @property
+    def labelled(self) -> dict[str, tuple[Any, Any]]:
+        """What it changed in the metadata of a cell that it left there: before and after, None for nothing."""
+        if self.before is None or self.after is None:
+            return {}
+        old, new = (table(cell.get("metadata")) for _, cell in (self.before, self.after))
+        return {name: (old.get(name), new.get(name)) for name in {*old, *new} if old.get(name) != new.get(name)}
 
 
 @dataclass(frozen=True)
@@ -41,16 +50,24 @@ class Step:
                 raise CannotUndo(each.id, "its source is not what you left there")
             if each.after is None and each.id in ids:
                 raise CannotUndo(each.id, "it is there again")
+            for name, (_, left) in each.labelled.items():
+                now = editor.cell_metadata(ids.index(each.id)).get(name)
+                if now != left and name != "trusted":  # Jupyter sets that one whenever it reads the file
+                    raise CannotUndo(each.id, f"its {name} in the metadata is not what you left there")
         for each in self.touched:
             if each.after is not None and each.before is None:
-                editor.delete(editor.find(each.id))
+                editor.delete(editor.place(each.id))
         for each in self.touched:
             if each.before is not None:
                 index, cell = each.before
                 if each.after is not None:
-                    place = editor.find(each.id)
+                    place = editor.place(each.id)
                     outputs = cells[place].get("outputs")
-                    cells.pop(place)
+                    now = table(cells.pop(place).get("metadata"))
+                    back = {name: old for name, (old, _) in each.labelled.items()}
+                    if back:
+                        editor.labelled.add(each.id)
+                    cell = cell | {"metadata": with_values(now, back)}
                     if outputs is not None and "outputs" in cell:
                         cell = cell | {"outputs": outputs}
                     index = place if each.after[0] == each.before[0] else index
@@ -59,6 +76,10 @@ class Step:
 
 def _content(cell: dict[str, Any]) -> tuple[str, str]:
     return cell["cell_type"], joined(cell["source"])
+
+
+def _is_alike(one: dict[str, Any], two: dict[str, Any]) -> bool:
+    return _content(one) == _content(two) and one.get("metadata") == two.get("metadata")
 
 
 def difference(old: dict[str, Any], new: dict[str, Any]) -> list[Touched]:
@@ -70,7 +91,7 @@ def difference(old: dict[str, Any], new: dict[str, Any]) -> list[Touched]:
     found = []
     for id in [*before, *(id for id in after if id not in before)]:
         one, two = before.get(id), after.get(id)
-        same = one is not None and two is not None and (one[1] is two[1] or _content(one[1]) == _content(two[1]))
+        same = one is not None and two is not None and (one[1] is two[1] or _is_alike(one[1], two[1]))
         if not same or (moved and one is not None and two is not None and one[0] != two[0]):
             found.append(Touched(id, one, two))
     return found

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from .cells import LEAST_DIGITS
 from .editor import Editor
 
 Action = Literal["added", "edited", "deleted", "moved", "ran"]
+STRUCTURAL: frozenset[Action] = frozenset({"added", "deleted", "moved"})
+"""What gives cells other indices."""
 
 KEPT = 2000
 """Changes that are remembered of a notebook."""
@@ -24,16 +28,22 @@ PUT_BACK = "put back"
 """Who gives a cell that was not run after all the count that it had: that is no run."""
 
 
+_serials = itertools.count(1)
+
+
 @dataclass(frozen=True)
 class Entry:
     """One change of one cell. Numbers grow by one."""
 
     number: int
     who: str
+    """The name that is shown; empty for somebody whom nobody knows."""
     action: Action
     cell: str
     index: int
     time: float
+    key: str = OTHERS
+    """The key of the client that has done it; OTHERS for a person."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +58,25 @@ class History:
     """The changes of one notebook, found by comparing its cells with what they were."""
 
     def __init__(self) -> None:
+        self.serial = next(_serials)
+        """No other history has it: the numbers of changes begin anew with each."""
         self.entries: deque[Entry] = deque(maxlen=KEPT)
         self.last = 0
         """The number of the last change."""
         self._known: dict[str, _Known] = {}
         self._order: list[str] | None = None
+
+    @property
+    def order(self) -> list[str]:
+        """The ids of the cells as they were at the last look; not to be changed."""
+        return self._order or []
+
+    def deleted(self, name: str) -> Entry | None:
+        """The last deletion of the cell with this id, or with one that begins so; None where there was none."""
+        gone = [entry for entry in self.entries if entry.action == "deleted" and entry.cell not in self._known]
+        exact = [entry for entry in gone if entry.cell == name]
+        alike = [entry for entry in gone if len(name) >= LEAST_DIGITS and entry.cell.startswith(name)]
+        return next(reversed(exact or alike), None)
 
     def since(self, number: int) -> list[Entry]:
         """The changes after `number`, oldest first."""
@@ -69,13 +93,25 @@ class History:
         if cell in self._known:
             self._known[cell] = replace(self._known[cell], count=None)
 
-    def absorb(self, editor: Editor, who: str, cells: Iterable[str] | None = None) -> list[Entry]:
-        """Note what differs from what is known, as done by `who`.
+    def absorb(
+        self,
+        editor: Editor,
+        who: str,
+        cells: Iterable[str] | None = None,
+        *,
+        key: str | None = None,
+        labelled: Set[str] = frozenset(),
+    ) -> list[Entry]:
+        """Note what differs from what is known, as done by `who`; `key` is that of a client or OTHERS, else as `who`.
 
-        `cells` are the only ones whose content may differ; None means any. The first call only looks.
+        `cells` are the only ones whose content may differ; None means any. The first call only looks. The metadata of
+        `labelled` cells were set: of others it is not noted, since JupyterLab writes them with each run and fold.
         """
         ids = editor.ids()
-        order, self._order = self._order, ids
+        order = self._order
+        if order != ids:
+            self._order = ids
+        by = who if key is None else key
         if order is None:
             self._known = {cell: _known(editor, index) for index, cell in enumerate(ids)}
             return []
@@ -84,7 +120,7 @@ class History:
 
         def note(action: Action, cell: str, index: int) -> None:
             self.last += 1
-            found.append(Entry(self.last, who, action, cell, index, now))
+            found.append(Entry(self.last, who, action, cell, index, now, by))
 
         # A large notebook changes in few places: what comes before and behind them is where it was.
         head, old_end, end = _between(order, ids)
@@ -99,7 +135,7 @@ class History:
         wanted = None if cells is None else set(cells)
         for index, cell in enumerate(ids):
             look = wanted is None or cell in wanted
-            if not look and not head <= index < end:
+            if not look and not head <= index < end and cell not in labelled:
                 continue
             before = self._known.get(cell)
             if look or before is None:
@@ -109,7 +145,7 @@ class History:
                 continue
             if cell in moved:
                 note("moved", cell, index)
-            if self._known[cell].content != before.content:
+            if self._known[cell].content != before.content or cell in labelled:
                 note("edited", cell, index)
             if self._known[cell].count not in (None, before.count) and who != PUT_BACK:
                 note("ran", cell, index)
@@ -154,6 +190,13 @@ def out_of_order(places: list[int]) -> list[int]:
         kept.add(position)
         position = before[position]
     return [position for position in range(len(places)) if position not in kept]
+
+
+def between(old: list[str], new: list[str]) -> list[Entry]:
+    """What must have been added and deleted between two orders of which no history tells."""
+    kept, known, now = set(new), set(old), time.time()
+    gone = [Entry(0, OTHERS, "deleted", cell, index, now) for index, cell in enumerate(old) if cell not in kept]
+    return gone + [Entry(0, OTHERS, "added", cell, index, now) for index, cell in enumerate(new) if cell not in known]
 
 
 def summarize(entries: Iterable[Entry]) -> str:

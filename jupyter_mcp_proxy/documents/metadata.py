@@ -5,6 +5,7 @@ Metadata come from anywhere: nothing in them is of a certain type.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 Json = dict[str, Any]
@@ -21,6 +22,21 @@ PYTHON: Json = {
 def table(value: object) -> Json:
     """A value as what it should be; empty where it is something else."""
     return value if isinstance(value, dict) else {}
+
+
+def with_values(metadata: Json, values: Json) -> Json:
+    """Metadata with these values in them; None takes a name out."""
+    return {name: value for name, value in (metadata | values).items() if value is not None or name not in values}
+
+
+OF_THE_SCREEN = frozenset({"collapsed", "execution", "jupyter", "scrolled", "trusted"})
+"""Metadata of a cell that JupyterLab writes by itself: how it is shown, when it ran, and a mark that is in no file."""
+
+
+def shown(metadata: Json) -> str:
+    """A cell's metadata as they are told; empty where they say nothing of the cell."""
+    said = {name: value for name, value in metadata.items() if name not in OF_THE_SCREEN}
+    return json.dumps(said, ensure_ascii=False, sort_keys=True, default=str) if said else ""
 
 
 def said(metadata: object, *names: str) -> str:

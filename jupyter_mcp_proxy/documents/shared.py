@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
+from ..jupyter.writers import name_of
 from ..store.snapshots import Snapshots
 from .cells import Cell, source_hash
 from .document import Author, Document
@@ -53,10 +54,6 @@ def collapsed(cells: int, file_cells: int, *, empty: bool = False) -> bool:
     """
     lost = cells == 0 < file_cells or (cells == 1 < file_cells and empty)
     return lost or (file_cells >= 4 and cells < file_cells / 2)
-
-
-def _name(state: dict[str, Any]) -> str:
-    return str(state["user"].get("display_name") or state["user"].get("name") or "somebody")
 
 
 def _same_place(index: StickyIndex, position: dict[str, Any]) -> bool:
@@ -123,6 +120,8 @@ class SharedDocument(Document):
             self._odd = odd is not None
             self._notebook = YNotebook(room.doc, room.awareness)
             self._index = CellIndex(self._notebook.ycells)
+            # The server writes, too, whenever it has saved: beside the cells, and that is nobody's change.
+            room.counts_as_written = self._index.take_new
             self.history.absorb(self._editor, OTHERS)
             self._undo.clear()  # what was done in an older replica cannot be taken back in this one
             self._steps.clear()
@@ -179,10 +178,12 @@ class SharedDocument(Document):
             self._note(OTHERS)
         return super().counts()
 
-    def _note(self, who: str) -> list[Entry]:
+    def _note(self, who: str, key: str | None = None, labelled: Set[str] = frozenset()) -> list[Entry]:
         assert self._index is not None
         changed = self._index.take_changed()
-        return [] if changed is None else self.history.absorb(self._editor, who, changed)
+        if who == OTHERS and self._room is not None:
+            who, key = self._room.writers.take(), OTHERS
+        return [] if changed is None else self.history.absorb(self._editor, who, changed, key=key, labelled=labelled)
 
     async def edit(
         self,
@@ -213,7 +214,7 @@ class SharedDocument(Document):
             if odd is not None and self._not_savable():  # a change that takes it out is welcome
                 raise odd
             self._notebook.dirty = True  # the server sets it to False once it has written the file: see `_check_saved`
-        self._record(author, editor.rewritten, who)
+        self._record(author, editor, who)
         self._expect_in_file()
         try:
             await room.flush()
@@ -230,9 +231,11 @@ class SharedDocument(Document):
             self._undo[author.key] = manager
             self._steps[author.key] = []
 
-    def _record(self, author: Author | None, rewritten: dict[str, str], who: str) -> None:
+    def _record(self, author: Author | None, edited: SharedEditor, who: str) -> None:
         """Note our own change in the history, and what its undoing must not take along."""
-        entries = self._note(author.name if author is not None else who)
+        name, key = (who, who) if author is None else (author.signature, author.key)
+        entries = self._note(name, key, edited.labelled)
+        rewritten = edited.rewritten
         if author is None or len(self._undo[author.key].undo_stack) == len(self._steps[author.key]):
             return
         editor = self._editor
@@ -242,7 +245,7 @@ class SharedDocument(Document):
         hashes = {cell: source_hash(now[cell] or "") for cell in made}
         rewrote = {cell: (before, now[cell] or "") for cell, before in rewritten.items()}
         number = entries[0].number if entries else self.history.last
-        self._steps[author.key].append(Step(number, hashes, rewrote))
+        self._steps[author.key].append(Step(number, hashes, rewrote, edited.labelled))
 
     async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
         room = await self._joined()
@@ -258,8 +261,9 @@ class SharedDocument(Document):
                 self._expect_in_file()
                 await room.flush()
                 raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
-            self._take_back(room, author, steps.pop())
-            entries = self._note(author.name)
+            step = steps.pop()
+            self._take_back(room, author, step)
+            entries = self._note(author.signature, author.key, step.labelled)
             taken_back += entries
             if since is None and not entries:
                 break
@@ -359,12 +363,12 @@ class SharedDocument(Document):
         return [state for state in states if state and state.get("user") and not state.get("agent")]
 
     def people(self) -> list[str]:
-        return [_name(state) for state in self._states()]
+        return [name_of(state) for state in self._states()]
 
     async def cursor_of(self, name: str) -> Cell | None:
         room = await self._joined()
         for state in self._states():
-            if _name(state) != name:
+            if name_of(state) != name:
                 continue
             if state.get("activeCellId") in self._editor.ids():
                 return self._editor.cell(state["activeCellId"])
@@ -383,7 +387,12 @@ class SharedDocument(Document):
             offset = sticky.get_index(transaction)
             for index, cell in enumerate(self._notebook.ycells):
                 source: Text = cell["source"]
-                if offset <= len(source) and _same_place(source.sticky_index(offset, sticky.assoc), position):
+                if offset > len(source):
+                    continue
+                # The end of a text is where nothing stands behind: there pycrdt (0.14) panics if asked for what does.
+                at_end = offset == len(source) and sticky.assoc is Assoc.AFTER
+                own = source.sticky_index(0, Assoc.BEFORE) if at_end else source.sticky_index(offset, sticky.assoc)
+                if _same_place(own, position):
                     return index
         return None
 

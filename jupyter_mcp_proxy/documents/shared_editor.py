@@ -26,6 +26,7 @@ class CellIndex:
         self._changed: set[str] = set()
         self._made: set[str] = set()
         self._anything = False
+        self._is_new = False
         self._subscription = cells.observe_deep(self._on_change)
 
     @property
@@ -47,6 +48,11 @@ class CellIndex:
         changed, self._changed, self._anything = self._changed, set(), False
         return changed
 
+    def take_new(self) -> bool:
+        """Whether cells or their order have changed since the last call of this; outputs are not asked for."""
+        new, self._is_new = self._is_new, False
+        return new
+
     def take_made(self) -> set[str]:
         """The cells that were put in since the last call; one that was moved was taken out and put in anew."""
         made, self._made = self._made, set()
@@ -63,7 +69,7 @@ class CellIndex:
                     self._committed = self._ids = None
             else:
                 continue
-            self._anything = True
+            self._anything = self._is_new = True
 
     def _follow(self, delta: list[dict[str, Any]]) -> None:
         """Do to the ids what was done to the cells: to read all of them takes ten times as long as an edit."""
@@ -92,6 +98,7 @@ class SharedEditor(Editor):
         self._index = index
         self.rewritten: dict[str, str] = {}
         """The cells whose source this editor has changed, with what it was before."""
+        self.labelled = set()
 
     def ids(self) -> list[str]:
         return list(self._index.ids)
@@ -127,6 +134,20 @@ class SharedEditor(Editor):
     def cell_metadata(self, index: int) -> dict[str, Any]:
         metadata = self._cells[index].get("metadata")
         return dict(table(metadata.to_py() if isinstance(metadata, Map) else metadata))
+
+    def set_cell_metadata(self, index: int, values: dict[str, Any]) -> None:
+        cell = self._cells[index]
+        if not isinstance(cell.get("metadata"), Map):
+            cell["metadata"] = Map({})
+        for name, value in values.items():
+            if value is not None:
+                cell["metadata"][name] = storable(value)
+            elif name in cell["metadata"]:
+                del cell["metadata"][name]
+        self.labelled.add(str(cell["id"]))
+
+    def has_attachments(self, index: int) -> bool:
+        return bool(self._cells[index].get("attachments"))
 
     def is_running(self, index: int) -> bool:
         return bool(self._cells[index].get("execution_state") == "running")

@@ -21,6 +21,8 @@ class Step:
     """The cells that it made, with the hash of their source: undoing it removes them."""
     rewrote: dict[str, tuple[str, str]]
     """The cells whose source it changed, with what that was before and after."""
+    labelled: Set[str] = frozenset()
+    """The cells whose metadata it set."""
 
     @property
     def removed_from(self) -> set[str]:
@@ -46,4 +48,4 @@ class Step:
         for cell in restored & self.rewrote.keys():
             before, _ = self.rewrote[cell]
             if editor.source(cell) not in (None, before):
-                editor.set_source(editor.find(cell), before)
+                editor.set_source(editor.place(cell), before)

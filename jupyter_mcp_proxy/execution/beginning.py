@@ -51,7 +51,7 @@ class Beginning:
 
 def mark(editor: Editor, cell_id: str) -> Cell:
     """Mark a cell as one that waits to run, as JupyterLab does; what it was, without its outputs."""
-    before = editor.cell_at(editor.find(cell_id), outputs=False)
+    before = editor.cell_at(editor.place(cell_id), outputs=False)
     editor.set_execution(before.index, None, True)
     return before
 
@@ -72,7 +72,7 @@ async def unmark(document: Document, before: Cell) -> None:
     """Take the mark from a cell that was not run after all, unless somebody else has run it."""
 
     def change(editor: Editor) -> None:
-        index = editor.find(before.id)
+        index = editor.place(before.id)
         if editor.is_running(index):
             editor.set_execution(index, before.execution_count, False)
 
@@ -84,13 +84,13 @@ def is_ours(editor: Editor, execution: Execution) -> bool:
 
     What that process has heard has been fed to the execution: the cell may have its count already.
     """
-    cell = editor.cell_at(editor.find(execution.cell_id or ""), outputs=False)
+    cell = editor.cell_at(editor.place(execution.cell_id or ""), outputs=False)
     ended = execution.count is not None and cell.execution_count == execution.count
     return editor.is_running(cell.index) or ended or cell.execution_count == execution.count_before
 
 
 def _as_it_was(editor: Editor, cell_id: str, marked: Cell | None, *, outputs: bool = True) -> Cell:
-    before = editor.cell_at(editor.find(cell_id), outputs=outputs)
+    before = editor.cell_at(editor.place(cell_id), outputs=outputs)
     if before.type != "code":
         raise Unknown("code cell", cell_id)
     if marked is None or not editor.is_running(before.index):  # somebody has run it while it waited
@@ -106,6 +106,6 @@ def _clear(editor: Editor, cell_id: str, marked: Cell | None) -> Cell:
 
 
 def _restore(editor: Editor, before: Cell) -> None:
-    index = editor.find(before.id)
+    index = editor.place(before.id)
     editor.set_outputs(index, before.outputs)
     editor.set_execution(index, before.execution_count, False)

@@ -126,7 +126,7 @@ class OutputWriter:
             def change(editor: Editor) -> int | None:
                 if not (self._is_cleared(editor) if cleared else self._is_left(editor)):
                     return None
-                editor.change_outputs(editor.find(execution.cell_id or ""), changes)
+                editor.change_outputs(editor.place(execution.cell_id or ""), changes)
                 return self._count(editor)
 
             self._there = await document.edit(change, outputs_only=True, who=execution.client)
@@ -135,18 +135,18 @@ class OutputWriter:
             return self._there is not None
 
     def _is_cleared(self, editor: Editor) -> bool:
-        cell = editor.cell_at(editor.find(self.execution.cell_id or ""), outputs=False)
+        cell = editor.cell_at(editor.place(self.execution.cell_id or ""), outputs=False)
         gone = self.execution.count is not None and cell.execution_count is None
         return gone and self._count(editor) == 0 and not editor.is_running(cell.index)
 
     def _is_left(self, editor: Editor) -> bool:
-        cell = editor.cell_at(editor.find(self.execution.cell_id or ""), outputs=False)
+        cell = editor.cell_at(editor.place(self.execution.cell_id or ""), outputs=False)
         same = cell.execution_count == self.execution.count and self._count(editor) == self._there
         return same and not editor.is_running(cell.index)
 
     def _count(self, editor: Editor) -> int:
         """The outputs that the cell has; Unknown where it is not there, or holds no code any more."""
-        count = editor.output_count(editor.find(self.execution.cell_id or ""))
+        count = editor.output_count(editor.place(self.execution.cell_id or ""))
         if count is None:
             raise Unknown("code cell", self.execution.cell_id or "")
         return count
@@ -159,7 +159,7 @@ class OutputWriter:
                 there is not None and self._count(editor) != there
             ):  # a person has cleared them: all of it, with the next try
                 raise Conflict(self._document.path)
-            index = editor.find(execution.cell_id or "")
+            index = editor.place(execution.cell_id or "")
             editor.change_outputs(index, changes)
             # JupyterLab (4.6) takes a cell for ended as soon as it has a count: `[*]` stands there until then.
             editor.set_execution(index, None if running else execution.count, running)

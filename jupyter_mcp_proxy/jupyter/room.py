@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
@@ -33,6 +33,7 @@ from ..errors import NotShareable, ServerError, ServerUnreachable, Unknown
 from .presence import Presences
 from .quickack import acknowledge_at_once
 from .server import JupyterServer
+from .writers import Writers
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,9 @@ class Room:
         self._synced = asyncio.Event()
         self._stack = AsyncExitStack()
         self._outgoing: asyncio.Queue[bytes] = asyncio.Queue()
+        self.writers = Writers(self.awareness)
+        self.counts_as_written: Callable[[], bool] = bool
+        """Whether the change that has just come is one whose writer shall be known."""
         self.presences = Presences(self._outgoing.put_nowait)
         self._barriers: list[asyncio.Future[None]] = []
         self._saves: dict[int, asyncio.Future[str]] = {}
@@ -265,9 +269,12 @@ class Room:
 
     def _on_local_change(self, event: TransactionEvent) -> None:
         # A transaction that changed nothing has an update too: no structs, no deletions.
-        if self._applying or event.update == b"\x00\x00":
+        if self._applying:
+            if self._synced.is_set() and self.counts_as_written():
+                self.writers.heard(event)
+        elif event.update == b"\x00\x00":
             return
-        if self._held is not None:
+        elif self._held is not None:
             self._held.append(event.update)
         else:
             self._outgoing.put_nowait(create_update_message(event.update))

@@ -19,6 +19,7 @@ from .state import State
 
 if TYPE_CHECKING:
     from ..documents.document import Author, Document
+    from ..documents.seen import Seen
     from ..execution.batch import Batch
     from ..execution.executions import Execution
     from ..workspace import Workspace
@@ -76,7 +77,7 @@ class Call:
         """Who makes this call's changes."""
         from ..documents.document import Author
 
-        return Author(self.client, self.client_name)
+        return Author(self.client, self.client_name, self.token_name)
 
     async def document(self, notebook: str) -> Document:
         """The open document of a notebook, with this client shown in it."""
@@ -86,6 +87,10 @@ class Call:
         TOUCHED.get().append(document)
         self.workspace.hold(document)
         return document
+
+    def seen(self, document: Document) -> Seen:
+        """What this client knows of a notebook's cells."""
+        return self.workspace.seen(self.client, document)
 
     def recorded(self, what: str, arguments: dict[str, Any]) -> AbstractContextManager[Recording]:
         """Have this shown to people and audited, as a call of that name, while the block runs."""

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
 from pydantic import BaseModel, Field
 
-from ..documents.cells import Cell, check_cell_type, insertion_index, replaced, unified
+from ..documents.cells import SHORT, Cell, check_cell_type, insertion_index, short_ids, source_hash
 from ..documents.line_ends import like
-from ..documents.sources import EXCERPT, excerpt
-from ..errors import BadValue, ProtectedCell, StaleCell
+from ..documents.protection import refuse_protected
+from ..documents.replacing import Replacement, literal, replaced, unified
+from ..documents.seen import unchanged
+from ..errors import BadValue
 from ..outputs.render import cut
 from .call import Call
+from .expressions import Expressions
 from .ours import heading
 from .registry import CellRef, IfHash, Notebook, tool
 
 if TYPE_CHECKING:
     from ..documents.editor import Editor
+    from ..documents.seen import Seen
 
+DIFF, DIFFS = 2000, 6000
+"""Characters of the diff of a cell, and of the diffs of all cells of a call, that are told."""
 DELETED = 1000
 """Characters of the sources of deleted cells that are told."""
 
@@ -32,6 +38,7 @@ class NewCell(BaseModel):
 
     source: str
     cell_type: str = "code"
+    after: int | str | None = None
 
 
 @tool("edit", "Insert cells")
@@ -42,37 +49,57 @@ async def insert_cell(
     cell_type: Kind = "code",
     index: Position = -1,
     after: After = None,
-    cells: Annotated[list[NewCell] | None, Field(description="Several, in this order, instead of source")] = None,
+    cells: Annotated[
+        list[NewCell] | None,
+        Field(description="Several instead of source, in this order; each with its `after`"),
+    ] = None,
 ) -> str:
-    """Insert one cell, or several in one call; returns their ids."""
+    """Insert one cell, or several in one call; returns ids and hashes."""
     call = Call.of(ctx)
     if (source is None) == (cells is None):
         raise BadValue("source", source, "either source or cells")
     wanted = [NewCell(source=source or "", cell_type=cell_type)] if cells is None else cells
     kinds = [check_cell_type(cell.cell_type) for cell in wanted]
     document = await call.document(notebook)
+    seen = call.seen(document)
 
-    def insert(editor: Editor) -> list[tuple[str, int]]:
-        first = insertion_place(editor, index, after)
-        return [
-            (editor.insert(first + offset, kind, cell.source), first + offset)
-            for offset, (cell, kind) in enumerate(zip(wanted, kinds, strict=True))
-        ]
+    def insert(editor: Editor) -> tuple[list[str], str]:
+        first = insertion_place(editor, index, after, seen)
+        ids = editor.ids()
+        behind = [None if cell.after is None else ids[seen.find(editor, cell.after)] for cell in wanted]
+        last: dict[str, str] = {}
+        made: list[str] = []
+        for cell, kind, anchor in zip(wanted, kinds, behind, strict=True):
+            before = last.get(anchor, anchor) if anchor is not None else made[-1] if made else None
+            made.append(editor.insert(first if before is None else editor.place(before) + 1, kind, cell.source))
+            if anchor is not None:
+                last[anchor] = made[-1]
+        return made, listed(editor, made)
 
-    inserted = await document.edit(insert, author=call.author)
+    inserted, told = await document.edit(insert, author=call.author)
     if inserted:
-        call.at(document, inserted[-1][0])
+        call.at(document, inserted[-1])
     if len(inserted) > 1:
-        call.concerns(cells=[cell for cell, _ in inserted])
-    told = ", ".join(
-        f"{kind} cell {cell} at index {place}" for kind, (cell, place) in zip(kinds, inserted, strict=True)
-    )
+        call.concerns(cells=inserted)
     return f"Inserted {told or 'nothing'} ({document.guarantee})."
 
 
-def insertion_place(editor: Editor, index: int, after: int | str | None) -> int:
+def listed(editor: Editor, cells: list[str]) -> str:
+    """Cells as a client may name them next: type, short id, index and hash."""
+    ids = editor.ids()
+    short = short_ids(ids)
+    places = [editor.place(cell) for cell in cells]
+    return ", ".join(
+        f"{cell.type} cell {short[cell.index]} at index {cell.index}, hash {cell.hash}"
+        for cell in (editor.cell_at(place, outputs=False) for place in places)
+    )
+
+
+def insertion_place(editor: Editor, index: int, after: int | str | None, seen: Seen) -> int:
     """The index that a caller wants a new cell to have."""
-    return insertion_index(len(editor.ids()), index) if after is None else editor.find(after) + 1
+    if after is not None:
+        return seen.find(editor, after) + 1
+    return insertion_index(len(editor.ids()), seen.place(editor, index))
 
 
 @tool("edit", "Delete cells", destructive=True)
@@ -85,12 +112,13 @@ async def delete_cell(
     """Delete one cell or several. Says what they held; undo_changes brings them back."""
     call = Call.of(ctx)
     document = await call.document(notebook)
+    seen = call.seen(document)
     wanted = cell if isinstance(cell, list) else [cell]
     if if_hash is not None and len(wanted) != 1:
         raise BadValue("if_hash", if_hash, "nothing where several cells are deleted")
 
     def delete(editor: Editor) -> list[Cell]:
-        found = {each.id: each for each in (unchanged(editor, name, if_hash) for name in wanted)}
+        found = {each.id: each for each in (unchanged(editor, name, if_hash, seen) for name in wanted)}
         for each in found.values():
             refuse_protected(editor, each, "deletable")
         for each in sorted(found.values(), key=lambda each: -each.index):
@@ -118,22 +146,25 @@ async def overwrite_cell_source(
     if_hash: IfHash = None,
     cell_type: Annotated[str | None, Field(description="Make it code, markdown or raw")] = None,
 ) -> str:
-    """Replace a cell's whole source; outputs stay. Written as the smallest edits, beside a person who types."""
+    """Replace a cell's whole source; outputs stay. Written as the smallest edits; returns the diff."""
     call = Call.of(ctx)
     kind = None if cell_type is None else check_cell_type(cell_type)
     document = await call.document(notebook)
+    seen = call.seen(document)
 
-    def overwrite(editor: Editor) -> Cell:
-        found = unchanged(editor, cell, if_hash)
+    def overwrite(editor: Editor) -> tuple[Cell, Cell]:
+        found = unchanged(editor, cell, if_hash, seen)
         refuse_protected(editor, found, "editable")
         if kind is not None and kind != found.type:
             editor.set_type(found.index, kind)
         editor.set_source(found.index, like(found.source, source))
-        return editor.cell_at(found.index, outputs=False)
+        return found, editor.cell_at(found.index, outputs=False)
 
-    written = await document.edit(overwrite, author=call.author)
+    before, written = await document.edit(overwrite, author=call.author)
     call.at(document, written.id)
-    return f"Wrote {written.type} cell {written.id} (index {written.index}), now hash {written.hash}."
+    diff = cut(unified(before.source, written.source), DIFF, "read_cell") if before.source else ""
+    told = f"Wrote {written.type} cell {written.id} (index {written.index}), now hash {written.hash}."
+    return f"{told}\n{diff}".rstrip()
 
 
 class Edit(BaseModel):
@@ -142,30 +173,90 @@ class Edit(BaseModel):
     old: str
     new: str
     replace_all: bool = False
+    cell: Annotated[int | str | None, Field(description="Its own cell")] = None
+    word: Annotated[bool, Field(description="Whole words only")] = False
+    regex: Annotated[bool, Field(description=r"`old` is a regex, `new` may have \1")] = False
 
 
-@tool("edit", "Edit a cell", destructive=True)
+@tool("edit", "Edit cells", destructive=True)
 async def edit_cell(
     ctx: Context[Any, Any],
     notebook: Notebook,
-    cell: CellRef,
-    edits: Annotated[list[Edit], Field(description="Applied in order, all or none")],
+    edits: Annotated[list[Edit], Field(description="Made in order, all or none")],
+    cell: Annotated[int | str | None, Field(description="Cell of edits that name none; else all code cells")] = None,
     if_hash: IfHash = None,
+    dry_run: Annotated[bool, Field(description="Only return the diff")] = False,
 ) -> str:
-    """Find and replace inside a cell: each `old` must occur exactly once unless replace_all. Returns the diff."""
+    """Find and replace in a cell, or over the notebook: each `old` must occur exactly once there unless replace_all.
+    Returns the diff."""
     call = Call.of(ctx)
+    if if_hash is not None and cell is None:
+        raise BadValue("if_hash", if_hash, "nothing where no `cell` is given")
+    expressions = Expressions()
+    made = [replacement(number, edit, expressions) for number, edit in enumerate(edits)]
     document = await call.document(notebook)
+    seen = call.seen(document)
 
-    def edit(editor: Editor) -> tuple[Cell, Cell]:
-        found = unchanged(editor, cell, if_hash)
-        refuse_protected(editor, found, "editable")
-        editor.set_source(found.index, replaced(found.source, [(e.old, e.new, e.replace_all) for e in edits]))
-        return found, editor.cell_at(found.index, outputs=False)
+    def edited(editor: Editor) -> tuple[list[tuple[Cell, str]], int]:
+        """The cells that are to change with their new sources."""
+        cells: dict[str, Cell] = {}
+        targets: list[list[str]] = []
+        for edit in edits:
+            name = cell if edit.cell is None else edit.cell
+            if name is None:
+                found = [each for each in editor.cells(outputs=False) if each.type == "code"]
+            else:
+                found = [unchanged(editor, name, if_hash if edit.cell is None else None, seen)]
+            cells.update((each.id, each) for each in found)
+            targets.append([each.id for each in found])
+        sources = {id: each.source for id, each in cells.items()}
+        new, count = replaced(sources, list(zip(made, targets, strict=True)))
+        for each in cells.values():
+            if new[each.id] != each.source:
+                refuse_protected(editor, each, "editable")
+        named = [each for each in cells.values() if cell is not None or new[each.id] != each.source]
+        return [(each, new[each.id]) for each in sorted(named, key=lambda each: each.index)], count
 
-    before, after = await document.edit(edit, author=call.author)
-    call.at(document, after.id)
-    diff = cut(unified(before.source, after.source), 2000, "read_cell") or "(nothing changed)"
-    return f"Edited cell {after.id} (index {after.index}), now hash {after.hash}.\n{diff}"
+    def write(editor: Editor) -> tuple[list[tuple[Cell, str]], int]:
+        changed, count = expressions.known(lambda: edited(editor))
+        for each, source in changed:
+            editor.set_source(each.index, source)
+        return changed, count
+
+    found = await expressions.looked_up(document, edited)
+    changed, count = found if dry_run else await document.edit(write, author=call.author)
+    if changed and not dry_run:
+        call.at(document, changed[-1][0].id)
+    if len(changed) > 1:
+        call.concerns(cells=[each.id for each, _ in changed])
+    return told_edits(changed, count, dry_run)
+
+
+def told_edits(changed: list[tuple[Cell, str]], count: int, dry_run: bool) -> str:
+    """What was changed, or would be, as a diff for each cell."""
+    if len(changed) == 1:
+        ((before, after),) = changed
+        place = f"cell {before.id} (index {before.index})"
+        diff = cut(unified(before.source, after), DIFF, "read_cell") or "(nothing changed)"
+        said = f"Would edit {place}; nothing was written." if dry_run else ""
+        return f"{said or f'Edited {place}, now hash {source_hash(after)}.'}\n{diff}"
+    made = f"{len(changed)} cells, {count} replacement(s)"
+    parts = [f"Would edit {made}; nothing was written." if dry_run else f"Edited {made}."]
+    budget = max(DIFFS // max(1, len(changed)), 100)
+    for before, after in changed:
+        now = "" if dry_run else f" now hash {source_hash(after)}"
+        parts.append(f"── {before.index} {before.id[:SHORT]}{now}")
+        parts.append(cut(unified(before.source, after, around=0), budget, "read_cell"))
+    return "\n".join(parts)
+
+
+def replacement(number: int, edit: Edit, expressions: Expressions) -> Replacement:
+    """What an edit finds, and what it puts there."""
+    if edit.regex:
+        find = expressions.find(f"edits[{number}]", edit.old, edit.new, word=edit.word)
+    else:
+        find = literal(edit.old, edit.new, word=edit.word)
+    return Replacement(edit.old, find, edit.replace_all)
 
 
 @tool("edit", "Move a cell", idempotent=True)
@@ -179,15 +270,16 @@ async def move_cell(
     """Move a cell; its id, outputs and metadata stay."""
     call = Call.of(ctx)
     document = await call.document(notebook)
+    seen = call.seen(document)
 
     def move(editor: Editor) -> tuple[str, int, int]:
         ids = editor.ids()
-        source = editor.find(cell)
+        source = seen.find(editor, cell)
         if after is not None:
-            behind = editor.find(after)
+            behind = seen.find(editor, after)
             to = behind if source < behind else behind + 1 if source > behind else source
         else:
-            to = insertion_index(len(ids) - 1, index)
+            to = insertion_index(len(ids) - 1, seen.place(editor, index))
         if to != source:
             editor.move(source, to)
         return ids[source], source, to
@@ -206,9 +298,10 @@ async def clear_outputs(
     """Remove the outputs and execution counts of code cells."""
     call = Call.of(ctx)
     document = await call.document(notebook)
+    seen = call.seen(document)
 
     def clear(editor: Editor) -> int:
-        indices = range(len(editor.ids())) if cells is None else sorted({editor.find(cell) for cell in cells})
+        indices = range(len(editor.ids())) if cells is None else sorted({seen.find(editor, cell) for cell in cells})
         cleared = 0
         for index in indices:
             cell = editor.cell_at(index, outputs=False)
@@ -219,21 +312,3 @@ async def clear_outputs(
         return cleared
 
     return f"Cleared {await document.edit(clear, author=call.author)} cell(s)."
-
-
-def unchanged(editor: Editor, cell: int | str, if_hash: str | None) -> Cell:
-    """The cell that is meant, if its source is still the one that the caller read; StaleCell if not."""
-    found = editor.cell_at(editor.find(cell), outputs=False)
-    if if_hash is not None:
-        if not if_hash.strip():
-            raise BadValue("if_hash", if_hash, "the hash that read_cell showed, or nothing")
-        if if_hash.strip() != found.hash:
-            shown = excerpt(found.source, EXCERPT, f"read_cell(cell={found.id!r})")
-            raise StaleCell(found.id, found.source, found.hash, str(shown))
-    return found
-
-
-def refuse_protected(editor: Editor, cell: Cell, mark: Literal["deletable", "editable"]) -> None:
-    """ProtectedCell where that mark of a cell is false. As in JupyterLab, it may still be moved, run and cleared."""
-    if editor.cell_metadata(cell.index).get(mark) is False:
-        raise ProtectedCell(cell.id, mark)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mcp.server.mcpserver import Context
 from pydantic import Field
 
-from ..documents.history import OTHERS, summarize
+from ..documents.history import OTHERS, OURSELVES, PUT_BACK, STRUCTURAL, summarize
 from .call import Call
 from .registry import Notebook, OptionalNotebook, tool
 
@@ -83,9 +83,17 @@ async def get_user_focus(ctx: Context[Any, Any]) -> str:
     return "\n".join(lines) or "Nobody has JupyterLab open on this server."
 
 
-def notice(entries: list[Entry], number: int) -> str:
-    """One line for any result: what others did since the client last looked; empty where they did nothing."""
-    foreign = [entry for entry in entries if entry.who == OTHERS]
-    if not foreign:
+def notice(entries: list[Entry], number: int, client: str) -> str:
+    """One line for any result: what others did since the client last looked; empty where they did nothing.
+
+    Of other agents only what moves cells is told: who takes turns with another need not hear of each edit.
+    """
+    by: dict[str, list[Entry]] = {}
+    for entry in entries:
+        agent = entry.key not in (client, OURSELVES, PUT_BACK) and entry.action in STRUCTURAL
+        if entry.key == OTHERS or agent:
+            by.setdefault(entry.who or "a person", []).append(entry)
+    if not by:
         return ""
-    return f"[Note: meanwhile a person {summarize(foreign)}. notebook_changes(since={number}) has the details.]"
+    said = "; ".join(f"{who} {summarize(each)}" for who, each in by.items())
+    return f"[Note: meanwhile {said}. notebook_changes(since={number}) has the details.]"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable
+from typing import Any
 
 MOST_SECONDS = 3
 MOST_MEMORY = 500_000_000
@@ -38,6 +39,11 @@ def found_in(lines: Iterable[str], place: Callable[[str], int], budget: int | No
     return shown, total
 
 
+def found_to_replace(expression: Any, new: str, text: str) -> list[tuple[int, int, str]]:
+    """Where an expression is in a text, and what `new` makes of it there, with its groups."""
+    return [(match.start(), match.end(), match.expand(new)) for match in expression.finditer(text)]
+
+
 def main() -> None:
     """Write what is found as JSON, or a string that says what is wrong with the expression."""
     from ..outputs.limits import limit
@@ -52,9 +58,16 @@ def main() -> None:
         print(json.dumps(str(error)))
         return
 
+    lines = (line[:-1].decode("utf-8", "surrogatepass") for line in sys.stdin.buffer)
+    if (new := asked.get("new")) is not None:
+        try:
+            print(json.dumps([found_to_replace(expression, new, json.loads(line)) for line in lines]))
+        except (regex.error, IndexError) as error:
+            print(json.dumps({"new": str(error)}))
+        return
+
     def place(line: str) -> int:
         match = expression.search(line)
         return -1 if match is None else match.start()
 
-    lines = (line[:-1].decode("utf-8", "surrogatepass") for line in sys.stdin.buffer)
     print(json.dumps(found_in(lines, place, asked["budget"])))

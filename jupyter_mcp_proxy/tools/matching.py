@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from fnmatch import translate
 from tempfile import TemporaryFile
+from typing import Any
 
 from ..contract import module_command
 from ..errors import BadValue
@@ -31,10 +32,7 @@ async def found_lines(parameter: str, pattern: str, lines: Iterable[str], budget
     if _LITERAL.fullmatch(pattern):
         words = pattern.split("|")
         return found_in(lines, lambda line: min((at for at in map(line.find, words) if at >= 0), default=-1), budget)
-    said = await _asked(parameter, pattern, lines, budget)
-    if isinstance(said, str):
-        raise BadValue(parameter, pattern, f"a regular expression ({said})")
-    shown, total = said
+    shown, total = await _asked(parameter, pattern, {"budget": budget}, lines)
     return [(number, piece) for number, piece in shown], total
 
 
@@ -51,6 +49,16 @@ async def first_lines(parameter: str, pattern: str, texts: Iterable[str]) -> dic
     return first
 
 
+async def replacements(name: str, old: str, new: str, texts: Iterable[str]) -> list[list[tuple[int, int, str]]]:
+    """For each text where an expression is, and what `new`, with its groups, makes of it there; `name` is an edit's."""
+    if len(old) > LONGEST_PATTERN:
+        raise BadValue(f"{name}.old", old, f"a regular expression of at most {LONGEST_PATTERN:,} characters")
+    said = await _asked(f"{name}.old", old, {"new": new}, map(json.dumps, texts))
+    if isinstance(said, dict):
+        raise BadValue(f"{name}.new", new, f"a text with the groups of `old` ({said['new']})")
+    return [[(start, end, made) for start, end, made in found] for found in said]
+
+
 def check_glob(parameter: str, pattern: str) -> None:
     """Raise BadValue for a glob that is too long: translating one takes time with the square of its length."""
     if len(pattern) > LONGEST_GLOB:
@@ -61,13 +69,11 @@ def check_glob(parameter: str, pattern: str) -> None:
         raise BadValue(parameter, pattern, f"a glob ({error})") from error
 
 
-async def _asked(
-    parameter: str, pattern: str, lines: Iterable[str], budget: int | None
-) -> str | tuple[list[tuple[int, str]], int]:
-    """What the process says: the result, or what is wrong with the expression."""
+async def _asked(parameter: str, pattern: str, more: dict[str, Any], lines: Iterable[str]) -> Any:
+    """What the process finds. Raises BadValue where the expression is wrong, or takes too much."""
     async with _AT_ONCE:
         try:
-            process = await _started(pattern, lines, budget)
+            process = await _started({"pattern": pattern, **more}, lines)
         except OSError as error:
             how = f"words without special characters, as no process could be started for it ({error.strerror})"
             raise BadValue(parameter, pattern, how) from error
@@ -83,14 +89,16 @@ async def _asked(
         raise BadValue(
             parameter, pattern, f"a simpler expression; this one takes more than {MOST_SECONDS} s, or too much memory"
         )
-    said: str | tuple[list[tuple[int, str]], int] = json.loads(answer)
+    said = json.loads(answer)
+    if isinstance(said, str):
+        raise BadValue(parameter, pattern, f"a regular expression ({said})")
     return said
 
 
-async def _started(pattern: str, lines: Iterable[str], budget: int | None) -> asyncio.subprocess.Process:
+async def _started(request: dict[str, Any], lines: Iterable[str]) -> asyncio.subprocess.Process:
     """The process that searches. A file, not a pipe: the lines are written in one go, while nobody adds to them."""
     with TemporaryFile() as asked:
-        asked.write(json.dumps({"pattern": pattern, "budget": budget}).encode() + b"\n")
+        asked.write(json.dumps(request).encode() + b"\n")
         asked.writelines(line.encode("utf-8", "surrogatepass") + b"\n" for line in lines)
         asked.seek(0)
         return await asyncio.create_subprocess_exec(

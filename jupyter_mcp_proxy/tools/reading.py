@@ -10,8 +10,12 @@ from mcp_types import ContentBlock
 from pydantic import Field
 
 from ..documents.cells import Cell, short_ids
-from ..documents.sources import excerpt
+from ..documents.headings import sections
+from ..documents.metadata import shown as shown_metadata
+from ..documents.sources import cut_within, excerpt
+from ..errors import BadValue
 from ..outputs.render import told
+from ..outputs.text import output_text
 from .blocks import text_block
 from .call import Call
 from .matching import first_lines
@@ -75,15 +79,43 @@ def outline(
     return "\n".join(lines), len(ids)
 
 
+def by_headings(editor: Editor, start: int, limit: int, budget: int) -> tuple[str, int]:
+    """One line a heading from cell `start` on: its cells, and itself; and the number of all cells."""
+    count = len(editor.ids())
+    lines: list[str] = []
+    for section in sections(editor.cells(outputs=False), count):
+        if section.first < start:
+            continue
+        line = f"{section.first}-{section.last} {'#' * section.level} {section.title[:FIRST_LINE]}".replace("  ", " ")
+        budget -= len(line) + 1
+        if len(lines) == limit or (budget < 0 and lines):
+            lines.append(f"… more headings; start={section.first} shows them")
+            break
+        lines.append(line)
+    return "\n".join(lines), count
+
+
 def is_meant(editor: Editor, cell: Cell, marks: CellMarks, only: Only) -> bool:
     """Whether a cell is one of those that are meant."""
     return editor.has_outputs(cell.index) == "error" if only == "failed" else marks.is_stale(editor, cell)
 
 
-def sources_from(editor: Editor, start: int) -> dict[str, str]:
-    """The sources of the cells from an index on, by their ids."""
-    cells = (editor.cell_at(index, outputs=False) for index in range(start, len(editor.ids())))
-    return {cell.id: cell.source for cell in cells}
+async def _found(document: Document, start: int, search: str) -> dict[str, str]:
+    """For each cell from an index on whose source or output has a line that matches, that line."""
+
+    def texts(editor: Editor) -> dict[str, tuple[str, str]]:
+        cells = (editor.cell_at(index) for index in range(start, len(editor.ids())))
+        return {cell.id: (cell.source, "\n".join(map(output_text, cell.outputs))) for cell in cells}
+
+    sources = await document.read(texts)
+    lines = await first_lines("search", search, [text for both in sources.values() for text in both])
+    found: dict[str, str] = {}
+    for number, cell in enumerate(sources):
+        if 2 * number in lines:
+            found[cell] = lines[2 * number]
+        elif 2 * number + 1 in lines:
+            found[cell] = f"out> {lines[2 * number + 1]}"
+    return found
 
 
 async def _opened(ctx: Context[Any, Any], notebook: str | None) -> tuple[Call, str, Document, CellMarks]:
@@ -100,19 +132,23 @@ async def list_cells(
     notebook: OptionalNotebook = None,
     start: Annotated[int, Field(description="First index", ge=0)] = 0,
     limit: Annotated[int, Field(description="Most cells", ge=1, le=500)] = 100,
-    search: Annotated[str | None, Field(description="Only cells whose source matches this regex")] = None,
+    search: Annotated[str | None, Field(description="Only cells whose source or output matches this regex")] = None,
     only: OnlySome = None,
+    headings: Annotated[bool, Field(description="Only Markdown headings, with their cells")] = False,
 ) -> str:
     """Outline of a notebook, a line a cell: index, id, type, [execution count] with * if edited since it ran and ? if
     not known to have run in this kernel, what runs or is queued, out or ERR, first line."""
+    if headings and (search is not None or only is not None):
+        raise BadValue("headings", headings, "false with search or only")
     call, path, document, marks = await _opened(ctx, notebook)
-    found = None
-    if search is not None:
-        sources = await document.read(lambda editor: sources_from(editor, start))
-        lines = await first_lines("search", search, sources.values())
-        found = {cell: lines[number] for number, cell in enumerate(sources) if number in lines}
+    budget = call.settings.output_budget
+    found = None if search is None else await _found(document, start, search)
     text, total = await document.read(
-        lambda editor: outline(editor, start, limit, marks, call.settings.output_budget, found, only)
+        lambda editor: (
+            by_headings(editor, start, limit, budget)
+            if headings
+            else outline(editor, start, limit, marks, budget, found, only)
+        )
     )
     none = "" if text or only is None else f"No cell is {only}." if only == "stale" else "No cell has failed."
     return f"{path}: {total} cells, {document.guarantee}\n{text}{none}"
@@ -128,13 +164,20 @@ async def read_cell(
     limit: Annotated[int | None, Field(description="Most lines", ge=1)] = None,
     images: Images = "first",
 ) -> list[ContentBlock]:
-    """Read one cell: its source with its hash, and its outputs as text and image."""
+    """Read one cell: source with its hash, metadata, and outputs as text and image."""
     call, path, document, marks = await _opened(ctx, notebook)
-    found, mark = await document.read(lambda editor: with_mark(editor, editor.cell(cell), marks))
+    seen = call.seen(document)
+
+    def look(editor: Editor) -> tuple[Cell, Mark, str]:
+        place = seen.named(editor, cell)
+        return *with_mark(editor, editor.cell_at(place), marks), shown_metadata(editor.cell_metadata(place))
+
+    found, mark, metadata = await document.read(look)
     call.concerns(cell=found.id)
     handle = f"read_output(notebook={path!r}, cell={found.id!r})"
     budget = call.settings.output_budget
     text = source_text(found, mark, path, budget, offset, limit)
+    text += f"\n── metadata {cut_within(metadata, BRIEF)}" if metadata else ""
     text += outputs_text(found, mark, handle, budget if outputs else 0)
     blocks: list[ContentBlock] = [text_block(text)]
     return blocks + (await image_blocks([Shown(found.outputs, handle)], images) if outputs else [])
@@ -150,9 +193,10 @@ async def read_cells(
 ) -> list[ContentBlock]:
     """Read several cells in one call, sources with their hashes."""
     call, path, document, marks = await _opened(ctx, notebook)
+    seen = call.seen(document)
 
     def look(editor: Editor) -> list[tuple[Cell, Mark]]:
-        found = editor.cells() if cells is None else [editor.cell(cell) for cell in cells]
+        found = editor.cells() if cells is None else [editor.cell_at(seen.named(editor, cell)) for cell in cells]
         return [with_mark(editor, cell, marks) for cell in found]
 
     wanted = await document.read(look)

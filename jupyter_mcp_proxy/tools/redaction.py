@@ -19,7 +19,7 @@ NAMES = frozenset(
     }
 )  # fmt: skip
 """Parameters that name something: a cell, a kernel, one of a few words."""
-CONTENTS = frozenset({"source", "code", "content", "search", "grep", "pattern", "old", "new"})
+CONTENTS = frozenset({"metadata", "source", "code", "content", "search", "grep", "pattern", "old", "new"})
 """Parameters that hold what was written: only their length is kept."""
 SECRETS = frozenset({"stdin"})
 """Parameters that may hold a password: only how many there are is kept, also where contents are wanted."""
@@ -58,6 +58,8 @@ def _structure(value: Any, parameter: str, depth: int, left: Iterator[int]) -> A
         return value if path or name else {"chars": len(value)}
     if depth >= DEEPEST:
         return {"left_out": True}
+    if isinstance(value, dict) and parameter in CONTENTS:
+        return {"items": len(value)}
     if isinstance(value, dict):
         known = {str(key): each for key, each in list(value.items())[:MOST_ITEMS]}
         return {_parameter(key): _structure(each, key, depth + 1, left) for key, each in known.items()}

@@ -19,7 +19,7 @@ Notebook = Annotated[str, Field(description="Path from the server root")]
 OptionalNotebook = Annotated[
     str | None, Field(description="Path; may be left out while you have exactly one notebook open")
 ]
-CellRef = Annotated[int | str, Field(description="Cell id, a unique prefix of one, or index (-1 is the last)")]
+CellRef = Annotated[int | str, Field(description="Id, a unique prefix of one, or (number) index; -1: last")]
 Wait = Annotated[
     float | None,
     Field(description="Seconds to wait (default 45); then it runs on and the result has its id", ge=0, le=280),

@@ -11,6 +11,7 @@ from mcp_types import CallToolResult, ContentBlock
 from pydantic import Field
 
 from ..documents.cells import Cell
+from ..documents.seen import unchanged
 from ..errors import BadValue, NotRun, ProxyError
 from ..execution.batch import Batch
 from ..outputs.rich import as_text, bundle, is_text
@@ -18,7 +19,7 @@ from ..outputs.text import output_text
 from . import asking
 from .blocks import text_block
 from .call import Call
-from .cells import After, Position, insertion_place, unchanged
+from .cells import After, Position, insertion_place
 from .following import Result, followed
 from .matching import found_lines
 from .notebooks import start_kernel, told_start
@@ -50,7 +51,8 @@ async def execute_cell(
     """Run a code cell in the notebook's kernel; outputs go into the notebook as they come and into the result."""
     call = Call.of(ctx)
     document = await call.document(notebook)
-    found = await document.read(lambda editor: unchanged(editor, cell, if_hash))
+    seen = call.seen(document)
+    found = await document.read(lambda editor: unchanged(editor, cell, if_hash, seen))
     if found.type != "code":
         raise BadValue("cell", cell, f"a code cell; {found.id} is {found.type}")
     call.at(document, found.id)
@@ -72,8 +74,9 @@ async def insert_execute_code_cell(
     call = Call.of(ctx)
     document = await call.document(notebook)
     kernel = await start_kernel(call, document)  # one that will not start leaves no cell behind
+    seen = call.seen(document)
     inserted = await document.edit(
-        lambda editor: editor.insert(insertion_place(editor, index, after), "code", source), author=call.author
+        lambda editor: editor.insert(insertion_place(editor, index, after, seen), "code", source), author=call.author
     )
     call.at(document, inserted)
     try:
@@ -117,14 +120,14 @@ async def run_cells(
         if cells is not None and given is not None:
             raise BadValue(name, given, "nothing where `cells` are given")
     document = await call.document(notebook)
-    marks = call.workspace.marks.of(document)
+    marks, seen = call.workspace.marks.of(document), call.seen(document)
 
     def choose(editor: Editor) -> list[Cell]:
-        first = 0 if start is None else editor.find(start)
-        end = len(editor.ids()) if until is None else editor.find(until) + 1
+        first = 0 if start is None else seen.find(editor, start)
+        end = len(editor.ids()) if until is None else seen.find(editor, until) + 1
         if end <= first and until is not None:
             raise BadValue("until", until, f"a cell that is not before `start`, which is {first}")
-        wanted = range(first, end) if cells is None else [editor.find(cell) for cell in cells]
+        wanted = range(first, end) if cells is None else [seen.find(editor, cell) for cell in cells]
         found = [editor.cell_at(index, outputs=False) for index in wanted]
         if only is not None and not (only == "stale" and restart_first):  # after a restart nothing is fresh
             found = [cell for cell in found if is_meant(editor, cell, marks, only)]
@@ -210,7 +213,9 @@ async def read_output(
         from ..outputs.transcript import Transcript
 
         path = call.workspace.named(call.client, notebook)
-        read = await (await call.document(path)).read(lambda editor: editor.cell(cell))
+        document = await call.document(path)
+        seen = call.seen(document)
+        read = await document.read(lambda editor: editor.cell_at(seen.named(editor, cell)))
         call.concerns(cell=read.id)
         transcript, outputs, handle = (
             Transcript(),

@@ -15,9 +15,10 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from .. import __version__
+from ..documents.seen import fate
 from ..documents.sources import cut_within
-from ..errors import ProxyError
-from . import cells, changes, files, inspect, kernels, notebooks, reading, run  # noqa: F401 - they declare the tools
+from ..errors import Paused, ProxyError, Unknown
+from . import cells, changes, files, inspect, kernels, notebooks, reading, reshaping, run  # noqa: F401 - they declare tools
 from .asking import state_security
 from .blocks import late_block
 from .call import TOUCHED, Call
@@ -109,12 +110,12 @@ class NotebookServer(MCPServer[Any]):
             return with_notices(call, touched, with_ours_told_apart(result))
         except ProxyError as error:
             recording.failed(error)
-            return failure(str(error))
+            return with_notices(call, touched, failure(explained(call, touched, error)), error)
         except ToolError as error:
             cause = error.__cause__
             recording.failed(cause)
             if isinstance(cause, ProxyError):
-                return failure(str(cause))
+                return with_notices(call, touched, failure(explained(call, touched, cause)), cause)
             if isinstance(cause, ValidationError):
                 return failure(describe_arguments(name, cause))
             raise
@@ -135,14 +136,24 @@ def signed(result: Any, context: Context[Any, Any] | None) -> Any:
     return result
 
 
-def with_notices(call: Call, touched: list[Document], result: Any) -> Any:
+def explained(call: Call, touched: list[Document], error: ProxyError) -> str:
+    """What an error says, and of a cell that was deleted by whom."""
+    if isinstance(error, Unknown) and error.kind == "cell":
+        for document in touched:
+            gone = document.history.deleted(error.name)
+            if gone is not None:
+                return f"Cell {gone.cell} is not there any more: {fate(gone, call.client)}."
+    return str(error)
+
+
+def with_notices(call: Call, touched: list[Document], result: Any, error: ProxyError | None = None) -> Any:
     """The result, with a line for what others did meanwhile to the documents that the call has touched."""
     if not isinstance(result, CallToolResult):
         return result
-    if call.workspace.pause.holds:
+    if call.workspace.pause.holds and not isinstance(error, Paused):
         result.content += [TextContent(type="text", text=PAUSED)]
     for document in {document.path: document for document in touched}.values():
-        lines = [notice(*call.workspace.news(call.client, document))]
+        lines = [notice(*call.workspace.news(call.client, document), call.client)]
         if call.workspace.restarted(call.client, document.path):
             lines.append("[Note: the kernel has died or was restarted meanwhile: its variables are gone.]")
         if document.trouble is not None:

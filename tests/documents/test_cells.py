@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_mcp_proxy.documents.cells import check_cell_type, find_cell, insertion_index, short_ids, source_hash
+from jupyter_mcp_proxy.documents.file_editor import FileEditor
 from jupyter_mcp_proxy.errors import Ambiguous, BadValue, Unknown
 
 IDS = ["aaaa1111", "aaaa2222", "bbbb0000", "7"]
@@ -16,6 +17,38 @@ IDS = ["aaaa1111", "aaaa2222", "bbbb0000", "7"]
 )
 def test_an_id_a_prefix_or_an_index_names_a_cell(cell: str | int, index: int) -> None:
     assert find_cell(IDS, cell) == index
+
+
+NUMBERS = ["3", "2", "1", "1234abcd"]
+"""Ids that look like indices; nbformat allows them."""
+
+
+@pytest.mark.parametrize(
+    ("cell", "index"),
+    [(1, 1), (3, 3), (-1, 3), ("1", 2), ("3", 0), ("1234", 3), ("12", 3), ("0", 0), ("-2", 2)],
+)
+def test_a_number_is_an_index_and_a_text_an_id_before_it_is_one(cell: str | int, index: int) -> None:
+    assert find_cell(NUMBERS, cell) == index
+
+
+def test_few_digits_are_an_index_where_there_is_one_whatever_an_id_begins_with_by_chance() -> None:
+    ids = ["0b8bba74", "1c", "22", "3d"]
+    assert [find_cell(ids, cell) for cell in ("1", "2", "22", "3", "0b", "00")] == [1, 2, 2, 3, 0, 0]
+
+
+def test_what_is_not_there_is_told_as_it_was_read() -> None:
+    with pytest.raises(Unknown, match=r"read as an index\. Indices are 0 to 2\..* id '7' is named by a text"):
+        find_cell(["7", "a", "b"], 7)
+    with pytest.raises(Unknown, match=r"no id and begins none, so it is read as an index\. Indices are 0 to 2"):
+        find_cell(["7", "a", "b"], "12345678")
+
+
+def test_a_cell_that_is_gone_is_not_taken_for_one_whose_id_begins_alike() -> None:
+    editor = FileEditor({"cells": [{"id": "t10"}, {"id": "31"}]})
+    for gone in ("t1", "3", "1"):
+        with pytest.raises(Unknown):
+            editor.place(gone)
+    assert editor.place("31") == 1
 
 
 def test_a_prefix_of_several_ids_is_refused_with_their_names() -> None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 from harness import JupyterProcess, connect, until
 
-from jupyter_mcp_proxy.documents.cells import replaced
 from jupyter_mcp_proxy.documents.line_ends import like, occurrences
+from jupyter_mcp_proxy.documents.replacing import Replacement, literal
+from jupyter_mcp_proxy.documents.replacing import replaced as replaced_in
+
+
+def replaced(source: str, old: str, new: str, everywhere: bool = False) -> str:
+    return replaced_in({"a": source}, [(Replacement(old, literal(old, new), everywhere), ["a"])])[0]["a"]
 
 
 @pytest.mark.parametrize(
@@ -31,19 +36,19 @@ def test_a_text_is_found_and_replaced_across_line_ends_whatever_those_are(end: s
     source = f"a = 1{end}b = 2{end}c = 3"
     new = asked.join(["x = 1", "y = 2", "b = 3", ""])
     expected = end.join(["x = 1", "y = 2", "b = 3", "c = 3"])
-    assert replaced(source, [(f"a = 1{asked}b = 2{asked}", new, False)]) == expected
+    assert replaced(source, f"a = 1{asked}b = 2{asked}", new) == expected
 
 
 def test_what_is_put_into_one_line_has_the_ends_of_the_others() -> None:
-    assert replaced("a\r\nb\r\n", [("a", "x\ny", False)]) == "x\r\ny\r\nb\r\n"
-    assert replaced("a\nb\n", [("a", "x\ny", False)]) == "x\ny\nb\n"
-    assert replaced("a\nb", [("a", "x\r", False)]) == "x\r\nb", "carriage returns that were asked for stay"
+    assert replaced("a\r\nb\r\n", "a", "x\ny") == "x\r\ny\r\nb\r\n"
+    assert replaced("a\nb\n", "a", "x\ny") == "x\ny\nb\n"
+    assert replaced("a\nb", "a", "x\r") == "x\r\nb", "carriage returns that were asked for stay"
 
 
 def test_a_text_is_counted_as_it_is_replaced() -> None:
     assert occurrences("a\r\na\na\r", "a\n") == [(0, 3), (3, 5), (5, 7)]
     assert occurrences("aaaa", "aa") == [(0, 2), (2, 4)]
-    assert replaced("a.b a.b axb", [("a.b", r"\1", True)]) == r"\1 \1 axb"
+    assert replaced("a.b a.b axb", "a.b", r"\1", True) == r"\1 \1 axb"
 
 
 @pytest.mark.anyio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_mcp_proxy.documents.cells import replaced
+from jupyter_mcp_proxy.documents.replacing import Replacement, literal, replaced
 from jupyter_mcp_proxy.documents.sources import cut_within, excerpt
 from jupyter_mcp_proxy.errors import BadValue
 
@@ -59,6 +59,7 @@ def test_a_line_is_cut_only_where_that_saves_something() -> None:
 
 
 def test_an_error_does_not_repeat_a_long_value() -> None:
+    long = "y" * 2_000_000
     with pytest.raises(BadValue) as error:
-        replaced("x" * 2_000_000, [("y" * 2_000_000, "", False)])
+        replaced({"a": "x" * 2_000_000}, [(Replacement(long, literal(long, "")), ["a"])])
     assert len(str(error.value)) < 600

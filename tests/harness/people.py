@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 from jupyter_ydoc import YNotebook
-from pycrdt import Text
+from pycrdt import Text, create_awareness_message
 
 from harness import JupyterProcess
 from jupyter_mcp_proxy.jupyter.room import Room
@@ -44,8 +44,23 @@ class Person:
             while not condition():
                 await anyio.sleep(0.01)
 
+    def insert(self, index: int, source: str, id: str) -> None:
+        """Make a cell."""
+        cell = {"id": id, "cell_type": "code", "source": source, "metadata": {}, "outputs": []}
+        self.notebook.ycells.insert(index, self.notebook.create_ycell(cell))
+
+    def delete(self, index: int) -> None:
+        """Remove a cell."""
+        del self.notebook.ycells[index]
+
 
 @asynccontextmanager
-async def person(server: JupyterProcess, name: str) -> AsyncIterator[Person]:
+async def person(server: JupyterProcess, name: str, shown: str | None = None) -> AsyncIterator[Person]:
+    """A person in a notebook's room, shown there by that name."""
     async with JupyterServer(server.url, server.token) as api, Room(api, name) as room:
+        if shown is not None:
+            room.awareness.set_local_state({"user": {"name": shown, "display_name": shown}})
+            room._outgoing.put_nowait(
+                create_awareness_message(room.awareness.encode_awareness_update([room.awareness.client_id]))
+            )
         yield Person(room)

@@ -50,6 +50,76 @@ async def test_edits_are_made_together_or_not_at_all(server: JupyterProcess, nam
         assert await now(agent, name) == ["a = 1\nb = 1"]
 
 
+async def test_a_name_is_changed_over_the_whole_notebook_in_one_call(server: JupyterProcess, name: str) -> None:
+    before = [f"total{number} = area({number}) + subarea({number})" for number in range(12)]
+    server.write_notebook(name, *before)
+    async with connect(server) as agent:
+        await agent.ok("insert_cell", notebook=name, source="area in words", cell_type="markdown", index=0)
+        rename = {"old": "area", "new": "surface", "word": True, "replace_all": True}
+        told = await agent.ok("edit_cell", notebook=name, edits=[rename], dry_run=True)
+        assert told.startswith("Would edit 12 cells, 12 replacement(s); nothing was written.")
+        assert await now(agent, name) == ["area in words", *before]
+        told = await agent.ok("edit_cell", notebook=name, edits=[rename])
+        assert told.startswith("Edited 12 cells, 12 replacement(s).")
+        assert "+total3 = surface(3) + subarea(3)" in told
+        found = re.search(r"── 4 \w+ now hash (\w+)", told)
+        assert found
+        await agent.ok("overwrite_cell_source", notebook=name, cell=4, source=before[3], if_hash=found[1])
+        after = [source.replace(" area", " surface") for source in before]
+        assert await now(agent, name) == ["area in words", *after[:3], before[3], *after[4:]]
+        await agent.ok("undo_changes", notebook=name)
+        assert "Took back: edited 1" in await agent.ok("undo_changes", notebook=name)
+        assert await now(agent, name) == ["area in words", *before]
+
+
+async def test_each_edit_may_name_its_cell(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "x = 1", "x = 1", "y = 1")
+    async with connect(server) as agent:
+        edits = [
+            {"cell": 1, "old": "1", "new": "2"},
+            {"old": "y", "new": "z"},
+            {"cell": -1, "old": r"(\w) = (\d)", "new": r"\2 == \1", "regex": True},
+        ]
+        assert "Edited 2 cells, 3" in await agent.ok("edit_cell", notebook=name, edits=edits)
+        assert await now(agent, name) == ["x = 1", "x = 2", "1 == z"]
+        told = await agent.fails("edit_cell", notebook=name, edits=[{"old": "x", "new": "y"}])
+        assert "occurs 2 times in 2 cells" in told
+        told = await agent.fails(
+            "edit_cell", notebook=name, edits=[{"cell": 0, "old": "x", "new": "y"}, {"cell": 1, "old": "q", "new": ""}]
+        )
+        assert "`edits[1].old`" in told
+        for edit, words in (
+            ({"old": "(", "new": "", "regex": True}, "`edits[0].old` is '('; expected a regular expression"),
+            ({"old": "x", "new": r"\3", "regex": True}, "expected a text with the groups of `old`"),
+        ):
+            assert words in await agent.fails("edit_cell", notebook=name, cell=0, edits=[edit])
+        assert "no `cell` is given" in await agent.fails("edit_cell", notebook=name, edits=edits, if_hash="0" * 12)
+        assert await now(agent, name) == ["x = 1", "x = 2", "1 == z"]
+
+
+async def test_what_is_written_comes_back_as_a_diff_and_as_short_ids_with_hashes(
+    server: JupyterProcess, name: str
+) -> None:
+    server.write_notebook(name, "a = 1\nb = 1", ids=["first"])
+    async with connect(server) as agent:
+        told = await agent.ok("overwrite_cell_source", notebook=name, cell="first", source="a = 1\nb = 2")
+        assert told.endswith("@@ -1,2 +1,2 @@\n a = 1\n-b = 1\n+b = 2")
+        cells = [
+            {"source": "last"},
+            {"source": "# Title", "cell_type": "markdown", "after": "first"},
+            {"source": "below", "after": 0},
+            {"source": "end"},
+        ]
+        told = await agent.ok("insert_cell", notebook=name, cells=cells)
+        made = re.findall(r"(\w+) cell (\w{8}) at index (\d), hash (\w{12})", told)
+        assert [(kind, index) for kind, _, index, _ in made] == [
+            ("code", "4"), ("markdown", "1"), ("code", "2"), ("code", "3")
+        ]  # fmt: skip
+        assert await now(agent, name) == ["a = 1\nb = 2", "# Title", "below", "end", "last"]
+        _, cell, _, digest = made[0]
+        await agent.ok("overwrite_cell_source", notebook=name, cell=cell, source="x", if_hash=digest)
+
+
 async def test_a_cell_is_moved_with_all_that_it_has(server: JupyterProcess, name: str) -> None:
     server.write_notebook(name, "print('zero')", "one", "two")
     async with connect(server) as agent:

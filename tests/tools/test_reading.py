@@ -69,3 +69,28 @@ async def test_a_long_outline_is_cut_to_a_result_and_says_how_to_go_on(server: J
         assert f"value_{start - 1} =" in told
         rest = text(await agent.call("list_cells", notebook=name, start=start, limit=500))
         assert f"value_{start} =" in rest
+
+
+async def test_a_large_notebook_is_told_by_its_headings(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "import a", "x = 1")
+    async with connect(server) as agent:
+        cells = [
+            {"source": f"{'#' * level} Part {number}", "cell_type": "markdown"}
+            for number, level in enumerate((1, 2, 2, 1))
+        ]
+        await agent.ok("insert_cell", notebook=name, cells=cells, index=1)
+        told = await agent.ok("list_cells", notebook=name, headings=True)
+        assert told.splitlines()[1:] == [
+            "0-0 (before the first heading)", "1-3 # Part 0", "2-2 ## Part 1", "3-3 ## Part 2", "4-5 # Part 3"
+        ]  # fmt: skip
+        told = await agent.ok("list_cells", notebook=name, headings=True, start=2, limit=1)
+        assert told.splitlines()[1:] == ["2-2 ## Part 1", "… more headings; start=3 shows them"]
+        assert "false with search" in await agent.fails("list_cells", notebook=name, headings=True, search="x")
+
+
+async def test_outputs_are_searched_as_sources_are(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "print('nee' + 'dle', 'in', 'the', 'output')", "needle = 1", "'hay'")
+    async with connect(server) as agent:
+        await agent.ok("run_cells", notebook=name)
+        told = (await agent.ok("list_cells", notebook=name, search="needle")).splitlines()[1:]
+        assert [line.partition(": ")[2] for line in told] == ["out> needle in the output", "needle = 1"]

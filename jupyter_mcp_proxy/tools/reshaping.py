@@ -1,0 +1,124 @@
+"""Splitting and merging cells, and their metadata."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from mcp.server.mcpserver import Context
+from pydantic import Field
+
+from ..documents.cells import check_cell_type, parts
+from ..documents.metadata import shown
+from ..documents.protection import refuse_protected
+from ..documents.seen import unchanged
+from ..errors import BadValue
+from ..outputs.render import cut
+from .call import Call
+from .cells import listed
+from .registry import CellRef, IfHash, Notebook, tool
+
+if TYPE_CHECKING:
+    from ..documents.editor import Editor
+
+OF_ONE_CELL = frozenset({"nbgrader", "trusted"})
+"""Metadata that the other parts of a split cell do not get: an identity, and Jupyter's own mark."""
+OF_PEOPLE = frozenset({"deletable", "editable", "nbgrader", "trusted"})
+"""Metadata that agents do not set: they protect a cell, or say that its outputs may run scripts."""
+TOLD = 2000
+"""Characters of metadata that are told."""
+
+
+@tool("edit", "Split a cell")
+async def split_cell(
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    cell: CellRef,
+    at: Annotated[list[int], Field(description="Lines, from 2, that begin a new cell")],
+    if_hash: IfHash = None,
+) -> str:
+    """Split a cell; the first part keeps its id and outputs."""
+    call = Call.of(ctx)
+    document = await call.document(notebook)
+    seen = call.seen(document)
+
+    def split(editor: Editor) -> tuple[list[str], str]:
+        found = unchanged(editor, cell, if_hash, seen)
+        refuse_protected(editor, found, "editable")
+        kind = check_cell_type(found.type)
+        sources = parts(found.source, at)
+        if editor.has_attachments(found.index):
+            raise BadValue("cell", cell, "a cell without attached files: they would be in one part only")
+        kept = {name: v for name, v in editor.cell_metadata(found.index).items() if name not in OF_ONE_CELL}
+        editor.set_source(found.index, sources[0])
+        made = [found.id]
+        for index, source in enumerate(sources[1:], found.index + 1):
+            made.append(editor.insert(index, kind, source))
+            editor.set_cell_metadata(index, kept)
+        return made, listed(editor, made)
+
+    made, told = await document.edit(split, author=call.author)
+    call.at(document, made[0])
+    call.concerns(cells=made)
+    return f"Split into {told}."
+
+
+@tool("edit", "Merge cells", destructive=True)
+async def merge_cells(
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    cells: Annotated[list[int | str], Field(description="Of one type, one behind the other")],
+) -> str:
+    """Merge cells into the first, which keeps its id and outputs; the others go, with theirs."""
+    call = Call.of(ctx)
+    document = await call.document(notebook)
+    seen = call.seen(document)
+
+    def merge(editor: Editor) -> tuple[str, str]:
+        places = sorted({seen.find(editor, cell) for cell in cells})
+        if len(places) < 2 or places != list(range(places[0], places[0] + len(places))):
+            raise BadValue("cells", cells, "two or more cells, one behind the other (move_cell moves one)")
+        found = [editor.cell_at(place, outputs=False) for place in places]
+        if len({each.type for each in found}) > 1:
+            raise BadValue("cells", cells, "cells of one type (overwrite_cell_source changes it)")
+        if any(editor.has_attachments(each.index) for each in found[1:]):
+            raise BadValue("cells", cells, "cells without attached files, but for the first")
+        for each in found:
+            refuse_protected(editor, each, "editable")
+        for each in found[1:]:
+            refuse_protected(editor, each, "deletable")
+        editor.set_source(places[0], "\n\n".join(each.source.strip("\n") for each in found if each.source.strip("\n")))
+        for place in reversed(places[1:]):
+            editor.delete(place)
+        return found[0].id, listed(editor, [found[0].id])
+
+    merged, told = await document.edit(merge, author=call.author)
+    call.at(document, merged)
+    return f"Merged into {told}."
+
+
+@tool("edit", "Set a cell's metadata", destructive=True, idempotent=True)
+async def set_cell_metadata(
+    ctx: Context[Any, Any],
+    notebook: Notebook,
+    cell: CellRef,
+    metadata: Annotated[dict[str, Any], Field(description="Only these names change; null removes one")],
+) -> str:
+    """Set metadata of a cell, such as {"tags": ["parameters"]}. read_cell shows them."""
+    call = Call.of(ctx)
+    refused = sorted(OF_PEOPLE & metadata.keys())
+    if refused:
+        raise BadValue("metadata", metadata, f"names without {', '.join(refused)}, which only people set")
+    tags = metadata.get("tags")
+    if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) and tag for tag in tags)):
+        raise BadValue("metadata", metadata, "tags that are a list of texts")  # as nbformat's schema has it
+    document = await call.document(notebook)
+    seen = call.seen(document)
+
+    def label(editor: Editor) -> tuple[str, int, dict[str, Any]]:
+        place = seen.find(editor, cell)
+        editor.set_cell_metadata(place, metadata)
+        return editor.ids()[place], place, editor.cell_metadata(place)
+
+    labelled, place, now = await document.edit(label, author=call.author)
+    call.at(document, labelled)
+    return f"Cell {labelled} (index {place}) has the metadata {cut(shown(now) or '{}', TOLD, 'read_cell')}"
