@@ -101,6 +101,8 @@ def _odd(value: Any, *, metadata: bool = False) -> Odd | None:
         case dict():
             children = [*value, *value.values()]
         case list():
+            if _are_ordinary(value):
+                return None
             children = value
         case _:
             return None
@@ -113,7 +115,17 @@ def _odd(value: Any, *, metadata: bool = False) -> Odd | None:
     return found
 
 
-def _fits(value: int) -> bool:
+def _are_ordinary(values: list[Any]) -> bool:
+    """Whether all are numbers of which none is odd. A figure has millions, and to look at each takes long."""
+    if not values or not set(map(type, values)) <= {float, int}:
+        return False
+    try:
+        return _fits(min(values)) and _fits(max(values)) and math.isfinite(sum(values))
+    except OverflowError:
+        return False
+
+
+def _fits(value: float) -> bool:
     return -(2**63) <= value < 2**63
 
 

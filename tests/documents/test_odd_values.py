@@ -71,6 +71,9 @@ def test_whole_numbers_come_out_as_integers_where_those_are_exact() -> None:
         (2**64, "an integer beyond 64 bits (1.84467e+19)", False),
         ("\udc00", "half a pair of surrogates", False),
         ([float("nan"), 2**64], "an integer beyond 64 bits", False),
+        ([1.5, 2, float("nan")], "nan", True),
+        ([1.5, 2**64], "an integer beyond 64 bits", False),
+        ([float("inf"), float("-inf"), 10**400], "an integer beyond 64 bits (inf)", False),
     ],
 )
 def test_a_value_that_is_odd_is_told_with_its_cell(value: Any, told: str, loads: bool) -> None:
@@ -83,7 +86,8 @@ def test_a_value_that_is_odd_is_told_with_its_cell(value: Any, told: str, loads:
 
 
 def test_ordinary_values_are_not_odd() -> None:
-    cells = [{"id": "a", "metadata": HUGE, "source": "ä😀", "outputs": [output(-(2**63))]}]
+    figures = [output([[1.5, 2], [1e308, 1e308], [True, -(2**63)], []])]
+    cells = [{"id": "a", "metadata": HUGE, "source": "ä😀", "outputs": figures}]
     assert first_odd({"cells": cells, "metadata": {"a": 2**64}}) is None
     odd = first_odd({"cells": cells, "metadata": {"a": 2**64 + 1}})
     assert odd is not None and odd.where.startswith("its metadata have an integer beyond 64 bits")
