@@ -2,6 +2,7 @@
 
 ProxyError
 ├── Unknown            a notebook, cell, kernel, kernelspec, file or execution that is not there
+│   └── Gone           an open notebook whose file is deleted, or moved to where nobody looks
 ├── Ambiguous          a cell prefix that fits several cells
 │   └── AmbiguousToken a name that several scoped tokens have
 ├── StaleCell          a write based on a source that is no longer current
@@ -54,6 +55,24 @@ class Unknown(ProxyError):
         if near:
             text += f" Near matches: {', '.join(near)}."
         super().__init__(f"{text} {hint}".strip())
+
+
+class Gone(Unknown):
+    """An open notebook whose file is not there any more. `snapshot` names what is kept of it, if anything is."""
+
+    def __init__(self, path: str, snapshot: str | None) -> None:
+        self.path, self.snapshot = path, snapshot
+        kept = (
+            f"What it held is in the snapshot {snapshot}: the person gets it back with `jupyter mcp-proxy snapshots "
+            f"--restore {snapshot} --to FILE`."
+            if snapshot
+            else "No snapshot of it could be taken."
+        )
+        super().__init__("notebook", path)
+        self.args = (
+            f"{path!r} is gone: its file was deleted, or moved to where this server does not show it. Nothing was "
+            f"done, and a retry will not help until it is back. {kept} list_files shows what there is.",
+        )
 
 
 class Ambiguous(ProxyError):

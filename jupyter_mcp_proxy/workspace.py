@@ -8,12 +8,14 @@ import time
 from collections import Counter, OrderedDict
 from contextlib import AsyncExitStack, suppress
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .documents.document import Document, Guarantee
 from .documents.files import Files
 from .documents.history import Entry
+from .documents.names import Names
 from .documents.opening import open_document
 from .documents.unsaved import NAME as UNSAVED
 from .errors import NotNamed, ProxyError, ServerError, Unknown
@@ -68,6 +70,9 @@ class Workspace:
         self._documents: dict[str, Document] = {}
         self._last_use: dict[str, float] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self.names = Names()
+        self._reused: set[str] = set()
+        """Paths that a notebook had that is elsewhere now, and another has."""
         self._closing: set[asyncio.Task[None]] = set()
         self._clients: OrderedDict[str, dict[str, None]] = OrderedDict()
         self._told: OrderedDict[str, dict[str, int]] = OrderedDict()
@@ -176,8 +181,19 @@ class Workspace:
         return "live" if await self.has_collaboration() else "file"
 
     async def document(self, path: str) -> Document:
-        """The open document of a notebook, opened if need be. Raises Unknown with near matches."""
+        """The open document of a notebook, opened if need be. Raises Unknown with near matches.
+
+        One that was renamed is found by its old name, too, unless another has that now.
+        """
         path = clean_path(path)
+        while True:
+            document = await self._document(await self._name_now(path))
+            before = document.path
+            await document.follow()
+            if document.path == before:
+                return document
+
+    async def _document(self, path: str) -> Document:
         async with self._opening.setdefault(path, asyncio.Lock()):
             document = self._documents.get(path)
             if document is None:
@@ -186,13 +202,63 @@ class Workspace:
                 document = await open_document(
                     self.server, path, self._snapshots, shared=await self.has_collaboration()
                 )
+                document.is_another = path in self._reused
                 try:
                     await document.__aenter__()
                 except Unknown as error:
                     raise await self._with_near_matches(path) from error
+                document.on_moved = partial(self._moved, document)
                 self._documents[path] = document
+                self._reused.discard(path)
             self._last_use[path] = time.monotonic()
             return document
+
+    async def _name_now(self, path: str) -> str:
+        """What the notebook that a path means is called now."""
+        now = self.names.now(path)
+        if path in self._documents or now == path:
+            return path
+        new_one = self._documents[now].has_another(path) if now in self._documents else None
+        if new_one is None:
+            try:
+                new_one = bool(await self.server.contents(path, content=False))
+            except ServerError:
+                new_one = False
+        if new_one:
+            self.names.forget(path)
+            self._reused.add(path)
+        return path if new_one else now
+
+    async def _moved(self, document: Document, old: str, new: str) -> None:
+        """An open notebook has another path: all that is known of it goes along."""
+        if self._documents.get(old) is document:
+            del self._documents[old]
+        replaced = self._documents.get(new)
+        if replaced is not None:
+            await self.close(new)
+        self._documents[new] = document
+        self._last_use[new] = time.monotonic()
+        self._held[new] += self._held.pop(old, 0)
+        self.names.renamed(old, new)
+        for client, notebooks in self._clients.items():
+            if old in notebooks:
+                self._clients[client] = {new if path == old else path: None for path in notebooks}
+                self.names.tell(client, old, new)
+        for client, told in self._told.items():
+            if old in told:
+                self.names.tell(client, old, new)
+            for before, after in ((old, new), (f"kernel of {old}", f"kernel of {new}")):
+                if before in told:
+                    told[after] = told.pop(before)
+        for execution in self.runner.all:
+            if execution.notebook == old:
+                execution.notebook = new
+        self.runner.afterwards.moved(old, new)
+        self.marks.moved(old, new)
+        try:
+            await self.kernels.moved(old, new)
+        except ServerError as error:
+            log.warning("the kernel's session of %s keeps that path: %s", old, error)
 
     async def _with_near_matches(self, path: str) -> Unknown:
         folder = path.rpartition("/")[0]
@@ -300,7 +366,7 @@ class Workspace:
     def named(self, client: str, path: str | None) -> str:
         """The notebook that a reading call means: the one it names, else the only one its client has open."""
         if path:
-            return clean_path(path)
+            return clean_path(path)  # where it was renamed, `document` knows
         opened = self.opened_by(client)
         if len(opened) != 1:
             raise NotNamed(opened)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from jupyter_ydoc import YNotebook
-from pycrdt import Assoc, StickyIndex, Text, UndoManager
+from pycrdt import StickyIndex, Text, UndoManager
 
 from ..errors import (
     CannotUndo,
@@ -28,6 +28,7 @@ from .cells import Cell, source_hash
 from .document import Author, Document
 from .editor import Editor
 from .history import OTHERS, OURSELVES, Entry, History
+from .people import agent_state, person_name, same_place
 from .shared_editor import CellIndex, SharedEditor
 from .shared_undo import Step
 
@@ -36,6 +37,8 @@ T = TypeVar("T")
 SAVE_TRIES = 3
 UNSAVED_AFTER = 10.0
 """Seconds after which a change that the server did not write yet is reported."""
+RELOAD_LOOKS = 30
+"""Tenths of a second that a room may take to notice that its file is another."""
 LAST_SAVE = 1.0
 """Seconds that the server may take to write the file when we leave."""
 
@@ -50,14 +53,8 @@ def collapsed(cells: int, file_cells: int, *, empty: bool = False) -> bool:
     return lost or (file_cells >= 4 and cells < file_cells / 2)
 
 
-def _name(state: dict[str, Any]) -> str:
-    return str(state["user"].get("display_name") or state["user"].get("name") or "somebody")
-
-
-def _same_place(index: StickyIndex, position: dict[str, Any]) -> bool:
-    own = index.to_json()
-    keys = ("item", "type")
-    return any(own.get(key) is not None and own.get(key) == position.get(key) for key in keys)
+def _text(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else "".join(source)
 
 
 class SharedDocument(Document):
@@ -94,6 +91,7 @@ class SharedDocument(Document):
                 await self._write_out(self._room)
                 await self._room.__aexit__()
                 self._room = None
+        self._place.release()
 
     async def _write_out(self, room: Room) -> None:
         """Have the file written now: the server does so a second after a change, and not where it ends before that."""
@@ -103,6 +101,7 @@ class SharedDocument(Document):
 
     async def _joined(self) -> Room:
         """The room, joined anew where the connection was lost; never with what an older replica held."""
+        await self.follow()
         if self._room is not None and not self._room.closed.is_set():
             return self._room
         async with self._lock:
@@ -111,9 +110,13 @@ class SharedDocument(Document):
                     return self._room
                 await self._room.__aexit__()
                 self._room = None
-            await self._look_at_file()
+            self.refuse_if_gone()
+            content = await self._look_at_file()
+            self._place.hold()
             room = await Room(self._server, self.path).__aenter__()
             self._notebook = YNotebook(room.doc, room.awareness)
+            if self.is_another:
+                await self._reloaded(content)
             self._index = CellIndex(self._notebook.ycells)
             self.history.absorb(self._editor, OTHERS)
             self._undo.clear()  # what was done in an older replica cannot be taken back in this one
@@ -125,7 +128,51 @@ class SharedDocument(Document):
                 self._announce(key)
             return room
 
-    async def _look_at_file(self) -> None:
+    # -- where the file is ----------------------------------------------------------------------------
+
+    def _where(self) -> str | None:
+        where = super()._where()
+        if where is None and self._room is not None and self.gone is None:
+            # jupyter-collaboration (4) says it in the document, a second after Jupyter has renamed the file.
+            told = str(self._notebook.path or "")
+            return told if told.endswith(".ipynb") and self._server.paths.open(told) else None
+        return where
+
+    def _held(self) -> dict[str, Any] | None:
+        return None if self._room is None else self._notebook.get()
+
+    async def _moved(self, new: str) -> None:
+        """Stay in the room where Jupyter has renamed the file: its room is that of the file's id."""
+        session = await self._server.collaboration_session(new)
+        if self._room is not None and session["fileId"] != self._room.file_id:
+            if self._notebook.dirty:  # the server could not write it any more
+                await self._take_snapshot(self._notebook.get())
+            await self._leave()
+        elif self._room is not None:
+            self._room.path = new
+        self._snapshots.move(self.path, new)
+
+    async def _is_back(self) -> None:
+        self.is_another = True
+        await self._leave()
+
+    async def _reloaded(self, content: dict[str, Any]) -> None:
+        """Wait until the room holds what the file does. One that all have left is kept for a minute, and
+        jupyter-collaboration (4) looks each second whether its file was written by others."""
+        wanted = [_text(cell["source"]) for cell in content.get("cells", [])]
+        for _ in range(RELOAD_LOOKS):
+            if [str(cell["source"]) for cell in self._notebook.ycells] == wanted:
+                break
+            await asyncio.sleep(0.1)
+        self.is_another = False
+
+    async def _leave(self) -> None:
+        async with self._lock:
+            if self._room is not None:
+                await self._room.__aexit__()
+                self._room = None
+
+    async def _look_at_file(self) -> dict[str, Any]:
         try:
             model = await self._server.contents(self.path, type="notebook")
         except ServerError as error:
@@ -136,6 +183,7 @@ class SharedDocument(Document):
             raise
         self._file_cells = len(model["content"].get("cells", []))
         self._writable = bool(model.get("writable", True))
+        return dict(model["content"])
 
     async def read(self, look: Callable[[Editor], T]) -> T:
         await self._joined()
@@ -171,6 +219,7 @@ class SharedDocument(Document):
         who: str = OURSELVES,
     ) -> T:
         room = await self._joined()
+        self.refuse_if_gone()
         if not self._writable and not outputs_only:
             raise NotSaved(self.path, "it is read-only")
         if not outputs_only:
@@ -221,6 +270,7 @@ class SharedDocument(Document):
 
     async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
         room = await self._joined()
+        self.refuse_if_gone()
         await room.flush()
         await self._refuse_if_collapsed()
         self._note(OTHERS)
@@ -287,8 +337,16 @@ class SharedDocument(Document):
                 return
             quiet = quiet and room.updates_received == received
         if quiet:
+            self._proven_savable = False  # the next edit asks again, and is told
+            await self._look_whether_gone()
             raise NotSaved(self.path, "the server's log has the reason (disk full, or not writable?)", kept="room")
         # Somebody is typing, which postpones every save; the next edit looks again.
+
+    async def _look_whether_gone(self) -> None:
+        """Raise Gone where the server does not have the file any more."""
+        if not await self._is_there():
+            await self._is_gone()
+            self.refuse_if_gone()
 
     def show(self, who: Author, cell_id: str | None = None) -> None:
         self._shown[who.key] = (who.name, cell_id or self._shown.get(who.key, ("", None))[1])
@@ -302,26 +360,21 @@ class SharedDocument(Document):
         if self._room is None or self._room.closed.is_set():
             return
         name, cell_id = self._shown[key]
-        state: dict[str, Any] = {"user": _user(name), "agent": True, "activeCellId": cell_id, "cursors": []}
-        if cell_id in self._editor.ids():
-            source: Text = self._notebook.ycells[self._editor.ids().index(cell_id)]["source"]
-            # Where the cell begins: pycrdt counts other places in a text with more than ASCII wrongly.
-            # Yjs in JupyterLab expects null for what pycrdt leaves out, and throws at every keystroke without it.
-            start = {"type": None, "tname": None, "item": None, **source.sticky_index(0, Assoc.BEFORE).to_json()}
-            state["cursors"] = [{"anchor": start, "head": start, "primary": True, "empty": True}]
-        self._room.presences.show(key, state)
+        ids = self._editor.ids()
+        source: Text | None = self._notebook.ycells[ids.index(cell_id)]["source"] if cell_id in ids else None
+        self._room.presences.show(key, agent_state(name, cell_id, source))
 
     def _states(self) -> list[dict[str, Any]]:
         states = self._room.awareness.states.values() if self._room is not None else []
         return [state for state in states if state and state.get("user") and not state.get("agent")]
 
     def people(self) -> list[str]:
-        return [_name(state) for state in self._states()]
+        return [person_name(state) for state in self._states()]
 
     async def cursor_of(self, name: str) -> Cell | None:
         room = await self._joined()
         for state in self._states():
-            if _name(state) != name:
+            if person_name(state) != name:
                 continue
             if state.get("activeCellId") in self._editor.ids():
                 return self._editor.cell(state["activeCellId"])
@@ -340,18 +393,6 @@ class SharedDocument(Document):
             offset = sticky.get_index(transaction)
             for index, cell in enumerate(self._notebook.ycells):
                 source: Text = cell["source"]
-                if offset <= len(source) and _same_place(source.sticky_index(offset, sticky.assoc), position):
+                if offset <= len(source) and same_place(source.sticky_index(offset, sticky.assoc), position):
                     return index
         return None
-
-
-def _user(name: str) -> dict[str, Any]:
-    initials = "".join(word[0] for word in name.split()[:2]).upper() or "AI"
-    return {
-        "username": f"mcp-proxy:{name}",
-        "name": name,
-        "display_name": name,
-        "initials": initials,
-        "color": "var(--jp-collaborator-color7)",
-        "avatar_url": None,
-    }

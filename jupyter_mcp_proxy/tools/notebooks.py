@@ -41,6 +41,7 @@ async def use_notebook(
     created = False
     try:
         document = await call.document(path)
+        document.refuse_if_gone()
     except Unknown:
         if not create:
             raise
@@ -49,6 +50,7 @@ async def use_notebook(
         created = True
         document = await call.document(path)
         await document.edit(_without_first_cell)
+    path = document.path
     call.workspace.use(call.client, path)
     kernel = await call.workspace.kernels.of_notebook(path)
     if kernel is None and kernelspec is not None:
@@ -146,8 +148,8 @@ async def list_notebooks(ctx: Context[Any, Any]) -> str:
 async def unuse_notebook(ctx: Context[Any, Any], notebook: Notebook) -> str:
     """Close a notebook for you. Its kernel and its file stay."""
     call = Call.of(ctx)
-    path = clean_path(notebook)
     workspace = call.workspace
+    path = workspace.names.now(clean_path(notebook))
     if not workspace.unuse(call.client, path):
         opened = workspace.opened_by(call.client)
         raise Unknown("open notebook", path, opened, "" if opened else "You have none open.")

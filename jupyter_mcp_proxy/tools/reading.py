@@ -105,7 +105,7 @@ async def _opened(ctx: Context[Any, Any], notebook: str | None) -> tuple[Call, s
     call = Call.of(ctx)
     path = call.workspace.named(call.client, notebook)
     document = await call.document(path)
-    return call, path, document, call.workspace.marks.of(document)
+    return call, document.path, document, call.workspace.marks.of(document)
 
 
 @tool("read", "List cells")

@@ -20,7 +20,7 @@ from ..errors import ProxyError
 from . import cells, changes, files, inspect, kernels, notebooks, reading, run  # noqa: F401 - they declare the tools
 from .asking import state_security
 from .blocks import late_block
-from .call import TOUCHED, Call
+from .call import CHANGES, TOUCHED, Call
 from .changes import notice
 from .following import resume
 from .pictures import Which, fitted
@@ -54,6 +54,9 @@ the person through your client.
 Outputs always end up in the notebook. States: queued, running, ok, error, interrupted, kernel_died (all variables \
 gone), lost. An error text says whether a retry makes sense and what to call next."""
 
+
+STOPPING = ("restart_notebook",)
+"""Tools that work for a notebook whose file is gone, too: its kernel may have to be ended."""
 
 LONGEST_ERROR = 8000
 """Characters of an error that are told."""
@@ -91,6 +94,7 @@ class NotebookServer(MCPServer[Any]):
             )
         touched: list[Document] = []
         token = TOUCHED.set(touched)
+        changing = CHANGES.set(spec.tier != "read" and name not in STOPPING)
         try:
             # A call that brings an answer goes on with what it has begun, also while a person has paused agents.
             resumes = call.ctx.request_state is not None or call.ctx.input_responses is not None
@@ -110,6 +114,7 @@ class NotebookServer(MCPServer[Any]):
                 return failure(describe_arguments(name, cause))
             raise
         finally:
+            CHANGES.reset(changing)
             TOUCHED.reset(token)
             for document in touched:
                 call.workspace.release(document)
@@ -132,6 +137,8 @@ def with_notices(call: Call, touched: list[Document], result: Any) -> Any:
         return result
     if call.workspace.pause.holds:
         result.content += [TextContent(type="text", text=PAUSED)]
+    lines = call.workspace.names.news(call.client)
+    result.content += [TextContent(type="text", text=line) for line in lines]
     for document in {document.path: document for document in touched}.values():
         lines = [notice(*call.workspace.news(call.client, document))]
         if call.workspace.restarted(call.client, document.path):
