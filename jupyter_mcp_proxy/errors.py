@@ -133,10 +133,10 @@ class InvalidNotebook(ProxyError):
 class OutsideRoot(ProxyError):
     """A path that leads out of the server's root."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, root: str = "") -> None:
         self.path = path
         super().__init__(
-            f"{path!r} leads out of the server's root folder, which is refused. "
+            f"{path!r} leads out of the server's root folder{f' {root}' if root else ''}, which is refused. "
             "Paths are relative to that root; list_files shows them."
         )
 

@@ -17,6 +17,7 @@ from .documents.files import Files
 from .documents.history import Entry
 from .documents.names import Names
 from .documents.opening import open_document
+from .documents.place import same_file
 from .documents.unsaved import NAME as UNSAVED
 from .errors import NotNamed, ProxyError, ServerError, Unknown
 from .execution.inspection import Inspector
@@ -25,7 +26,7 @@ from .execution.kernels import Kernels
 from .execution.marks import Marks
 from .execution.pause import Pause
 from .execution.runner import Runner
-from .jupyter.paths import Paths, clean_path
+from .jupyter.paths import Paths, clean_path, hidden
 from .jupyter.server import JupyterServer
 from .settings import Settings
 from .store.snapshots import Snapshots, folder_of_all
@@ -207,17 +208,23 @@ class Workspace:
                     await document.__aenter__()
                 except Unknown as error:
                     raise await self._with_near_matches(path) from error
+                first = next((each for each in self._documents.values() if each.is_at(path)), None)
+                if first is not None:  # whoever asked for another name of it meanwhile
+                    await document.__aexit__(None, None, None)
+                    return first
                 document.on_moved = partial(self._moved, document)
                 self._documents[path] = document
                 self._reused.discard(path)
-            self._last_use[path] = time.monotonic()
+            self._last_use[document.path] = time.monotonic()
             return document
 
     async def _name_now(self, path: str) -> str:
         """What the notebook that a path means is called now."""
         now = self.names.now(path)
-        if path in self._documents or now == path:
+        if path in self._documents:
             return path
+        if now == path:
+            return await self._in_use(path)
         new_one = self._documents[now].has_another(path) if now in self._documents else None
         if new_one is None:
             try:
@@ -228,6 +235,15 @@ class Workspace:
             self.names.forget(path)
             self._reused.add(path)
         return path if new_one else now
+
+    async def _in_use(self, path: str) -> str:
+        """The name under which a file that has several, such as a link's, is in use already: two documents of one file
+        would overwrite each other."""
+        for document in self._documents.values():
+            if document.is_at(path):
+                return document.path
+        sessions = [str(session.get("path")) for session in await self.server.sessions()]
+        return path if path in sessions else same_file(self._snapshots.root, path, sessions) or path
 
     async def _moved(self, document: Document, old: str, new: str) -> None:
         """An open notebook has another path: all that is known of it goes along."""
@@ -268,9 +284,8 @@ class Workspace:
         except ServerError:
             siblings = []
         near = get_close_matches(path, siblings, n=3, cutoff=0.4) or siblings[:5]
-        return Unknown(
-            "notebook", path, near, "list_files shows what there is; use_notebook with create=true makes one."
-        )
+        hint = hidden(path) or "list_files shows what there is; use_notebook with create=true makes one."
+        return Unknown("notebook", path, near, hint)
 
     async def close(self, path: str) -> None:
         """Close a document; its file and its kernel stay. It goes on where whoever asks does not wait for it."""

@@ -78,10 +78,9 @@ class Document(ABC):
         """Why changes that were accepted are not in the file, where that is so."""
         return self.gone
 
-    @property
-    def key(self) -> tuple[int, int] | None:
-        """What two names of one file have in common, where that can be told."""
-        return self._place.key()
+    def is_at(self, path: str) -> bool:
+        """Whether another path leads to the same file, as far as that can be told."""
+        return self._place.is_at(path)
 
     def has_another(self, path: str) -> bool | None:
         """Whether there is a file at another path; None where that cannot be told."""
@@ -110,7 +109,7 @@ class Document(ABC):
 
     def _where(self) -> str | None:
         where = self._place.now()
-        return where if not where or self._server.paths.open(where) else GONE
+        return where if not where or where == self.path or self._server.paths.open(where) else GONE
 
     async def _move(self, new: str) -> None:
         old = self.path

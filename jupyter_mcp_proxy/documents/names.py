@@ -40,9 +40,13 @@ class Names:
         while len(self._told) > MOST:
             self._told.popitem(last=False)
 
+    def _said(self, old: str, new: str) -> str:
+        is_it = "is now" if self.now(old) == self.now(new) else "is another name of"
+        return f"[Note: {old} {is_it} {new}; use that path]"
+
     def news(self, client: str) -> list[str]:
         """What a client is to be told of names, once."""
         due = [key for key, told in self._told.items() if key[0] == client and not told]
         for key in due:
             self._told[key] = True
-        return [f"[Note: {old} is now {new}; use that path]" for _, old, new in due]
+        return [self._said(old, new) for _, old, new in due]

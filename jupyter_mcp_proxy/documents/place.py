@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 GONE = ""
@@ -59,12 +60,10 @@ class Place:
         """Whether there is a file at another path; None where that cannot be told."""
         return None if self._held is None else _stat(Path(self._root, path)) is not None
 
-    def key(self) -> tuple[int, int] | None:
-        """What tells the file from any other, whatever its names are."""
-        if self._held is None:
-            return None
-        held = os.fstat(self._held)
-        return held.st_dev, held.st_ino
+    def is_at(self, path: str) -> bool:
+        """Whether a path leads to this file, such as a link to it."""
+        there = None if self._held is None else _stat(Path(self._root, path))
+        return self._held is not None and there is not None and os.path.samestat(os.fstat(self._held), there)
 
     def _here(self) -> Path:
         return Path(self._root, self.path)
@@ -81,6 +80,16 @@ class Place:
         if there is None or hidden or path.suffix != ".ipynb" or not os.path.samestat(held, there):
             return None
         return path.as_posix()
+
+
+def same_file(root: str, path: str, others: Iterable[str]) -> str | None:
+    """Which of other paths leads to the same file, such as a link to it; None where none does."""
+    mine = _stat(Path(root, path)) if root else None
+    for other in others if mine is not None else ():
+        theirs = _stat(Path(root, other))
+        if mine is not None and theirs is not None and os.path.samestat(mine, theirs):
+            return other
+    return None
 
 
 def _stat(path: Path) -> os.stat_result | None:

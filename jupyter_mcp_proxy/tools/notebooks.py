@@ -8,8 +8,8 @@ from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from ..documents.metadata import kernelspec_of, of_new_kernel, said, table
-from ..errors import BadValue, KernelFailed, ServerError, Unknown
-from ..jupyter.paths import clean_path
+from ..errors import BadValue, KernelFailed, NotSaved, ServerError, Unknown
+from ..jupyter.paths import clean_path, hidden
 from .call import Call
 from .reading import outline
 from .registry import Notebook, tool
@@ -38,7 +38,7 @@ async def use_notebook(
         raise BadValue("notebook", notebook, "a path that ends with .ipynb")
     if kernelspec is not None:
         call.require("Starting a kernel", "run")
-    created = False
+    created, made = False, ""
     try:
         document = await call.document(path)
         document.refuse_if_gone()
@@ -46,7 +46,7 @@ async def use_notebook(
         if not create:
             raise
         call.require("Creating a notebook", "edit")
-        await _create(call, path, kernelspec)
+        made = await _create(call, path, kernelspec)
         created = True
         document = await call.document(path)
         await document.edit(_without_first_cell)
@@ -60,11 +60,12 @@ async def use_notebook(
     state = f"kernel {kernel.name} ({kernel.id})" if kernel is not None else "no kernel runs yet"
     guarantee = f"{document.guarantee} ({document.promise})"
     state = f". {told_start(kernel)}" if kernel is not None and kernel.started else f", {state}."
-    head = f"{'Created' if created else 'Opened'} {path}: {total} cells, {guarantee}{state}"
+    head = f"{made}{'Created' if created else 'Opened'} {path}: {total} cells, {guarantee}{state}"
     return f"{head}\n{text}"
 
 
-async def _create(call: Call, path: str, kernelspec: str | None) -> None:
+async def _create(call: Call, path: str, kernelspec: str | None) -> str:
+    """Make a notebook and the folders above it; what is to be told of these."""
     import nbformat.v4
 
     specs = await call.workspace.server.kernelspecs()
@@ -74,15 +75,15 @@ async def _create(call: Call, path: str, kernelspec: str | None) -> None:
     spec = kernelspec_of(name, table(specs["kernelspecs"].get(name)).get("spec"))
     content = nbformat.v4.new_notebook(metadata=of_new_kernel({}, spec))
     server = call.workspace.server
-    folder, _, _ = path.rpartition("/")
-    if folder:
-        try:
-            await server.contents(folder, content=False)
-        except ServerError as error:
-            if error.status == 404:
-                raise Unknown("folder", folder, hint="Create it first, or choose another.") from error
-            raise
-    await server.save_contents(path, {"type": "notebook", "format": "json", "content": content})
+    server.paths.check(path)
+    try:
+        folders = await call.workspace.files.make_folders(path)
+        await server.save_contents(path, {"type": "notebook", "format": "json", "content": content})
+    except (ServerError, NotSaved) as error:
+        if hint := hidden(path):
+            raise BadValue("notebook", path, f"a path that this server shows. {hint}") from error
+        raise
+    return f"Made the folder {folders[-1]}. " if folders else ""
 
 
 def _without_first_cell(editor: Editor) -> None:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from .. import __version__
 from ..documents.sources import cut_within
 from ..errors import ProxyError
+from ..jupyter.paths import below_root
 from . import cells, changes, files, inspect, kernels, notebooks, reading, run  # noqa: F401 - they declare the tools
 from .asking import state_security
 from .blocks import late_block
@@ -58,6 +59,9 @@ gone), lost. An error text says whether a retry makes sense and what to call nex
 STOPPING = ("restart_notebook",)
 """Tools that work for a notebook whose file is gone, too: its kernel may have to be ended."""
 
+PATHS = {"notebook", "path"}
+"""Parameters that are paths."""
+
 LONGEST_ERROR = 8000
 """Characters of an error that are told."""
 
@@ -92,6 +96,14 @@ class NotebookServer(MCPServer[Any]):
                 f"{name} has no parameter {', '.join(map(repr, sorted(unknown)))}; nothing was done. "
                 f"Its parameters are {', '.join(parameters(name)) or 'none'}."
             )
+        for name_of_path in PATHS & arguments.keys():
+            given = arguments[name_of_path]
+            if isinstance(given, str):
+                try:
+                    arguments = {**arguments, name_of_path: below_root(given, call.settings.root_dir)}
+                except ProxyError as error:
+                    recording.failed(error)
+                    return failure(str(error))
         touched: list[Document] = []
         token = TOUCHED.set(touched)
         changing = CHANGES.set(spec.tier != "read" and name not in STOPPING)
