@@ -40,6 +40,9 @@ class Place:
             os.close(self._held)
             self._held = None
 
+    def __del__(self) -> None:
+        self.release()  # of a document that could not be opened
+
     def now(self) -> str | None:
         """The path of the file now; GONE where it has none, None where that cannot be told."""
         if self._held is None:
