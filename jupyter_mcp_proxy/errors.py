@@ -2,6 +2,7 @@
 
 ProxyError
 ├── Unknown            a notebook, cell, kernel, kernelspec, file or execution that is not there
+│   └── Gone           an open notebook whose file is deleted, or moved to where nobody looks
 ├── Ambiguous          a cell prefix that fits several cells
 │   └── AmbiguousToken a name that several scoped tokens have
 ├── ProtectedCell      a cell that its author has marked as not to be edited, or not to be deleted
@@ -32,8 +33,7 @@ ProxyError
 └── ServerError        an answer of the Jupyter server that we did not expect
     └── ServerUnreachable
 
-The exception holds the data; a tool turns it into its result. Each sentence says what happened, whether a
-retry makes sense, and the next call.
+The exception holds the data. Each sentence says what happened, whether a retry makes sense, and the next call.
 """
 
 from __future__ import annotations
@@ -58,6 +58,21 @@ class Unknown(ProxyError):
         if near:
             text += f" Near matches: {', '.join(near)}."
         super().__init__(f"{text} {hint}".strip())
+
+
+class Gone(Unknown):
+    """An open notebook whose file is not there any more. `snapshot` names what is kept of it, if anything is."""
+
+    def __init__(self, path: str, snapshot: str | None) -> None:
+        self.path, self.snapshot = path, snapshot
+        restore = f"`jupyter mcp-proxy snapshots --restore {snapshot} --to FILE`"
+        kept = f"What it held is in the snapshot {snapshot}: the person gets it back with {restore}."
+        kept = kept if snapshot else "No snapshot of it could be taken."
+        super().__init__("notebook", path)
+        self.args = (
+            f"{path!r} is gone: its file was deleted, or moved to where this server does not show it. Nothing was "
+            f"done, and a retry will not help until it is back. {kept} list_files shows what there is.",
+        )
 
 
 class Ambiguous(ProxyError):
@@ -140,10 +155,10 @@ class InvalidNotebook(ProxyError):
 class OutsideRoot(ProxyError):
     """A path that leads out of the server's root."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, root: str = "") -> None:
         self.path = path
         super().__init__(
-            f"{path!r} leads out of the server's root folder, which is refused. "
+            f"{path!r} leads out of the server's root folder{f' {root}' if root else ''}, which is refused. "
             "Paths are relative to that root; list_files shows them."
         )
 
@@ -199,9 +214,7 @@ class NotSaved(ProxyError):
     KEPT: ClassVar = {
         "nowhere": "Nothing was changed",
         "room": "The change is in the shared document, where people see it, but is not on disk",
-        "here": (
-            "What was changed before is kept and written as soon as that can be done; nothing new is begun until then"
-        ),
+        "here": "What was changed before is kept and written as soon as possible; nothing new is begun until then",
     }
 
     def __init__(self, path: str, reason: str, *, kept: Literal["nowhere", "room", "here"] = "nowhere") -> None:
@@ -228,10 +241,8 @@ class MaybeSaved(ProxyError):
 
     def __init__(self, path: str) -> None:
         self.path = path
-        super().__init__(
-            f"The server did not confirm the change of {path!r}: it may have been made. "
-            "Look with list_cells before you repeat it."
-        )
+        told = f"The server did not confirm the change of {path!r}: it may have been made."
+        super().__init__(f"{told} Look with list_cells before you repeat it.")
 
 
 class CannotUndo(ProxyError):

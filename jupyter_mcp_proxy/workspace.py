@@ -7,16 +7,18 @@ import logging
 import time
 from collections import Counter, OrderedDict
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .documents.document import Document, Guarantee
 from .documents.files import Files
-from .documents.history import Entry, between
+from .documents.history import Entry
+from .documents.names import Names
 from .documents.opening import open_document
-from .documents.seen import Seen
+from .documents.place import same_file
+from .documents.seen import Looks, Seen
 from .documents.unsaved import NAME as UNSAVED
 from .errors import NotNamed, ProxyError, ServerError, Unknown
 from .execution.inspection import Inspector
@@ -25,7 +27,7 @@ from .execution.kernels import Kernels
 from .execution.marks import Marks
 from .execution.pause import Pause
 from .execution.runner import Runner
-from .jupyter.paths import Paths, clean_path
+from .jupyter.paths import Paths, clean_path, hidden
 from .jupyter.server import JupyterServer
 from .settings import Settings
 from .store.snapshots import Snapshots, folder_of_all
@@ -70,12 +72,14 @@ class Workspace:
         self._documents: dict[str, Document] = {}
         self._last_use: dict[str, float] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self.names = Names()
+        self._reused: set[str] = set()
+        """Paths that a notebook had that is elsewhere now, and another has."""
         self._closing: set[asyncio.Task[None]] = set()
         self._clients: OrderedDict[str, dict[str, None]] = OrderedDict()
-        self._looks: dict[str, dict[str, Seen]] = {}
-        """For each client what it knows of the cells of each notebook."""
+        self._looks = Looks()
         self._told: OrderedDict[str, dict[str, int]] = OrderedDict()
-        """For each client the number of the last change, and of the last life of a kernel, that it has been told."""
+        """For each client the number of the last life of a notebook's kernel that it has been told."""
         self._seen: dict[str, float] = {}
         self._held: Counter[str] = Counter()
         self._shared: bool | None = None
@@ -180,8 +184,19 @@ class Workspace:
         return "live" if await self.has_collaboration() else "file"
 
     async def document(self, path: str) -> Document:
-        """The open document of a notebook, opened if need be. Raises Unknown with near matches."""
+        """The open document of a notebook, opened if need be. Raises Unknown with near matches.
+
+        One that was renamed is found by its old name, too, unless another has that now.
+        """
         path = clean_path(path)
+        while True:
+            document = await self._document(await self._name_now(path))
+            before = document.path
+            await document.follow()
+            if document.path == before:
+                return document
+
+    async def _document(self, path: str) -> Document:
         async with self._opening.setdefault(path, asyncio.Lock()):
             document = self._documents.get(path)
             if document is None:
@@ -190,13 +205,77 @@ class Workspace:
                 document = await open_document(
                     self.server, path, self._snapshots, shared=await self.has_collaboration()
                 )
+                document.is_another = path in self._reused
                 try:
                     await document.__aenter__()
                 except Unknown as error:
                     raise await self._with_near_matches(path) from error
+                first = next((each for each in self._documents.values() if each.is_at(path)), None)
+                if first is not None:  # whoever asked for another name of it meanwhile
+                    await document.__aexit__(None, None, None)
+                    return first
+                document.on_moved = partial(self._moved, document)
                 self._documents[path] = document
-            self._last_use[path] = time.monotonic()
+                self._reused.discard(path)
+            self._last_use[document.path] = time.monotonic()
             return document
+
+    async def _name_now(self, path: str) -> str:
+        """What the notebook that a path means is called now."""
+        now = self.names.now(path)
+        if path in self._documents:
+            return path
+        if now == path:
+            return await self._in_use(path)
+        new_one = self._documents[now].has_another(path) if now in self._documents else None
+        if new_one is None:
+            try:
+                new_one = bool(await self.server.contents(path, content=False))
+            except ServerError:
+                new_one = False
+        if new_one:
+            self.names.forget(path)
+            self._reused.add(path)
+        return path if new_one else now
+
+    async def _in_use(self, path: str) -> str:
+        """The name under which a file that has several, such as a link's, is in use already: two documents of one file
+        would overwrite each other."""
+        for document in self._documents.values():
+            if document.is_at(path):
+                return document.path
+        sessions = [str(session.get("path")) for session in await self.server.sessions()]
+        return path if path in sessions else same_file(self._snapshots.root, path, sessions) or path
+
+    async def _moved(self, document: Document, old: str, new: str) -> None:
+        """An open notebook has another path: all that is known of it goes along."""
+        if self._documents.get(old) is document:
+            del self._documents[old]
+        replaced = self._documents.get(new)
+        if replaced is not None:
+            await self.close(new)
+        self._documents[new] = document
+        self._last_use[new] = time.monotonic()
+        self._held[new] += self._held.pop(old, 0)
+        self.names.renamed(old, new)
+        for client, notebooks in self._clients.items():
+            if old in notebooks:
+                self._clients[client] = {new if path == old else path: None for path in notebooks}
+                self.names.tell(client, old, new)
+        for client in self._looks.moved(old, new):
+            self.names.tell(client, old, new)
+        for told in self._told.values():
+            if old in told:
+                told[new] = told.pop(old)
+        for execution in self.runner.all:
+            if execution.notebook == old:
+                execution.notebook = new
+        self.runner.afterwards.moved(old, new)
+        self.marks.moved(old, new)
+        try:
+            await self.kernels.moved(old, new)
+        except ServerError as error:
+            log.warning("the kernel's session of %s keeps that path: %s", old, error)
 
     async def _with_near_matches(self, path: str) -> Unknown:
         folder = path.rpartition("/")[0]
@@ -206,9 +285,8 @@ class Workspace:
         except ServerError:
             siblings = []
         near = get_close_matches(path, siblings, n=3, cutoff=0.4) or siblings[:5]
-        return Unknown(
-            "notebook", path, near, "list_files shows what there is; use_notebook with create=true makes one."
-        )
+        hint = hidden(path) or "list_files shows what there is; use_notebook with create=true makes one."
+        return Unknown("notebook", path, near, hint)
 
     async def close(self, path: str) -> None:
         """Close a document; its file and its kernel stay. It goes on where whoever asks does not wait for it."""
@@ -238,7 +316,7 @@ class Workspace:
                 del self._seen[client]
                 self._clients.pop(client, None)
                 self._told.pop(client, None)
-                self._looks.pop(client, None)
+                self._looks.forget(client)
             await self.kernels.reap(lambda kernel: bool(self.runner.running(kernel)))
             for path in list(self._documents):
                 if now - self._last_use.get(path, 0) > IDLE_LIMIT and not self.needed(path):
@@ -275,32 +353,19 @@ class Workspace:
         self._told.setdefault(client, {})
         while len(self._told) > MOST_CLIENTS:
             oldest, _ = self._told.popitem(last=False)
-            self._looks.pop(oldest, None)
-        history = document.history
-        before = self._looks.get(client, {}).get(document.path)
-        self._looks.setdefault(client, {})[document.path] = Seen(
-            client, history.order, history.last, history.serial, history
-        )
-        if before is None:
-            return [], history.last
-        if before.serial != history.serial:  # it was closed and opened anew since
-            return between(list(before.order), history.order), 0
-        return history.since(before.number), before.number
+            self._looks.forget(oldest)
+        return self._looks.take(client, document.path, document.history)
 
     def seen(self, client: str, document: Document) -> Seen:
         """What a client knows of a document's cells; all, where it has not looked yet."""
-        history = document.history
-        known = self._looks.get(client, {}).get(document.path)
-        if known is None:
-            return Seen(client, [], history.last, history.serial, history)
-        return replace(known, history=history)
+        return self._looks.of(client, document.path, document.history)
 
     def restarted(self, client: str, path: str) -> bool:
         """Whether the notebook's kernel lost its variables since this client was last told."""
         told = self._told.setdefault(client, {})
         lives = self.kernels.lives(path)
-        before = told.get(f"kernel of {path}", lives)
-        told[f"kernel of {path}"] = lives
+        before = told.get(path, lives)
+        told[path] = lives
         return lives > before
 
     def needed(self, path: str) -> bool:
@@ -321,7 +386,7 @@ class Workspace:
     def named(self, client: str, path: str | None) -> str:
         """The notebook that a reading call means: the one it names, else the only one its client has open."""
         if path:
-            return clean_path(path)
+            return clean_path(path)  # where it was renamed, `document` knows
         opened = self.opened_by(client)
         if len(opened) != 1:
             raise NotNamed(opened)

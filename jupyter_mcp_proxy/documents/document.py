@@ -6,20 +6,27 @@ Both kinds offer `read` and `edit`; what is done is a plain function of an `Edit
 from __future__ import annotations
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from ..errors import NotSaved, ProxyError
+from ..errors import Gone, NotSaved, ProxyError, ServerError
 from ..jupyter.server import JupyterServer
 from ..store.snapshots import Snapshots
 from .cells import Cell
 from .editor import Editor
 from .history import OURSELVES, Entry, History
+from .place import GONE, Place
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Guarantee = Literal["live", "file"]
+
+LOOK_AGAIN = 0.2
+"""Seconds after which a file that is not there is looked for once more: some programs write it anew by removing it."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,14 @@ class Document(ABC):
         self._snapshots = snapshots
         self._snapshot_taken = False
         self._taking_snapshot = asyncio.Lock()
+        self._place = Place(snapshots.root, path)
+        self._following = asyncio.Lock()
+        self.is_another = False
+        """Whether its path was that of another file a moment ago."""
+        self.gone: Gone | None = None
+        """Why nothing can be done with it, while its file is not there."""
+        self.on_moved: Callable[[str, str], Awaitable[None]] | None = None
+        """Called with the old path and the new one."""
         self.history = History()
         """What has happened to the cells since the document was opened."""
 
@@ -68,7 +83,85 @@ class Document(ABC):
     @property
     def trouble(self) -> ProxyError | None:
         """Why changes that were accepted are not in the file, where that is so."""
-        return None
+        return self.gone
+
+    def is_at(self, path: str) -> bool:
+        """Whether another path leads to the same file, as far as that can be told."""
+        return self._place.is_at(path)
+
+    def has_another(self, path: str) -> bool | None:
+        """Whether there is a file at another path; None where that cannot be told."""
+        return self._place.exists(path)
+
+    async def follow(self) -> None:
+        """Have the path that the file has now. Where it has none, `gone` says so, and what is here is in a snapshot."""
+        where = self._where()
+        if where == self.path and self.gone is None:
+            return
+        async with self._following:
+            where = self._where()
+            if where is None and self.gone is not None and await self._is_there():
+                where = self.path
+            if where == GONE and self.gone is None:
+                await asyncio.sleep(LOOK_AGAIN)
+                where = self._where()
+            if where == GONE:
+                await self._is_gone()
+                return
+            if where is not None and self.gone is not None:
+                self.gone = None
+                await self._is_back()
+            if where not in (None, self.path):
+                await self._move(where or "")
+
+    def _where(self) -> str | None:
+        where = self._place.now()
+        return where if not where or where == self.path or self._server.paths.open(where) else GONE
+
+    async def _move(self, new: str) -> None:
+        old = self.path
+        await self._moved(new)
+        self.path = new
+        if self.on_moved is not None:
+            await self.on_moved(old, new)
+
+    async def _is_gone(self) -> None:
+        """Put what is here into a snapshot, once."""
+        if self.gone is not None:
+            return
+        self.gone = Gone(self.path, None)  # whoever asks meanwhile is refused, too
+        content, kept = self._held(), None
+        try:
+            kept = None if content is None else (await self._snapshots.take(self.path, content)).stem
+        except OSError as error:
+            log.warning("%s is gone, and no snapshot could be taken: %s", self.path, error)
+        self.gone = Gone(self.path, kept)
+
+    async def _is_there(self) -> bool:
+        try:
+            await self._server.contents(self.path, content=False)
+        except ServerError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    def refuse_if_gone(self) -> None:
+        """Raise Gone where the file is not there any more."""
+        if self.gone is not None:
+            raise self.gone
+
+    @abstractmethod
+    def _held(self) -> dict[str, Any] | None:
+        """The content as it is known here."""
+
+    @abstractmethod
+    async def _moved(self, new: str) -> None:
+        """Work with another path from now on."""
+
+    @abstractmethod
+    async def _is_back(self) -> None:
+        """The file was gone, and is there again."""
 
     async def __aenter__(self) -> Document:
         return self

@@ -46,6 +46,7 @@ class FileDocument(Document):
         self._copy = LocalCopy(server, path, self.history, self._put_aside, self._ids)
         self._late = LateWriter(self._copy, Unsaved(snapshots.folder(path)), self._put_aside)
         self._steps: dict[str, deque[Step]] = {}
+        self._copy.follow = self.follow
 
     @property
     def promise(self) -> str:
@@ -59,11 +60,12 @@ class FileDocument(Document):
 
     @property
     def trouble(self) -> ProxyError | None:
-        return self._late.trouble
+        return self.gone or self._late.trouble
 
     async def __aenter__(self) -> FileDocument:
         try:
             await self.read(lambda editor: None)
+            self._place.hold()
         except Unknown:
             await self._late.put_left_aside()
             raise
@@ -73,13 +75,32 @@ class FileDocument(Document):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._late.close()
+        try:
+            await self._late.close()
+        finally:
+            self._place.release()
+
+    def _held(self) -> dict[str, Any] | None:
+        return self._copy.content
+
+    async def _moved(self, new: str) -> None:
+        self._snapshots.move(self.path, new)
+        self._copy.move(new)
+        self._late.move(self._snapshots.folder(new))
+
+    async def _is_back(self) -> None:
+        if not self._copy.unsaved:
+            self._copy.forget()
 
     async def read(self, look: Callable[[Editor], T]) -> T:
+        await self.follow()
+        self.refuse_if_gone()
         async with self._copy.lock:
             return look(FileEditor(await self._load()))
 
     async def look_back(self) -> History:
+        await self.follow()
+        self.refuse_if_gone()
         async with self._copy.lock:
             await self._load()
             return self.history
@@ -103,6 +124,8 @@ class FileDocument(Document):
         self, change: Callable[[Editor], T], who: str, key: str, outputs_only: bool
     ) -> tuple[T, dict[str, Any], dict[str, Any], list[Entry]]:
         """Make a change and keep it: its result, the content before and after, and what the history notes."""
+        await self.follow()
+        self.refuse_if_gone()
         if self.trouble is not None and not outputs_only:
             await self._late.write_out()
         async with self._copy.lock:
@@ -150,8 +173,15 @@ class FileDocument(Document):
 
     async def _load(self) -> dict[str, Any]:
         """What the notebook holds now, with what is to be written to it."""
-        if self._copy.content is None or not (self._late.writing or await self._copy.is_unchanged()):
-            await self._late.reread()
+        known = self._copy.content is not None
+        try:
+            if not known or not (self._late.writing or await self._copy.is_unchanged()):
+                await self._late.reread()
+        except Unknown:
+            if known:
+                await self._is_gone()
+                self.refuse_if_gone()
+            raise
         await self._late.claim_left()
         assert self._copy.content is not None
         return self._copy.content

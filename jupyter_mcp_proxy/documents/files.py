@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadValue, NotSaved, ServerError, StaleFile, Unknown
-from ..jupyter.paths import api_path
+from ..jupyter.paths import api_path, hidden
 from .line_ends import like
 
 if TYPE_CHECKING:  # the tools load this while the sidecar starts
@@ -85,9 +85,7 @@ class Files:
             if error.status != 404:
                 raise
             hint = "list_files shows what there is."
-            if any(part.startswith(".") for part in path.split("/")):
-                hint += " Jupyter shows hidden files only with ContentsManager.allow_hidden."
-            raise Unknown("file", path, await self._near(path), hint) from error
+            raise Unknown("file", path, await self._near(path), f"{hint} {hidden(path)}".rstrip()) from error
         if model["type"] == "directory":
             raise BadValue("path", path, f"a file; this is a folder, which list_files(path={path!r}) lists")
         return model
@@ -123,7 +121,7 @@ class Files:
         except UnicodeEncodeError as error:
             raise BadValue("content", text[error.start : error.end], "text that UTF-8 can hold") from error
         before = await self._replaceable(path, if_hash, overwrite)
-        folders = await self._make_folders(path) if before is None else []
+        folders = await self.make_folders(path) if before is None else []
         text = text if before is None else await self._with_its_ends(path, text)
         raw = text.encode()
         try:
@@ -195,7 +193,7 @@ class Files:
                 raise BadValue("path", path, f"a path in folders; {folder!r} is a file")
         return []
 
-    async def _make_folders(self, path: str) -> list[str]:
+    async def make_folders(self, path: str) -> list[str]:
         """Make the folders above a path that are missing; those that were made, the innermost last."""
         missing = await self._missing_folders(path)
         for folder in missing:

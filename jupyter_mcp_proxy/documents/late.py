@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from ..errors import NotSaved, ProxyError, Unknown
 from .file_editor import FileEditor
@@ -114,6 +115,10 @@ class LateWriter:
             with suppress(NotSaved):  # it stays where it is
                 await self._rescue(self._unsaved.left())
 
+    def move(self, folder: Path) -> None:
+        """What is to be written is kept in another folder now, which has come along."""
+        self._unsaved.move(folder)
+
     def release(self) -> None:
         """Let others have what is to be written."""
         self._unsaved.release()
@@ -213,6 +218,8 @@ class LateWriter:
         """What waits, made to what is on disk in this moment."""
         if not self._copy.unsaved:
             return None
+        if self._copy.follow is not None:
+            await self._copy.follow()
         try:
             if not await self._copy.is_same():
                 await self._reread()

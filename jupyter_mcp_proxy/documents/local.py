@@ -40,8 +40,17 @@ class LocalCopy:
         """What the file may hold by now: it was sent, and the server has not said that it is written."""
         self._digests = Digests()
         """Those of what the file holds."""
+        self._server = server
+        self._ids = ids
         self._file = StoredFile(server, path, ids)
         self._put_aside = put_aside
+        self.follow: Callable[[], Awaitable[None]] | None = None
+        """Called before what waits is written: the file may have another name."""
+
+    def move(self, path: str) -> None:
+        """The file has another path now."""
+        self.path = path
+        self._file = StoredFile(self._server, path, self._ids)
 
     @property
     def is_large(self) -> bool:

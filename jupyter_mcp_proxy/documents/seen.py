@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..errors import BadValue, OtherCell, StaleCell, Unknown
 from .cells import SHORT, Cell, as_index
 from .editor import Editor
-from .history import OTHERS, STRUCTURAL, Entry, History
+from .history import OTHERS, STRUCTURAL, Entry, History, between
 from .sources import EXCERPT, excerpt
 
 
@@ -83,6 +83,41 @@ class Seen:
     def _changes(self) -> list[Entry]:
         entries = self.history.since(self.number if self.serial == self.history.serial else 0)
         return [entry for entry in entries if entry.action in STRUCTURAL and entry.key != self.client]
+
+
+class Looks:
+    """What each client knows of the cells of each notebook, by the client's key and the notebook's path."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, Seen]] = {}
+
+    def forget(self, client: str) -> None:
+        """A client is gone."""
+        self._known.pop(client, None)
+
+    def moved(self, old: str, new: str) -> list[str]:
+        """A notebook has another path; the clients that knew it by the old one."""
+        clients = [client for client, known in self._known.items() if old in known]
+        for client in clients:
+            self._known[client][new] = self._known[client].pop(old)
+        return clients
+
+    def take(self, client: str, path: str, history: History) -> tuple[list[Entry], int]:
+        """What happened in a notebook since a client was last told, and the number of the last change before."""
+        known = self._known.setdefault(client, {})
+        before, known[path] = known.get(path), Seen(client, history.order, history.last, history.serial, history)
+        if before is None:
+            return [], history.last
+        if before.serial != history.serial:  # it was closed and opened anew since
+            return between(list(before.order), history.order), 0
+        return history.since(before.number), before.number
+
+    def of(self, client: str, path: str, history: History) -> Seen:
+        """What a client knows of a notebook's cells; all, where it has not looked yet."""
+        known = self._known.get(client, {}).get(path)
+        if known is None:
+            return Seen(client, [], history.last, history.serial, history)
+        return replace(known, history=history)
 
 
 def _at(ids: Sequence[str], index: int) -> str | None:

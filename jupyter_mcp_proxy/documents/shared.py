@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from jupyter_ydoc import YNotebook
-from pycrdt import Assoc, StickyIndex, Text, UndoManager
+from pycrdt import Text
 
 from ..errors import (
     CannotUndo,
@@ -26,13 +26,15 @@ from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
 from ..jupyter.writers import name_of
 from ..store.snapshots import Snapshots
-from .cells import Cell, source_hash
+from .cells import Cell
 from .document import Author, Document
 from .editor import Editor
+from .entering import entered, reloaded
 from .history import OTHERS, OURSELVES, Entry, History
+from .people import agent_state, cell_of
 from .shared_editor import CellIndex, SharedEditor, stored_content
-from .shared_undo import Step
-from .storable import Odd, first_odd, not_savable
+from .shared_undo import Step, Steps
+from .storable import first_odd, not_savable
 from .stored import of_cells
 
 T = TypeVar("T")
@@ -40,8 +42,6 @@ T = TypeVar("T")
 SAVE_TRIES = 3
 UNSAVED_AFTER = 10.0
 """Seconds after which a change that the server did not write yet is reported."""
-UNANSWERED = 5.0
-"""Seconds until a room is given up whose file has what the server cannot open."""
 LAST_SAVE = 1.0
 """Seconds that the server may take to write the file when we leave."""
 
@@ -56,12 +56,6 @@ def collapsed(cells: int, file_cells: int, *, empty: bool = False) -> bool:
     return lost or (file_cells >= 4 and cells < file_cells / 2)
 
 
-def _same_place(index: StickyIndex, position: dict[str, Any]) -> bool:
-    own = index.to_json()
-    keys = ("item", "type")
-    return any(own.get(key) is not None and own.get(key) == position.get(key) for key in keys)
-
-
 class SharedDocument(Document):
     """A notebook in its collaboration room. The room is joined again, from nothing, when it was lost."""
 
@@ -73,11 +67,7 @@ class SharedDocument(Document):
         self._room: Room | None = None
         self._notebook: Any = None
         self._index: CellIndex | None = None
-        self._undo: dict[str, UndoManager] = {}
-        self._steps: dict[str, list[Step]] = {}
-        self._restored: set[str] = set()
-        """Cells in which undoing has put something in again. Yjs may take the text of two authors there for one piece,
-        and remove both where it should remove the one: there it is told what must come out."""
+        self._steps = Steps()
         self._lock = asyncio.Lock()
         self._file_cells = 0
         self._writable = True
@@ -98,6 +88,7 @@ class SharedDocument(Document):
                 await self._write_out(self._room)
                 await self._room.__aexit__()
                 self._room = None
+        self._place.release()
 
     async def _write_out(self, room: Room) -> None:
         """Have the file written now: the server does so a second after a change, and not where it ends before that."""
@@ -107,6 +98,7 @@ class SharedDocument(Document):
 
     async def _joined(self) -> Room:
         """The room, joined anew where the connection was lost; never with what an older replica held."""
+        await self.follow()
         if self._room is not None and not self._room.closed.is_set():
             return self._room
         async with self._lock:
@@ -115,34 +107,60 @@ class SharedDocument(Document):
                     return self._room
                 await self._room.__aexit__()
                 self._room = None
-            odd = first_odd(await self._look_at_file())
-            room = await self._enter(odd)
+            self.refuse_if_gone()
+            content = await self._look_at_file()
+            odd = first_odd(content)
+            self._place.hold()
+            room = await entered(self._server, self.path, odd)
             self._odd = odd is not None
             self._notebook = YNotebook(room.doc, room.awareness)
+            if self.is_another:
+                await reloaded(self._notebook, content)
+                self.is_another = False
             self._index = CellIndex(self._notebook.ycells)
             # The server writes, too, whenever it has saved: beside the cells, and that is nobody's change.
             room.counts_as_written = self._index.take_new
             self.history.absorb(self._editor, OTHERS)
-            self._undo.clear()  # what was done in an older replica cannot be taken back in this one
-            self._steps.clear()
-            self._restored.clear()
+            self._steps = Steps()  # what was done in an older replica cannot be taken back in this one
             self._room = room
             self._proven_savable = False
             for key in self._shown:
                 self._announce(key)
             return room
 
-    async def _enter(self, odd: Odd | None) -> Room:
-        """The room, entered. With what it cannot hold the server never answers, unless it has opened it before."""
-        if odd is None or odd.loads:
-            return await Room(self._server, self.path).__aenter__()
-        try:
-            return await Room(self._server, self.path, patience=UNANSWERED).__aenter__()
-        except ServerError as error:
-            cure = (
-                "JupyterLab cannot open it here either. A person must take that out of the file, or open it elsewhere"
-            )
-            raise NotShareable(self.path, odd.where, cure) from error
+    # -- where the file is ----------------------------------------------------------------------------
+
+    def _where(self) -> str | None:
+        where = super()._where()
+        if where is None and self._room is not None and self.gone is None:
+            # jupyter-collaboration (4) says it in the document, a second after Jupyter has renamed the file.
+            told = str(self._notebook.path or "")
+            return told if told.endswith(".ipynb") and self._server.paths.open(told) else None
+        return where
+
+    def _held(self) -> dict[str, Any] | None:
+        return None if self._room is None else self._notebook.get()
+
+    async def _moved(self, new: str) -> None:
+        """Stay in the room where Jupyter has renamed the file: its room is that of the file's id."""
+        session = await self._server.collaboration_session(new)
+        if self._room is not None and session["fileId"] != self._room.file_id:
+            if self._notebook.dirty:  # the server could not write it any more
+                await self._take_snapshot(self._notebook.get())
+            await self._leave()
+        elif self._room is not None:
+            self._room.path = new
+        self._snapshots.move(self.path, new)
+
+    async def _is_back(self) -> None:
+        self.is_another = True
+        await self._leave()
+
+    async def _leave(self) -> None:
+        async with self._lock:
+            if self._room is not None:
+                await self._room.__aexit__()
+                self._room = None
 
     async def _look_at_file(self) -> dict[str, Any]:
         try:
@@ -194,6 +212,7 @@ class SharedDocument(Document):
         who: str = OURSELVES,
     ) -> T:
         room = await self._joined()
+        self.refuse_if_gone()
         if not self._writable and not outputs_only:
             raise NotSaved(self.path, "it is read-only")
         if not outputs_only:
@@ -204,7 +223,7 @@ class SharedDocument(Document):
         await self._refuse_if_collapsed()
         self._note(OTHERS)
         if author is not None:
-            self._track(author)
+            self._steps.track(author.key, self._notebook.ycells)
         assert self._index is not None
         self._index.take_made()
         odd = None if outputs_only else self._not_savable()
@@ -223,40 +242,27 @@ class SharedDocument(Document):
         await self._check_saved(room)
         return result
 
-    def _track(self, author: Author) -> None:
-        if author.key not in self._undo:
-            # By default pycrdt takes what is done within 500 ms for one step; here each call is one.
-            manager = UndoManager(scopes=[self._notebook.ycells], capture_timeout_millis=0)
-            manager.include_origin(author.key)
-            self._undo[author.key] = manager
-            self._steps[author.key] = []
-
     def _record(self, author: Author | None, edited: SharedEditor, who: str) -> None:
         """Note our own change in the history, and what its undoing must not take along."""
         name, key = (who, who) if author is None else (author.signature, author.key)
         entries = self._note(name, key, edited.labelled)
-        rewritten = edited.rewritten
-        if author is None or len(self._undo[author.key].undo_stack) == len(self._steps[author.key]):
-            return
-        editor = self._editor
-        assert self._index is not None
-        made = self._index.take_made()  # the history only guesses which of two cells has moved past the other
-        now = {cell: editor.source(cell) for cell in made | rewritten.keys()}
-        hashes = {cell: source_hash(now[cell] or "") for cell in made}
-        rewrote = {cell: (before, now[cell] or "") for cell, before in rewritten.items()}
-        number = entries[0].number if entries else self.history.last
-        self._steps[author.key].append(Step(number, hashes, rewrote, edited.labelled))
+        if author is not None and self._steps.has_new(author.key):
+            assert self._index is not None
+            made = self._index.take_made()  # the history only guesses which of two cells has moved past the other
+            number = entries[0].number if entries else self.history.last
+            self._steps.add(author.key, Step.of(number, self._editor, made, edited))
 
     async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
         room = await self._joined()
+        self.refuse_if_gone()
         await room.flush()
         await self._refuse_if_collapsed()
         self._note(OTHERS)
-        steps = self._steps.get(author.key, [])
+        steps = self._steps.of(author.key)
         taken_back: list[Entry] = []
         while steps and (steps[-1].number >= since if since is not None else not taken_back):
             try:
-                steps[-1].refuse_if_touched(self._editor, self._restored)
+                steps[-1].refuse_if_touched(self._editor, self._steps.restored)
             except CannotUndo as error:
                 self._expect_in_file()
                 await room.flush()
@@ -278,11 +284,11 @@ class SharedDocument(Document):
     def _take_back(self, room: Room, author: Author, step: Step) -> None:
         assert self._index is not None
         self._index.take_made()
-        self._undo[author.key].undo()
+        self._steps.undo(author.key)
         with room.doc.transaction():
-            step.put_right(self._editor, self._restored)
+            step.put_right(self._editor, self._steps.restored)
             self._notebook.dirty = True
-        self._restored |= self._index.take_made() | step.removed_from
+        self._steps.restored |= self._index.take_made() | step.removed_from
 
     @property
     def takes_changes(self) -> bool:
@@ -333,9 +339,17 @@ class SharedDocument(Document):
             quiet = quiet and room.updates_received == received
         if quiet:
             self._odd = True
+            self._proven_savable = False  # the next edit asks again, and is told
+            await self._look_whether_gone()
             reason = "the server's log has the reason (disk full, or not writable?)"
             raise self._not_savable(changed=True) or NotSaved(self.path, reason, kept="room")
         # Somebody is typing, which postpones every save; the next edit looks again.
+
+    async def _look_whether_gone(self) -> None:
+        """Raise Gone where the server does not have the file any more."""
+        if not await self._is_there():
+            await self._is_gone()
+            self.refuse_if_gone()
 
     def show(self, who: Author, cell_id: str | None = None) -> None:
         self._shown[who.key] = (who.name, cell_id or self._shown.get(who.key, ("", None))[1])
@@ -349,14 +363,9 @@ class SharedDocument(Document):
         if self._room is None or self._room.closed.is_set():
             return
         name, cell_id = self._shown[key]
-        state: dict[str, Any] = {"user": _user(name), "agent": True, "activeCellId": cell_id, "cursors": []}
-        if cell_id in self._editor.ids():
-            source: Text = self._notebook.ycells[self._editor.ids().index(cell_id)]["source"]
-            # Where the cell begins: pycrdt counts other places in a text with more than ASCII wrongly.
-            # Yjs in JupyterLab expects null for what pycrdt leaves out, and throws at every keystroke without it.
-            start = {"type": None, "tname": None, "item": None, **source.sticky_index(0, Assoc.BEFORE).to_json()}
-            state["cursors"] = [{"anchor": start, "head": start, "primary": True, "empty": True}]
-        self._room.presences.show(key, state)
+        ids = self._editor.ids()
+        source: Text | None = self._notebook.ycells[ids.index(cell_id)]["source"] if cell_id in ids else None
+        self._room.presences.show(key, agent_state(name, cell_id, source))
 
     def _states(self) -> list[dict[str, Any]]:
         states = self._room.awareness.states.values() if self._room is not None else []
@@ -373,37 +382,7 @@ class SharedDocument(Document):
             if state.get("activeCellId") in self._editor.ids():
                 return self._editor.cell(state["activeCellId"])
             for cursor in state.get("cursors") or []:
-                index = self._cell_of(room, cursor.get("head"))
+                index = cell_of(room.doc, self._notebook.ycells, cursor.get("head"))
                 if index is not None:
                     return self._editor.cell_at(index, outputs=False)
         return None
-
-    def _cell_of(self, room: Room, position: Any) -> int | None:
-        """The cell whose source a relative position of Yjs lies in: the one that has the same at that offset."""
-        if not isinstance(position, dict):
-            return None
-        sticky = StickyIndex.from_json(position)
-        with room.doc.transaction() as transaction:
-            offset = sticky.get_index(transaction)
-            for index, cell in enumerate(self._notebook.ycells):
-                source: Text = cell["source"]
-                if offset > len(source):
-                    continue
-                # The end of a text is where nothing stands behind: there pycrdt (0.14) panics if asked for what does.
-                at_end = offset == len(source) and sticky.assoc is Assoc.AFTER
-                own = source.sticky_index(0, Assoc.BEFORE) if at_end else source.sticky_index(offset, sticky.assoc)
-                if _same_place(own, position):
-                    return index
-        return None
-
-
-def _user(name: str) -> dict[str, Any]:
-    initials = "".join(word[0] for word in name.split()[:2]).upper() or "AI"
-    return {
-        "username": f"mcp-proxy:{name}",
-        "name": name,
-        "display_name": name,
-        "initials": initials,
-        "color": "var(--jp-collaborator-color7)",
-        "avatar_url": None,
-    }

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
+from typing import Any
+
+from pycrdt import Array, UndoManager
 
 from ..errors import CannotUndo
 from .cells import source_hash
@@ -23,6 +26,14 @@ class Step:
     """The cells whose source it changed, with what that was before and after."""
     labelled: Set[str] = frozenset()
     """The cells whose metadata it set."""
+
+    @classmethod
+    def of(cls, number: int, editor: SharedEditor, made: Set[str], edited: SharedEditor) -> Step:
+        """What `edited` has changed, with the cells that it `made`, as `editor` finds it now."""
+        rewritten = edited.rewritten
+        now = {cell: editor.source(cell) or "" for cell in made | rewritten.keys()}
+        hashes = {cell: source_hash(now[cell]) for cell in made}
+        return cls(number, hashes, {cell: (old, now[cell]) for cell, old in rewritten.items()}, edited.labelled)
 
     @property
     def removed_from(self) -> set[str]:
@@ -49,3 +60,39 @@ class Step:
             before, _ = self.rewrote[cell]
             if editor.source(cell) not in (None, before):
                 editor.set_source(editor.place(cell), before)
+
+
+class Steps:
+    """What each author has done in one replica of a shared notebook, and can be taken back."""
+
+    def __init__(self) -> None:
+        self._managers: dict[str, UndoManager] = {}
+        self._steps: dict[str, list[Step]] = {}
+        self.restored: set[str] = set()
+        """Cells in which undoing has put something in again. Yjs may take the text of two authors there for one piece,
+        and remove both where it should remove the one: there it is told what must come out."""
+
+    def track(self, author: str, cells: Array[Any]) -> None:
+        """Have Yjs remember what an author does from now on, by the author's key."""
+        if author not in self._managers:
+            # By default pycrdt takes what is done within 500 ms for one step; here each call is one.
+            manager = UndoManager(scopes=[cells], capture_timeout_millis=0)
+            manager.include_origin(author)
+            self._managers[author] = manager
+            self._steps[author] = []
+
+    def has_new(self, author: str) -> bool:
+        """Whether the author's last change is something that can be taken back, and is no step yet."""
+        return len(self._managers[author].undo_stack) != len(self._steps[author])
+
+    def add(self, author: str, step: Step) -> None:
+        """Note the author's last change."""
+        self._steps[author].append(step)
+
+    def of(self, author: str) -> list[Step]:
+        """The author's steps, the oldest first; whoever undoes one takes it out."""
+        return self._steps.get(author, [])
+
+    def undo(self, author: str) -> None:
+        """Have Yjs take the author's last change back."""
+        self._managers[author].undo()

@@ -44,6 +44,10 @@ class Unsaved:
             self.claimed = True
         return True
 
+    def move(self, folder: Path) -> None:
+        """It is in another folder now; the lock is held wherever its file is."""
+        self._folder = folder
+
     def release(self) -> None:
         """Let somebody else have it."""
         self.claimed = False

@@ -66,6 +66,10 @@ class Afterwards:
         if writer is not None and writer.execution is execution:
             del self._left[execution.notebook, execution.cell_id]
 
+    def moved(self, old: str, new: str) -> None:
+        """A notebook has another path."""
+        self._left = {(new if path == old else path, cell): writer for (path, cell), writer in self._left.items()}
+
     # -- late output ----------------------------------------------------------------------------------
 
     def begins(self, execution: Execution) -> None:

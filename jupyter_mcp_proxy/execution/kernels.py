@@ -181,6 +181,19 @@ class Kernels:
             self._tell_of_life([path])
         return ref
 
+    async def moved(self, old: str, new: str) -> None:
+        """A notebook has another path: its kernel goes along, and Jupyter is told where JupyterLab has not."""
+        if old in self._refs:
+            self._refs[new] = self._refs.pop(old)
+        if old in self._last:
+            self._last[new] = self._last.pop(old)
+        sessions = await self._server.sessions()
+        if any(session.get("path") == new for session in sessions):
+            return
+        for session in sessions:
+            if session.get("path") == old:
+                await self._server.rename_session(session["id"], new)
+
     def life(self, path: str) -> Life | None:
         """The life that the kernel of a notebook is in; None where we do not listen to it."""
         kernel = self._last.get(path, "")

@@ -100,6 +100,11 @@ class Marks:
             document = self._document(path)
             self._before[path] = None if document is None else document.counts()
 
+    def moved(self, old: str, new: str) -> None:
+        """A notebook has another path."""
+        if old in self._before:
+            self._before[new] = self._before.pop(old)
+
     def of(self, document: Document) -> CellMarks:
         """The marks of a notebook's cells now."""
         path = document.path

@@ -9,10 +9,12 @@ through which every path goes; elsewhere only of what another source than its co
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
 from urllib.parse import quote
 
 from ..errors import OutsideRoot, PathReadOnly, PathRefused
@@ -20,16 +22,48 @@ from ..errors import OutsideRoot, PathReadOnly, PathRefused
 
 def api_path(path: str) -> str:
     """A path from the server's root, quoted for a URL. Raises OutsideRoot where it leads out."""
-    parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
-    if ".." in parts:
-        raise OutsideRoot(path)
-    return "/".join(quote(part, safe="") for part in parts)
+    return "/".join(quote(part, safe="") for part in _parts(path))
+
+
+def _parts(path: str) -> list[str]:
+    parts: list[str] = []
+    for part in path.replace("\\", "/").split("/"):
+        if part == "..":
+            if not parts:
+                raise OutsideRoot(path)
+            parts.pop()
+        elif part not in ("", "."):
+            parts.append(part)
+    return parts
+
+
+def below_root(path: str, root: str) -> str:
+    """A path as a caller gives it, from the server's root: an absolute one may name the root, too.
+
+    One that begins with a slash is from the root where it begins with a folder there. Raises OutsideRoot for any other.
+    """
+    if not root or not PurePath(path).is_absolute():
+        return path
+    spelled = path.replace("\\", "/")
+    for top in (root, os.path.realpath(root)):
+        top = top.replace("\\", "/").rstrip("/")
+        if f"{spelled.rstrip('/')}/".startswith(f"{top}/"):
+            return spelled[len(top) :]
+    parts = _parts(path)
+    if len(parts) > 1 and not Path(root, parts[0]).is_dir():
+        raise OutsideRoot(path, root)
+    return path
+
+
+def hidden(path: str) -> str:
+    """What is to be said of a path that is hidden, as Jupyter takes it; empty of any other."""
+    is_hidden = any(part.startswith(".") for part in _parts(path))
+    return "It is hidden: Jupyter shows hidden files only with ContentsManager.allow_hidden." if is_hidden else ""
 
 
 def clean_path(path: str) -> str:
-    """The one spelling of a path from the server's root: no leading slash, no `.`. Raises OutsideRoot."""
-    api_path(path)
-    return "/".join(part for part in path.replace("\\", "/").split("/") if part not in ("", "."))
+    """The one spelling of a path from the server's root: no leading slash, no `.` or `..`. Raises OutsideRoot."""
+    return "/".join(_parts(path))
 
 
 class Paths:

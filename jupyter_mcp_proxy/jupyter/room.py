@@ -50,6 +50,7 @@ class Room:
         self._server = server
         self.path = path
         self._patience = patience
+        self.file_id = ""
         self.doc: Doc[Any] = Doc()
         self.awareness = Awareness(self.doc)
         self.awareness.set_local_state(None)  # the replica itself is nobody
@@ -73,6 +74,7 @@ class Room:
     async def __aenter__(self) -> Room:
         what = f"Opening the shared document of {self.path!r}"
         session = await self._session(what)
+        self.file_id = str(session["fileId"])
         room = f"{session['format']}:{session['type']}:{session['fileId']}"
         try:
             self._connection = await self._stack.enter_async_context(

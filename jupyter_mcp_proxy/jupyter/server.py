@@ -227,6 +227,12 @@ class JupyterServer:
         )
         return session
 
+    async def rename_session(self, session_id: str, path: str) -> None:
+        """Tell a session that its notebook has another path, as JupyterLab does."""
+        self.paths.check(clean_path(path))
+        body = {"path": path, "name": path.rsplit("/", 1)[-1]}
+        await self.request("PATCH", f"api/sessions/{quote(session_id)}", f"Renaming the session of {path!r}", body)
+
     async def delete_session(self, session_id: str) -> None:
         """End a session and shut its kernel down."""
         await self.request("DELETE", f"api/sessions/{quote(session_id)}", "Shutting the kernel down", timeout=60)

@@ -66,7 +66,7 @@ class Snapshots:
 
     def __init__(self, folder: Path, root: str) -> None:
         self._folder = folder
-        self._root = root
+        self._root = self.root = root
 
     def folder(self, path: str) -> Path:
         """Where the snapshots of a notebook are kept."""
@@ -81,6 +81,16 @@ class Snapshots:
             for folder, root, notebook in _notebooks(self._folder)
             if root == self._root and (folder / beside).exists()
         ]
+
+    def move(self, old: str, new: str) -> None:
+        """A notebook has another path now: its snapshots go along, unless that path has some already."""
+        before, after = self.folder(old), self.folder(new)
+        if before.is_dir() and not after.exists():
+            try:
+                before.rename(after)
+                (after / "of.json").write_text(json.dumps({"root": self._root, "notebook": new}), encoding="utf-8")
+            except OSError as error:
+                log.warning("the snapshots of %s stay under that name: %s", old, error)
 
     async def take(self, path: str, content: dict[str, Any]) -> Path:
         """Write a snapshot and return its path. Raises OSError where that fails."""

@@ -13,6 +13,7 @@ from mcp.server.mcpserver import Context
 
 from ..contract import CALLER_HEADER, TIER_HEADER, TIERS, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
 from ..errors import NotAllowed
+from ..jupyter.paths import clean_path
 from ..settings import Settings, Tier
 from .recording import RECORDING, Recording
 from .state import State
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 GONE: Final = "jupyter_mcp_proxy.gone"
 """Key in the ASGI scope of an event that the sidecar's guard sets once the client has disconnected."""
 
+CHANGES: ContextVar[bool] = ContextVar("changes", default=False)
+"""Whether the current call edits or runs something."""
 TOUCHED: ContextVar[list[Document]] = ContextVar("touched")
 """The documents that the current call has opened; what others did to them is told with its result."""
 
@@ -82,6 +85,10 @@ class Call:
     async def document(self, notebook: str) -> Document:
         """The open document of a notebook, with this client shown in it."""
         document = await self.workspace.document(notebook)
+        if CHANGES.get():
+            document.refuse_if_gone()
+        if (named := clean_path(notebook)) != document.path:
+            self.workspace.names.tell(self.client, named, document.path)
         document.show(self.author)
         self.concerns(document.path)
         TOUCHED.get().append(document)

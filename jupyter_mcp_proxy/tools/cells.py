@@ -245,7 +245,7 @@ def told_edits(changed: list[tuple[Cell, str]], count: int, dry_run: bool) -> st
     budget = max(DIFFS // max(1, len(changed)), 100)
     for before, after in changed:
         now = "" if dry_run else f" now hash {source_hash(after)}"
-        parts.append(f"── {before.index} {before.id[:SHORT]}{now}")
+        parts.append(heading(f"── {before.index} {before.id[:SHORT]}{now}"))
         parts.append(cut(unified(before.source, after, around=0), budget, "read_cell"))
     return "\n".join(parts)
 

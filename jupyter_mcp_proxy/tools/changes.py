@@ -28,6 +28,7 @@ async def notebook_changes(
     call = Call.of(ctx)
     path = call.workspace.named(call.client, notebook)
     document = await call.document(path)
+    path = document.path
     history = await document.look_back()
     entries = history.since(since)
     people = ", ".join(document.people()) or "somebody else"

@@ -64,7 +64,7 @@ async def interrupt_kernel(
     if notebook is None:
         raise BadValue("notebook", None, "a notebook, or an execution id in `execution`")
     path = clean_path(notebook)
-    await workspace.document(path)
+    path = (await workspace.document(path)).path
     kernel = await workspace.kernels.of_notebook(path)
     if kernel is None:
         return f"{path} has no kernel, so nothing runs."

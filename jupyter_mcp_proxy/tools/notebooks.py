@@ -8,8 +8,8 @@ from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from ..documents.metadata import kernelspec_of, of_new_kernel, said, table
-from ..errors import BadValue, KernelFailed, ServerError, Unknown
-from ..jupyter.paths import clean_path
+from ..errors import BadValue, KernelFailed, NotSaved, ServerError, Unknown
+from ..jupyter.paths import clean_path, hidden
 from .call import Call
 from .reading import outline
 from .registry import Notebook, tool
@@ -38,17 +38,19 @@ async def use_notebook(
         raise BadValue("notebook", notebook, "a path that ends with .ipynb")
     if kernelspec is not None:
         call.require("Starting a kernel", "run")
-    created = False
+    created, made = False, ""
     try:
         document = await call.document(path)
+        document.refuse_if_gone()
     except Unknown:
         if not create:
             raise
         call.require("Creating a notebook", "edit")
-        await _create(call, path, kernelspec)
+        made = await _create(call, path, kernelspec)
         created = True
         document = await call.document(path)
         await document.edit(_without_first_cell)
+    path = document.path
     call.workspace.use(call.client, path)
     kernel = await call.workspace.kernels.of_notebook(path)
     if kernel is None and kernelspec is not None:
@@ -58,11 +60,12 @@ async def use_notebook(
     state = f"kernel {kernel.name} ({kernel.id})" if kernel is not None else "no kernel runs yet"
     guarantee = f"{document.guarantee} ({document.promise})"
     state = f". {told_start(kernel)}" if kernel is not None and kernel.started else f", {state}."
-    head = f"{'Created' if created else 'Opened'} {path}: {total} cells, {guarantee}{state}"
+    head = f"{made}{'Created' if created else 'Opened'} {path}: {total} cells, {guarantee}{state}"
     return f"{head}\n{text}"
 
 
-async def _create(call: Call, path: str, kernelspec: str | None) -> None:
+async def _create(call: Call, path: str, kernelspec: str | None) -> str:
+    """Make a notebook and the folders above it; what is to be told of these."""
     specs = await call.workspace.server.kernelspecs()
     if kernelspec is not None:
         await call.workspace.kernels.check_kernelspec(kernelspec)
@@ -71,15 +74,15 @@ async def _create(call: Call, path: str, kernelspec: str | None) -> None:
     # nbformat's own `new_notebook` is these four keys; to import it takes two seconds and 23 MB (jsonschema's formats).
     content = {"cells": [], "metadata": of_new_kernel({}, spec), "nbformat": 4, "nbformat_minor": 5}
     server = call.workspace.server
-    folder, _, _ = path.rpartition("/")
-    if folder:
-        try:
-            await server.contents(folder, content=False)
-        except ServerError as error:
-            if error.status == 404:
-                raise Unknown("folder", folder, hint="Create it first, or choose another.") from error
-            raise
-    await server.save_contents(path, {"type": "notebook", "format": "json", "content": content})
+    server.paths.check(path)
+    try:
+        folders = await call.workspace.files.make_folders(path)
+        await server.save_contents(path, {"type": "notebook", "format": "json", "content": content})
+    except (ServerError, NotSaved) as error:
+        if hint := hidden(path):
+            raise BadValue("notebook", path, f"a path that this server shows. {hint}") from error
+        raise
+    return f"Made the folder {folders[-1]}. " if folders else ""
 
 
 def _without_first_cell(editor: Editor) -> None:
@@ -145,8 +148,8 @@ async def list_notebooks(ctx: Context[Any, Any]) -> str:
 async def unuse_notebook(ctx: Context[Any, Any], notebook: Notebook) -> str:
     """Close a notebook for you. Its kernel and its file stay."""
     call = Call.of(ctx)
-    path = clean_path(notebook)
     workspace = call.workspace
+    path = workspace.names.now(clean_path(notebook))
     if not workspace.unuse(call.client, path):
         opened = workspace.opened_by(call.client)
         raise Unknown("open notebook", path, opened, "" if opened else "You have none open.")

@@ -123,7 +123,7 @@ async def _opened(ctx: Context[Any, Any], notebook: str | None) -> tuple[Call, s
     call = Call.of(ctx)
     path = call.workspace.named(call.client, notebook)
     document = await call.document(path)
-    return call, path, document, call.workspace.marks.of(document)
+    return call, document.path, document, call.workspace.marks.of(document)
 
 
 @tool("read", "List cells")
@@ -177,7 +177,7 @@ async def read_cell(
     handle = f"read_output(notebook={path!r}, cell={found.id!r})"
     budget = call.settings.output_budget
     text = source_text(found, mark, path, budget, offset, limit)
-    text += f"\n── metadata {cut_within(metadata, BRIEF)}" if metadata else ""
+    text += f"\n{heading('── metadata')} {cut_within(metadata, BRIEF)}" if metadata else ""
     text += outputs_text(found, mark, handle, budget if outputs else 0)
     blocks: list[ContentBlock] = [text_block(text)]
     return blocks + (await image_blocks([Shown(found.outputs, handle)], images) if outputs else [])
