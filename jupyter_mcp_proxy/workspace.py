@@ -267,10 +267,7 @@ class Workspace:
         for told in self._told.values():
             if old in told:
                 told[new] = told.pop(old)
-        for execution in self.runner.all:
-            if execution.notebook == old:
-                execution.notebook = new
-        self.runner.afterwards.moved(old, new)
+        self.runner.moved(old, new)
         self.marks.moved(old, new)
         try:
             await self.kernels.moved(old, new)

@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,13 @@ class Journal:
         self._say(asdict(entry))
         self._entries[entry.id] = entry
         self._keep_short()
+
+    def moved(self, old: str, new: str) -> None:
+        """A notebook has another path: whoever comes after a crash looks for it there."""
+        for entry in list(self._entries.values()):
+            if entry.notebook == old:
+                with suppress(OSError):
+                    self.add(replace(entry, notebook=new))
 
     def record(self, id: str, message: Message, *, from_server: bool) -> None:
         """Keep a message of a remembered execution."""

@@ -71,8 +71,7 @@ class Runner:
         keep_large_buffers_apart()
         self._kernels.on_death.append(self._died)
         self._kernels.on_other = self.afterwards.overhear
-        beating = beat(self._server, self.questions, self._executions, self._queues)
-        self._spawn(beating, "activity of running cells")
+        self._spawn(beat(self._server, self.questions, self._executions, self._queues), "activity of running cells")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -120,6 +119,15 @@ class Runner:
         """Every execution that is kept."""
         return list(self._executions.values())
 
+    def moved(self, old: str, new: str) -> None:
+        """A notebook has another path: what runs, ran or waits in it goes along."""
+        runs: list[Execution | Batch] = [*self._executions.values(), *self._batches.values()]
+        for each in runs:
+            if each.notebook == old:
+                each.notebook = new
+        self._journal.moved(old, new)
+        self.afterwards.moved(old, new)
+
     # -- running --------------------------------------------------------------------------------------
 
     def start(
@@ -166,13 +174,11 @@ class Runner:
             marked = await document.edit(
                 lambda editor: {cell: mark(editor, cell) for cell, _, _ in reversed(cells)}, outputs_only=True
             )
-        executions = [
-            (
-                index,
-                self.start(document.path, kernel_id, source, document, cell, can_ask=can_ask, marked=marked.get(cell)),
-            )
-            for cell, index, source in cells
-        ]
+        executions: list[tuple[int, Execution]] = []
+        for cell, index, source in cells:
+            before = marked.get(cell)
+            started = self.start(document.path, kernel_id, source, document, cell, can_ask=can_ask, marked=before)
+            executions.append((index, started))
         batch = Batch(f"b{self._prefix}{next(self._numbers)}", document.path, executions, stop_on_error, may_fail)
         self._batches[batch.id] = batch
         while len(self._batches) > KEPT:

@@ -121,7 +121,7 @@ async def test_a_notebook_is_followed_when_its_folder_is_renamed(
         told = await agent.ok("notebook_changes", notebook=f"{folder}/a.ipynb")
         assert f"[Note: {folder}/a.ipynb is now {folder}-b/a.ipynb; use that path]" in told
         assert told.startswith(f"{folder}-b/a.ipynb: 1 changes")
-        # jupyter-server-fileid (0.9) forgets the notebooks of a renamed folder: theirs is another room then.
+        # jupyter-server-fileid (0.10) forgets the notebooks of a renamed folder: theirs is another room then.
         if server.guarantee == "file":
             await agent.ok("undo_changes", notebook=f"{folder}-b/a.ipynb")
             await holds(server, f"{folder}-b/a.ipynb", "pass")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +75,14 @@ def test_what_ends_on_a_full_disk_leaves_no_record_and_no_descriptor(tmp_path: P
     first.remove("x1")
     assert not list(tmp_path.glob("*.jsonl"))
     assert len(list(Path("/proc/self/fd").iterdir())) <= open_before
+
+
+def test_what_runs_in_a_renamed_notebook_is_found_there(tmp_path: Path) -> None:
+    first = journal(tmp_path)
+    first.add(entry(1))
+    first.moved("other.ipynb", "nowhere.ipynb")
+    first.moved("a.ipynb", "b.ipynb")
+    assert journal(tmp_path).recover() == [replace(entry(1), notebook="b.ipynb")]
 
 
 def test_the_list_does_not_grow_with_what_has_ended(tmp_path: Path) -> None:
