@@ -316,7 +316,11 @@ async def test_ctrl_c_is_its_parents_to_answer(sidecar: Sidecar) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP, signal.SIGTERM])
 async def test_it_is_gone_within_five_seconds_of_its_server(start_jupyter: StartJupyter, number: int) -> None:
     """However the server ended; SIGKILL and SIGHUP leave it no time to say goodbye."""
-    server = start_jupyter(rtc=False)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # begun by `nohup`, tests would start servers that ignore it
+    try:
+        server = start_jupyter(rtc=False)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     async with connect(server, "legacy") as agent:
         await agent.ok("list_files")
         pid = server.sidecar_pid()

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from harness import SLEEP, JupyterProcess, connect, shows, until
+from harness import SLEEP, JupyterProcess, connect, shows, text, until
 
 pytestmark = pytest.mark.anyio
 
@@ -116,7 +116,9 @@ async def test_a_kernel_is_shut_down_and_the_next_run_starts_another(server: Jup
         execution = await shows(agent, await agent.ok("execute_cell", notebook=name, cell=2, wait=0), "begun")
         assert "Shut down python3" in await agent.ok("restart_notebook", notebook=name, shutdown=True)
         assert name not in await agent.ok("list_kernels")
-        assert " · kernel_died · " in await agent.fails("wait_execution", execution=execution)
+        # Jupyter interrupts a kernel before it ends it, and some kernels have the time to say so.
+        told = text(await agent.call("wait_execution", execution=execution))
+        assert " · kernel_died · " in told or " · interrupted · " in told
         assert "has no kernel" in await agent.ok("restart_notebook", notebook=name, shutdown=True)
         told = await agent.ok("execute_cell", notebook=name, cell=1)
         assert "Started kernel" in told

@@ -353,7 +353,6 @@ async def test_values_that_make_no_sense_are_refused(server: JupyterProcess, nam
         assert "0 to 1" in await agent.fails("insert_cell", notebook=name, source="", index=5)
         assert "regular expression" in await agent.fails("read_output", notebook=name, cell=0, grep="(")
         assert "ends with .ipynb" in await agent.fails("use_notebook", notebook="a.txt", create=True)
-        assert "folder 'no/such'" in await agent.fails("use_notebook", notebook="no/such/a.ipynb", create=True)
         await agent.ok("insert_cell", notebook=name, source="# x", cell_type="markdown")
         assert "is markdown" in await agent.fails("execute_cell", notebook=name, cell=-1)
         assert "an execution id" in await agent.fails("read_output")
