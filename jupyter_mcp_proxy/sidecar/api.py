@@ -20,6 +20,7 @@ from .. import __version__
 from ..contract import ENABLE, TIER_HEADER
 from ..errors import ProxyError
 from ..tools.activity import Watch
+from ..tools.characters import is_usable
 from ..tools.state import State
 
 SHOWN = 500
@@ -140,7 +141,7 @@ class Api:
             return failed(403, DEGRADED)
         value: str | None
         match await body(request):
-            case {"question": str(id), "answer": str(value), **rest} if not rest and is_text(value):
+            case {"question": str(id), "answer": str(value), **rest} if not rest and is_usable(value):
                 pass
             case {"question": str(id), "refuse": True, **rest} if not rest:
                 value = None
@@ -159,15 +160,6 @@ async def body(request: Request) -> Any:
         return json.loads(await request.body())
     except (ValueError, RecursionError):
         return None
-
-
-def is_text(value: str) -> bool:
-    """Whether a kernel can be sent it: half a character, which JSON can hold, is none."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def event(name: str, data: dict[str, Any]) -> bytes:
