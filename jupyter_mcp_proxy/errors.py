@@ -164,13 +164,14 @@ class OutsideRoot(ProxyError):
 
 
 class PathRefused(ProxyError):
-    """A path that is not open to agents, whether it is there or not."""
+    """A path that is not open to agents, whether it is there or not, or a folder with such a path `within` it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, within: bool = False) -> None:
         self.path = path
         super().__init__(
-            f"{path!r} is not open to agents on this server; nothing was done and a retry will not help. The person "
-            "who runs it decides this (MCPProxy.allowed_paths, MCPProxy.refused_paths); list_files shows what is open."
+            f"{path!r} {'has in it what ' if within else ''}is not open to agents on this server; nothing was done "
+            "and a retry will not help. The person who runs it decides this (MCPProxy.allowed_paths, "
+            "MCPProxy.refused_paths); list_files shows what is open."
         )
 
 

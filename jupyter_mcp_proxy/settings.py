@@ -21,6 +21,8 @@ class Settings:
     run_id: str
     parent_pid: int
     root_dir: str = ""
+    trash: bool = False
+    """Whether Jupyter moves what is deleted into the system's trash."""
     relay: str = "streaming"
     tier: Tier = "run"
     wait: float = 45.0
@@ -65,6 +67,7 @@ class Settings:
             run_id=value("RUN_ID"),
             parent_pid=int(value("PARENT_PID")),
             root_dir=value("ROOT_DIR", ""),
+            trash=bool(value("TRASH", "")),
             relay=value("RELAY", "streaming"),
             tier=tier,  # type: ignore[arg-type]
             wait=float(value("WAIT", "45")),

@@ -68,7 +68,7 @@ class Workspace:
         self.kernels = Kernels(server, f"mcp-proxy-{run_id}", runtime_dir)
         self.runner = Runner(server, self.kernels, Journal(runtime_dir, run_id), pause)
         self.marks = Marks(self.kernels, lambda: self.runner.all, lambda path: self._documents.get(path))
-        self._snapshots = Snapshots(folder_of_all(data_dir), root_dir)
+        self.snapshots = self._snapshots = Snapshots(folder_of_all(data_dir), root_dir)
         self._documents: dict[str, Document] = {}
         self._last_use: dict[str, float] = {}
         self._opening: dict[str, asyncio.Lock] = {}
@@ -297,6 +297,10 @@ class Workspace:
             document = self._documents.pop(path, None)
             if document is not None:
                 await document.__aexit__(None, None, None)
+
+    def below(self, path: str) -> list[Document]:
+        """The open documents of a notebook, or of those in a folder."""
+        return [each for at, each in self._documents.items() if f"{at}/".startswith(f"{path}/")]
 
     def trouble(self, path: str) -> ProxyError | None:
         """Why changes of an open notebook are not in its file, where that is so."""

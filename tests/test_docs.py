@@ -44,6 +44,21 @@ def test_the_catalogue_is_cheap() -> None:
     assert len(INSTRUCTIONS) <= 2000
 
 
+def test_no_schema_has_what_models_apis_refuse() -> None:
+    """Anthropic's and OpenAI's take no alternatives at the top of a schema: all of a session's calls would fail."""
+    alternatives = {"oneOf", "anyOf", "allOf", "not", "if", "$ref"}
+    assert [name for name, tool in CATALOGUE.items() if alternatives & set(tool.parameters)] == []
+
+
+def test_a_tool_is_destructive_if_it_may_take_something_away_and_open_if_it_runs_code() -> None:
+    hints = {name: tool.annotations for name, tool in CATALOGUE.items() if tool.annotations is not None}
+    assert len(hints) == len(CATALOGUE)
+    adding = ["insert_cell", "move_cell", "split_cell", "copy_file", "use_notebook", "interrupt_kernel"]
+    assert sorted(n for n, h in hints.items() if not h.read_only_hint and not h.destructive_hint) == sorted(adding)
+    running = ["execute_cell", "insert_execute_code_cell", "execute_ipython", "run_cells"]
+    assert sorted(n for n, h in hints.items() if h.open_world_hint) == sorted(running)
+
+
 def test_a_tool_that_can_return_an_image_has_no_output_schema() -> None:
     """Clients would show their model JSON in place of the picture."""
     assert [name for name, tool in CATALOGUE.items() if tool.output_schema is not None] == []

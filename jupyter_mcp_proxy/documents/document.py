@@ -125,17 +125,36 @@ class Document(ABC):
         if self.on_moved is not None:
             await self.on_moved(old, new)
 
+    async def has_moved(self, new: str) -> None:
+        """We have moved the file: work with its new path, whether or not the file tells."""
+        async with self._following:
+            if self.path != new:
+                self._place.moved(new)
+                await self._move(new)
+
+    def is_deleted(self, kept: str | None) -> None:
+        """We have deleted the file; what it held is in that snapshot."""
+        self.gone = Gone(self.path, kept)
+
     async def _is_gone(self) -> None:
         """Put what is here into a snapshot, once."""
         if self.gone is not None:
             return
         self.gone = Gone(self.path, None)  # whoever asks meanwhile is refused, too
-        content, kept = self._held(), None
+        self.gone = Gone(self.path, await self.keep())
+
+    async def keep(self) -> str | None:
+        """Put what is here into a snapshot; its name, None where that fails."""
+        content = self._held()
         try:
-            kept = None if content is None else (await self._snapshots.take(self.path, content)).stem
+            return None if content is None else (await self._snapshots.take(self.path, content)).stem
         except OSError as error:
-            log.warning("%s is gone, and no snapshot could be taken: %s", self.path, error)
-        self.gone = Gone(self.path, kept)
+            log.warning("no snapshot of %s could be taken: %s", self.path, error)
+            return None
+
+    @abstractmethod
+    async def settle(self) -> None:
+        """Have the file hold what is here, as far as the server writes it."""
 
     async def _is_there(self) -> bool:
         try:

@@ -88,6 +88,11 @@ class FileDocument(Document):
         self._copy.move(new)
         self._late.move(self._snapshots.folder(new))
 
+    async def settle(self) -> None:
+        await self.follow()
+        if self._copy.unsaved:
+            await self._late.write_out()
+
     async def _is_back(self) -> None:
         if not self._copy.unsaved:
             self._copy.forget()

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadValue, NotSaved, ServerError, StaleFile, Unknown
-from ..jupyter.paths import api_path, hidden
+from ..jupyter.paths import api_path, clean_path, hidden
 from .line_ends import like
 
 if TYPE_CHECKING:  # the tools load this while the sidecar starts
@@ -78,17 +78,45 @@ class Files:
 
     async def look(self, path: str) -> Json:
         """The model of a file without its content. Raises Unknown with near matches, and for a folder BadValue."""
+        model = await self.find(path)
+        if model["type"] == "directory":
+            raise BadValue("path", path, f"a file; this is a folder, which list_files(path={path!r}) lists")
+        return model
+
+    async def find(self, path: str) -> Json:
+        """The model of a file or folder without its content. Raises Unknown with near matches."""
         try:
-            model = await self._server.contents(path, content=False)
+            return await self._server.contents(path, content=False)
         except ServerError as error:
             await self._missing_folders(path)
             if error.status != 404:
                 raise
             hint = "list_files shows what there is."
             raise Unknown("file", path, await self._near(path), f"{hint} {hidden(path)}".rstrip()) from error
-        if model["type"] == "directory":
-            raise BadValue("path", path, f"a file; this is a folder, which list_files(path={path!r}) lists")
-        return model
+
+    async def free(self, path: str, to: str) -> str:
+        """Where something goes that shall be moved or copied `to` there.
+
+        Into a folder that is there, under its own name. Raises BadValue where something has that path already.
+        """
+        target = clean_path(to)
+        into = not target or to.endswith(("/", "\\"))
+        found = None if into else await self._there(target)
+        if into or (found is not None and found["type"] == "directory" and target != path):
+            target = f"{target}/{path.rpartition('/')[2]}".lstrip("/")
+            found = await self._there(target)
+        # A disk that does not tell cases apart finds the file itself; Jupyter looks whether it is.
+        if found is not None and (target == path or target.casefold() != path.casefold()):
+            raise BadValue("to", to, f"a path that nothing has; {target!r} exists. Nothing was done")
+        return target
+
+    async def _there(self, path: str) -> Json | None:
+        try:
+            return await self._server.contents(path, content=False)
+        except ServerError as error:
+            if error.status != 404:
+                raise
+            return None
 
     async def is_notebook(self, path: str) -> bool:
         """Whether a file has cells."""

@@ -34,6 +34,10 @@ class Names:
             path = new
         return path
 
+    def knows(self, client: str, old: str, new: str) -> None:
+        """A client need not be told: it has renamed the notebook itself."""
+        self._told[client, old, new] = True
+
     def tell(self, client: str, old: str, new: str) -> None:
         """Have a client told that what it calls by one name has another, unless it has been."""
         self._told.setdefault((client, old, new), False)

@@ -59,6 +59,11 @@ class Place:
             self.hold()
         return self.path if moved is not None or there is not None else GONE
 
+    def moved(self, path: str) -> None:
+        """We have moved the file: follow what is at that path."""
+        self.path = path
+        self.hold()
+
     def exists(self, path: str) -> bool | None:
         """Whether there is a file at another path; None where that cannot be told."""
         return None if self._held is None else _stat(Path(self._root, path)) is not None

@@ -152,6 +152,14 @@ class SharedDocument(Document):
             self._room.path = new
         self._snapshots.move(self.path, new)
 
+    async def settle(self) -> None:
+        room = await self._joined()
+        for _ in range(SAVE_TRIES if self._writable else 0):
+            await room.flush()  # who else has changed something has said so by now
+            if not self._notebook.dirty:
+                return
+            await room.save()
+
     async def _is_back(self) -> None:
         self.is_another = True
         await self._leave()

@@ -96,9 +96,9 @@ class Paths:
         if not self.lists(path, kind):
             raise PathRefused(path)
 
-    def check_write(self, path: str) -> None:
+    def check_write(self, path: str, *, folder: bool = False) -> None:
         """Raise PathReadOnly where agents may look and not write. Notebooks are run by nobody unasked."""
-        if not path.endswith(".ipynb") and self._is_of(path, self._read_only):
+        if (folder or not path.endswith(".ipynb")) and self._is_of(path, self._read_only):
             raise PathReadOnly(path)
 
     def _is_refused(self, path: str) -> bool:

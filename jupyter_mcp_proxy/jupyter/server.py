@@ -17,6 +17,9 @@ from ..errors import ServerError, ServerUnreachable
 from .encoding import PIECE, Json, notebook_model
 from .paths import Paths, api_path, clean_path
 
+MOVING = 600.0
+"""Seconds that a file may take to be copied, or moved to another disk."""
+
 
 def own_certificate(path: str) -> ssl.SSLContext:
     """Trust exactly the certificate that our own server presents, whoever signed it, under any host name."""
@@ -148,9 +151,29 @@ class JupyterServer:
     async def save_contents(self, path: str, model: Json) -> Json:
         """Write a file, folder or notebook; its new model without content."""
         self.paths.check(clean_path(path), model["type"])
-        self.paths.check_write(clean_path(path))
+        self.paths.check_write(clean_path(path), folder=model["type"] == "directory")
         saved: Json = await self.request("PUT", f"api/contents/{api_path(path)}", f"Writing {path!r}", model)
         return saved
+
+    async def rename_contents(self, path: str, to: str) -> None:
+        """Move a file or folder; `whole.check_whole` has been asked. Raises ServerError where something is there."""
+        what = f"Moving {path!r} to {to!r}"
+        await self.request("PATCH", f"api/contents/{api_path(path)}", what, {"path": to}, timeout=MOVING)
+
+    async def copy_contents(self, path: str, to: str) -> Json:
+        """Copy a file to a path that nothing has; its model without content."""
+        for each in (path, to):
+            self.paths.check(clean_path(each))
+        self.paths.check_write(clean_path(to))
+        what = f"Copying {path!r} to {to!r}"
+        model: Json = await self.request(
+            "POST", f"api/contents/{api_path(to)}", what, {"copy_from": path}, timeout=MOVING
+        )
+        return model
+
+    async def delete_contents(self, path: str) -> None:
+        """Delete a file or folder, as the server does that; `whole.check_whole` has been asked."""
+        await self.request("DELETE", f"api/contents/{api_path(path)}", f"Deleting {path!r}", timeout=MOVING)
 
     async def save_notebook(self, path: str, content: Json) -> Json:
         """Write a notebook; its new model without content. Nobody waits for a large one to be encoded as a whole."""

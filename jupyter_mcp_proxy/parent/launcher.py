@@ -54,6 +54,7 @@ class Launch:
             ENV_PREFIX + "SERVER_TOKEN": server_token(server),
             ENV_PREFIX + "SERVER_OPEN": "" if server.identity_provider.auth_enabled else "1",
             ENV_PREFIX + "ROOT_DIR": root,
+            ENV_PREFIX + "TRASH": "1" if getattr(server.contents_manager, "delete_to_trash", False) else "",
             ENV_PREFIX + "RUNTIME_DIR": str(server.runtime_dir),
         }
 

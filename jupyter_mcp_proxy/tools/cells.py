@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mcp.server.mcpserver import Context
 from pydantic import BaseModel, Field
 
-from ..documents.cells import SHORT, Cell, check_cell_type, insertion_index, short_ids, source_hash
+from ..documents.cells import SHORT, Cell, CellType, insertion_index, short_ids, source_hash
 from ..documents.line_ends import like
 from ..documents.protection import refuse_protected
 from ..documents.replacing import Replacement, literal, replaced, unified
@@ -28,38 +28,36 @@ DIFF, DIFFS = 2000, 6000
 DELETED = 1000
 """Characters of the sources of deleted cells that are told."""
 
-Position = Annotated[int, Field(description="Index that the new cell will have; -1 for the end")]
-After = Annotated[int | str | None, Field(description="Put it behind this cell instead (id, prefix or index)")]
-Kind = Annotated[str, Field(description="code, markdown or raw")]
+Position = Annotated[int, Field(description="Index that the new cell will have; -1: end")]
+After = Annotated[int | str | None, Field(description="Put it behind this cell instead")]
 
 
 class NewCell(BaseModel):
     """A cell to insert."""
 
     source: str
-    cell_type: str = "code"
+    cell_type: CellType = "code"
     after: int | str | None = None
 
 
-@tool("edit", "Insert cells")
+@tool("edit", "Insert cells", hint="add code or Markdown cells to a Jupyter notebook")
 async def insert_cell(
     ctx: Context[Any, Any],
     notebook: Notebook,
-    source: str | None = None,
-    cell_type: Kind = "code",
+    source: Annotated[str | None, Field(description="Of one cell; or give cells")] = None,
+    cell_type: CellType = "code",
     index: Position = -1,
     after: After = None,
     cells: Annotated[
         list[NewCell] | None,
-        Field(description="Several instead of source, in this order; each with its `after`"),
+        Field(description="Several instead of source, each with its `after`"),
     ] = None,
 ) -> str:
-    """Insert one cell, or several in one call; returns ids and hashes."""
+    """Insert one cell (source) or several (cells); returns ids and hashes."""
     call = Call.of(ctx)
     if (source is None) == (cells is None):
         raise BadValue("source", source, "either source or cells")
     wanted = [NewCell(source=source or "", cell_type=cell_type)] if cells is None else cells
-    kinds = [check_cell_type(cell.cell_type) for cell in wanted]
     document = await call.document(notebook)
     seen = call.seen(document)
 
@@ -69,9 +67,11 @@ async def insert_cell(
         behind = [None if cell.after is None else ids[seen.find(editor, cell.after)] for cell in wanted]
         last: dict[str, str] = {}
         made: list[str] = []
-        for cell, kind, anchor in zip(wanted, kinds, behind, strict=True):
+        for cell, anchor in zip(wanted, behind, strict=True):
             before = last.get(anchor, anchor) if anchor is not None else made[-1] if made else None
-            made.append(editor.insert(first if before is None else editor.place(before) + 1, kind, cell.source))
+            made.append(
+                editor.insert(first if before is None else editor.place(before) + 1, cell.cell_type, cell.source)
+            )
             if anchor is not None:
                 last[anchor] = made[-1]
         return made, listed(editor, made)
@@ -106,7 +106,7 @@ def insertion_place(editor: Editor, index: int, after: int | str | None, seen: S
 async def delete_cell(
     ctx: Context[Any, Any],
     notebook: Notebook,
-    cell: Annotated[int | str | list[int | str], Field(description="Cell, or a list of cells")],
+    cell: Annotated[int | str | list[int | str], Field(description="Cell or cells")],
     if_hash: IfHash = None,
 ) -> str:
     """Delete one cell or several. Says what they held; undo_changes brings them back."""
@@ -144,19 +144,18 @@ async def overwrite_cell_source(
     cell: CellRef,
     source: str,
     if_hash: IfHash = None,
-    cell_type: Annotated[str | None, Field(description="Make it code, markdown or raw")] = None,
+    cell_type: Annotated[CellType | None, Field(description="Make it one")] = None,
 ) -> str:
-    """Replace a cell's whole source; outputs stay. Written as the smallest edits; returns the diff."""
+    """Replace a cell's whole source; outputs stay. Returns the diff."""
     call = Call.of(ctx)
-    kind = None if cell_type is None else check_cell_type(cell_type)
     document = await call.document(notebook)
     seen = call.seen(document)
 
     def overwrite(editor: Editor) -> tuple[Cell, Cell]:
         found = unchanged(editor, cell, if_hash, seen)
         refuse_protected(editor, found, "editable")
-        if kind is not None and kind != found.type:
-            editor.set_type(found.index, kind)
+        if cell_type is not None and cell_type != found.type:
+            editor.set_type(found.index, cell_type)
         editor.set_source(found.index, like(found.source, source))
         return found, editor.cell_at(found.index, outputs=False)
 
@@ -178,7 +177,7 @@ class Edit(BaseModel):
     regex: Annotated[bool, Field(description=r"`old` is a regex, `new` may have \1")] = False
 
 
-@tool("edit", "Edit cells", destructive=True)
+@tool("edit", "Edit cells", destructive=True, hint="find and replace in cells of a Jupyter notebook")
 async def edit_cell(
     ctx: Context[Any, Any],
     notebook: Notebook,
@@ -264,7 +263,7 @@ async def move_cell(
     ctx: Context[Any, Any],
     notebook: Notebook,
     cell: CellRef,
-    index: Annotated[int, Field(description="Index that it will have; -1 for the end")] = -1,
+    index: Annotated[int, Field(description="Index that it will have; -1: end")] = -1,
     after: After = None,
 ) -> str:
     """Move a cell; its id, outputs and metadata stay."""
@@ -293,7 +292,7 @@ async def move_cell(
 async def clear_outputs(
     ctx: Context[Any, Any],
     notebook: Notebook,
-    cells: Annotated[list[int | str] | None, Field(description="All cells if left out")] = None,
+    cells: Annotated[list[int | str] | None, Field(description="Else all")] = None,
 ) -> str:
     """Remove the outputs and execution counts of code cells."""
     call = Call.of(ctx)

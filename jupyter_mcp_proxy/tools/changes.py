@@ -22,7 +22,7 @@ MOST_ENTRIES = 100
 async def notebook_changes(
     ctx: Context[Any, Any],
     notebook: OptionalNotebook = None,
-    since: Annotated[int, Field(description="Number of the last change you know; 0 for all that is remembered")] = 0,
+    since: Annotated[int, Field(description="Number of the last change you know; 0: all")] = 0,
 ) -> str:
     """Cells added, edited, deleted, moved and run since a change, by whom."""
     call = Call.of(ctx)

@@ -63,7 +63,7 @@ async def complete_code(
     ctx: Context[Any, Any],
     code: str,
     notebook: OptionalNotebook = None,
-    cursor: Annotated[int | None, Field(description="Characters before the cursor; all if left out", ge=1)] = None,
+    cursor: Annotated[int | None, Field(description="Characters before the cursor; else all", ge=1)] = None,
 ) -> str:
     """List what the kernel would complete at the cursor: names, attributes, files. Needs the tier run."""
     call = Call.of(ctx)

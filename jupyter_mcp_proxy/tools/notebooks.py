@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OUTLINE_CELLS = 40
 
 
-@tool("read", "Open a notebook")
+@tool("read", "Open a notebook", read_only=False, idempotent=True, hint="open or create a Jupyter notebook (.ipynb)")
 async def use_notebook(
     ctx: Context[Any, Any],
     notebook: Notebook,

@@ -34,7 +34,7 @@ BRIEF = 400
 
 Only = Literal["stale", "failed"]
 OnlySome = Annotated[
-    Only | None, Field(description="stale: edited since, or not known to have, run in this kernel; failed: ERR")
+    Only | None, Field(description="stale: edited since it ran, or not run in this kernel; failed: ERR")
 ]
 
 
@@ -126,7 +126,7 @@ async def _opened(ctx: Context[Any, Any], notebook: str | None) -> tuple[Call, s
     return call, document.path, document, call.workspace.marks.of(document)
 
 
-@tool("read", "List cells")
+@tool("read", "List cells", hint="outline or search the cells of a Jupyter notebook")
 async def list_cells(
     ctx: Context[Any, Any],
     notebook: OptionalNotebook = None,
@@ -183,11 +183,11 @@ async def read_cell(
     return blocks + (await image_blocks([Shown(found.outputs, handle)], images) if outputs else [])
 
 
-@tool("read", "Read cells")
+@tool("read", "Read cells", hint="read cells and outputs of a Jupyter notebook")
 async def read_cells(
     ctx: Context[Any, Any],
     notebook: OptionalNotebook = None,
-    cells: Annotated[list[int | str] | None, Field(description="Ids, prefixes or indices; all if left out")] = None,
+    cells: Annotated[list[int | str] | None, Field(description="Else all")] = None,
     outputs: Annotated[Literal["off", "brief", "full"], Field(description="How much of the outputs")] = "brief",
     images: Images = "first",
 ) -> list[ContentBlock]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-PATHS = frozenset({"notebook", "path"})
+PATHS = frozenset({"notebook", "path", "to"})
 """Parameters that are paths."""
 NAMES = frozenset(
     {

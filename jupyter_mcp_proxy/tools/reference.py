@@ -46,7 +46,8 @@ def _tool(name: str) -> str:
     properties = tool.parameters.get("properties", {})
     for parameter, schema in properties.items():
         shown = f"**{parameter}**" if parameter in required else parameter
-        default = f"; default {json.dumps(schema['default'])}" if "default" in schema else ""
+        known = schema.get("default", False if schema.get("type") == "boolean" else None)
+        default = f"; default {json.dumps(known)}" if known is not None else ""
         about = f": {schema['description']}" if schema.get("description") else ""
         lines.append(f"- {shown} ({_type(schema)}{default}){about}")
     if properties:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 Code = Annotated[str, Field(description="In the kernel's language; %magics and !shell in IPython")]
 
 
-@tool("run", "Run a cell", destructive=True)
+@tool("run", "Run a cell", destructive=True, hint="run a cell of a Jupyter notebook")
 async def execute_cell(
     ctx: Context[Any, Any],
     notebook: Notebook,
@@ -59,7 +59,7 @@ async def execute_cell(
     return await run(call, document, found.source, found.id, wait, images=images, stdin=stdin)
 
 
-@tool("run", "Insert and run a cell", destructive=True)
+@tool("run", "Insert and run a cell", destructive=True, hint="add code to a Jupyter notebook and run it")
 async def insert_execute_code_cell(
     ctx: Context[Any, Any],
     notebook: Notebook,
@@ -85,7 +85,7 @@ async def insert_execute_code_cell(
         raise NotRun(inserted, str(error)) from error
 
 
-@tool("run", "Run code without a cell", destructive=True)
+@tool("run", "Run code without a cell", destructive=True, hint="run Python or shell in a live Jupyter kernel")
 async def execute_ipython(
     ctx: Context[Any, Any],
     notebook: Notebook,
@@ -99,7 +99,7 @@ async def execute_ipython(
     return await run(call, await call.document(notebook), code, None, wait, images=images, stdin=stdin)
 
 
-@tool("run", "Run cells", destructive=True)
+@tool("run", "Run cells", destructive=True, hint="run all cells of a Jupyter notebook")
 async def run_cells(
     ctx: Context[Any, Any],
     notebook: Notebook,
@@ -174,7 +174,7 @@ async def run_cells(
 async def wait_execution(
     ctx: Context[Any, Any],
     execution: Annotated[str, Field(description="Id that a run returned")],
-    wait: Wait = None,
+    wait: Annotated[float | None, Field(description="Seconds to wait for its end (default 45)", ge=0, le=280)] = None,
     images: Images = "first",
 ) -> Result:
     """Wait for an execution and return what is new since you last asked. Cancelling this call stops nothing."""
@@ -191,11 +191,9 @@ async def read_output(
     cell: Annotated[int | str | None, Field(description="Cell whose stored outputs to read")] = None,
     offset: Annotated[int, Field(description="First character; negative from the end")] = 0,
     limit: Annotated[int | None, Field(description="Most characters", ge=1, le=100_000)] = None,
-    grep: Annotated[
-        str | None, Field(description="Regular expression; only lines that match, with their numbers")
-    ] = None,
-    image: Annotated[int | None, Field(description="Show this image of the output instead", ge=0)] = None,
-    media: Annotated[str | None, Field(description="Read what it has of this media type instead")] = None,
+    grep: Annotated[str | None, Field(description="Only lines that match this regex, with their numbers")] = None,
+    image: Annotated[int | None, Field(description="Show this image instead", ge=0)] = None,
+    media: Annotated[str | None, Field(description="Read this media type of it instead")] = None,
 ) -> list[ContentBlock]:
     """Read an execution's or a cell's output piece by piece, search it, or see another of its images."""
     call = Call.of(ctx)

@@ -19,7 +19,7 @@ from ..documents.seen import fate
 from ..documents.sources import cut_within
 from ..errors import Paused, ProxyError, Unknown
 from ..jupyter.paths import below_root
-from . import cells, changes, files, inspect, kernels, notebooks, reading, reshaping, run  # noqa: F401 - they declare tools
+from . import cells, changes, files, inspect, kernels, moving, notebooks, reading, reshaping, run  # noqa: F401 - they declare tools
 from .asking import state_security
 from .blocks import late_block
 from .call import CHANGES, TOUCHED, Call
@@ -55,6 +55,8 @@ shell commands in the notebook's kernel without leaving a cell.
 interrupt_kernel stops it. Never run a cell again only because it has not ended. input() is asked of \
 the person through your client.
 6. Output is cut to a budget; read_output reads the rest by offset, or greps it.
+Each tool has a tier: read looks, edit changes notebooks and files, run executes code; each includes those before. \
+A call beyond your tier is refused, and a retry does not help.
 Outputs always end up in the notebook. States: queued, running, ok, error, interrupted, kernel_died (all variables \
 gone), lost. An error text says whether a retry makes sense and what to call next.
 Lines that begin with `── `, `[Note:`, `[Since`, or an id and a state (`x1 · ok`) are this server's. Text of \
@@ -65,7 +67,7 @@ before it that is not in it."""
 STOPPING = ("restart_notebook",)
 """Tools that work for a notebook whose file is gone, too: its kernel may have to be ended."""
 
-PATHS = {"notebook", "path"}
+PATHS = {"notebook", "path", "to"}
 """Parameters that are paths."""
 
 LONGEST_ERROR = 8000
