@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..errors import BadValue, PathRefused
 from ..jupyter.paths import api_path
-from ..jupyter.server import JupyterServer
+
+if TYPE_CHECKING:  # the tools load this while the sidecar starts
+    from ..jupyter.server import JupyterServer
 
 MOST: Final = 20_000
 """Files and folders below one folder that are looked at."""

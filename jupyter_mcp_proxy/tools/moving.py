@@ -14,7 +14,6 @@ from pydantic import Field
 from ..documents.files import size_text
 from ..documents.whole import check_whole
 from ..errors import BadValue, InvalidNotebook, KernelBusy, NotSaved, ProxyError, ServerError, Unknown
-from ..execution.kernels import KernelRef
 from ..jupyter.paths import clean_path
 from .call import Call
 from .registry import tool
@@ -190,6 +189,8 @@ def _told_snapshots(kept: dict[str, str | None]) -> list[str]:
 
 async def _ended(call: Call, notebook: str, session: dict[str, Any]) -> str:
     """End the kernel of a notebook that was deleted, as JupyterLab does, where the caller may; what is to be told."""
+    from ..execution.kernels import KernelRef
+
     workspace, kernel = call.workspace, session["kernel"]
     others = [each for each in await workspace.server.sessions() if each["id"] != session["id"]]
     if any((each.get("kernel") or {}).get("id") == kernel["id"] for each in others):
