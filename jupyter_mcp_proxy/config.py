@@ -19,6 +19,7 @@ RUN_UNASKED = (
     "**/share/jupyter",
     "**/etc/jupyter",
     "**/profile_*/startup",
+    "**/jupytext.*",
     "**/sitecustomize",
     "**/sitecustomize.*",
     "**/usercustomize",

@@ -23,6 +23,8 @@ class Settings:
     root_dir: str = ""
     trash: bool = False
     """Whether Jupyter moves what is deleted into the system's trash."""
+    notebook_endings: tuple[str, ...] = (".ipynb",)
+    """Of the files that the server opens as notebooks: more than one where it has jupytext."""
     relay: str = "streaming"
     tier: Tier = "run"
     wait: float = 45.0
@@ -67,6 +69,7 @@ class Settings:
             run_id=value("RUN_ID"),
             parent_pid=int(value("PARENT_PID")),
             root_dir=value("ROOT_DIR", ""),
+            notebook_endings=tuple(json.loads(value("NOTEBOOK_ENDINGS", '[".ipynb"]'))),
             trash=bool(value("TRASH", "")),
             relay=value("RELAY", "streaming"),
             tier=tier,  # type: ignore[arg-type]

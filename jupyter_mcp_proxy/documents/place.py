@@ -85,9 +85,14 @@ class Place:
             return None
         there = _stat(self._root / path)
         hidden = any(part.startswith(".") for part in path.parts)
-        if there is None or hidden or path.suffix != ".ipynb" or not os.path.samestat(held, there):
+        if there is None or hidden or path.suffix != Path(self.path).suffix or not os.path.samestat(held, there):
             return None
         return path.as_posix()
+
+
+def ending(path: str) -> str:
+    """How a path ends, such as `.ipynb`; jupytext's notebooks have others."""
+    return Path(path).suffix
 
 
 def same_file(root: str, path: str, others: Iterable[str]) -> str | None:

@@ -32,6 +32,7 @@ from .editor import Editor
 from .entering import entered, reloaded
 from .history import OTHERS, OURSELVES, Entry, History
 from .people import agent_state, cell_of
+from .place import ending
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step, Steps
 from .storable import first_odd, not_savable
@@ -135,7 +136,7 @@ class SharedDocument(Document):
         if where is None and self._room is not None and self.gone is None:
             # jupyter-collaboration (4) says it in the document, a second after Jupyter has renamed the file.
             told = str(self._notebook.path or "")
-            return told if told.endswith(".ipynb") and self._server.paths.open(told) else None
+            return told if told.endswith(ending(self.path)) and self._server.paths.open(told) else None
         return where
 
     def _held(self) -> dict[str, Any] | None:
@@ -221,6 +222,7 @@ class SharedDocument(Document):
     ) -> T:
         room = await self._joined()
         self.refuse_if_gone()
+        self._server.paths.check_write(self.path)
         if not self._writable and not outputs_only:
             raise NotSaved(self.path, "it is read-only")
         if not outputs_only:

@@ -54,6 +54,7 @@ class Launch:
             ENV_PREFIX + "SERVER_TOKEN": server_token(server),
             ENV_PREFIX + "SERVER_OPEN": "" if server.identity_provider.auth_enabled else "1",
             ENV_PREFIX + "ROOT_DIR": root,
+            ENV_PREFIX + "NOTEBOOK_ENDINGS": json.dumps(notebook_endings(server.contents_manager)),
             ENV_PREFIX + "TRASH": "1" if getattr(server.contents_manager, "delete_to_trash", False) else "",
             ENV_PREFIX + "RUNTIME_DIR": str(server.runtime_dir),
         }
@@ -137,6 +138,13 @@ def server_url(server: Any) -> str:
     if ":" in host:
         host = f"[{host}]"
     return f"{scheme}://{host}:{server.port}{server.base_url}"
+
+
+def notebook_endings(manager: Any) -> list[str]:
+    """How the files end that a contents manager opens as notebooks; jupytext's (1.19) has a trait of them."""
+    given = getattr(manager, "notebook_extensions", None) or []
+    names = given.split(",") if isinstance(given, str) else given
+    return list(dict.fromkeys([".ipynb", *(f".{str(name).strip().lstrip('.')}" for name in names)]))
 
 
 def server_token(server: Any) -> str:

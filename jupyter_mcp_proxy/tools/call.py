@@ -87,6 +87,7 @@ class Call:
         document = await self.workspace.document(notebook)
         if CHANGES.get():
             document.refuse_if_gone()
+            await self.refuse_unwritable(document)
         if (named := clean_path(notebook)) != document.path:
             self.workspace.names.tell(self.client, named, document.path)
         document.show(self.author)
@@ -94,6 +95,15 @@ class Call:
         TOUCHED.get().append(document)
         self.workspace.hold(document)
         return document
+
+    async def refuse_unwritable(self, document: Document) -> None:
+        """Raise where agents may not write what saving the notebook writes; only jupytext's are not for notebooks."""
+        paths = self.workspace.server.paths
+        paths.check_write(document.path)
+        if len(self.settings.notebook_endings) > 1:
+            from ..documents.pairing import refuse_pairs
+
+            refuse_pairs(paths, document.path, await document.read(lambda editor: editor.metadata()))
 
     def seen(self, document: Document) -> Seen:
         """What this client knows of a notebook's cells."""

@@ -12,6 +12,8 @@ from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from ..documents.files import size_text
+from ..documents.metadata import table
+from ..documents.place import ending
 from ..documents.whole import check_whole
 from ..errors import BadValue, InvalidNotebook, KernelBusy, NotSaved, ProxyError, ServerError, Unknown
 from ..jupyter.paths import clean_path
@@ -38,10 +40,12 @@ async def move_file(ctx: Context[Any, Any], path: str, to: To) -> str:
     target = await workspace.files.free(path, to)
     if folder and f"{target}/".startswith(f"{path}/"):
         raise BadValue("to", to, f"a path outside of {path!r}, which is a folder")
-    if not folder and path.endswith(NOTEBOOK) and not target.endswith(NOTEBOOK):
-        raise BadValue("to", to, f"a path that ends with {NOTEBOOK}, as the notebook's does")
-    await check_whole(workspace.server, call.settings.root_dir, path, folder=folder, to=target)
     documents = [each for each in workspace.below(path) if each.gone is None]
+    if not folder and (path.endswith(NOTEBOOK) or documents) and ending(path) != ending(target):
+        raise BadValue("to", to, f"a path that ends with {ending(path)}, as the notebook's does")
+    await check_whole(workspace.server, call.settings.root_dir, path, folder=folder, to=target)
+    if not folder:
+        await _refuse_pairs(call, path, target)
     for document in documents:
         await document.settle()
     made = _told_folders(await workspace.files.make_folders(target))
@@ -80,9 +84,10 @@ async def copy_file(ctx: Context[Any, Any], path: str, to: To) -> str:
         raise BadValue("path", path, "a file; this is a folder: make one by write_file or copy_file into it")
     target = await workspace.files.free(path, to)
     if path.endswith(NOTEBOOK) != target.endswith(NOTEBOOK):
-        raise BadValue("to", to, f"a path with the same ending, {path.rpartition('.')[2]!r}")
+        raise BadValue("to", to, f"a path that ends as {path!r} does")
     workspace.server.paths.check(target)
     workspace.server.paths.check_write(target)
+    await _refuse_pairs(call, path, target)
     for document in workspace.below(path):
         await document.settle()
     made = _told_folders(await workspace.files.make_folders(target))
@@ -102,6 +107,7 @@ async def delete_file(ctx: Context[Any, Any], path: str) -> str:
     notebooks = await check_whole(workspace.server, call.settings.root_dir, path, folder=folder)
     if len(notebooks) > MOST_NOTEBOOKS:
         raise BadValue("path", path, f"a folder with at most {MOST_NOTEBOOKS} notebooks; delete what is in it by parts")
+    notebooks = list(dict.fromkeys([*notebooks, *(each.path for each in workspace.below(path))]))
     kernels = await _kernels_below(call, path)
     await _refuse_if_used(call, path, notebooks, kernels)
     kept = {notebook: await _kept(call, notebook) for notebook in notebooks}
@@ -117,6 +123,20 @@ async def delete_file(ctx: Context[Any, Any], path: str) -> str:
     parts += _told_snapshots(kept)
     parts += [await _ended(call, notebook, kernel) for notebook, kernel in kernels.items()]
     return " ".join(part for part in parts if part)
+
+
+async def _refuse_pairs(call: Call, path: str, target: str) -> None:
+    """Raise where jupytext would write, beside a notebook or text that is moved or copied, what agents may not."""
+    if len(call.settings.notebook_endings) == 1 or not path.endswith(call.settings.notebook_endings):
+        return
+    from ..documents.pairing import refuse_pairs
+
+    try:
+        model = await call.workspace.server.contents(path, type="notebook")
+    except ServerError:  # it is no notebook, so that nothing is paired with it
+        return
+    for each in (path, target):
+        refuse_pairs(call.workspace.server.paths, each, table(model["content"].get("metadata")))
 
 
 async def _kernels_below(call: Call, path: str) -> dict[str, dict[str, Any]]:

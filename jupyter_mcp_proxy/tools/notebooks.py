@@ -34,8 +34,8 @@ async def use_notebook(
     """Open a notebook and show its outline. Its kernel starts with the first run unless kernelspec asks for it now."""
     call = Call.of(ctx)
     path = clean_path(notebook)
-    if not path.endswith(".ipynb"):
-        raise BadValue("notebook", notebook, "a path that ends with .ipynb")
+    if not path.endswith(call.settings.notebook_endings):
+        raise BadValue("notebook", notebook, f"a path that ends with {' or '.join(call.settings.notebook_endings)}")
     if kernelspec is not None:
         call.require("Starting a kernel", "run")
     created, made = False, ""
@@ -75,6 +75,7 @@ async def _create(call: Call, path: str, kernelspec: str | None) -> str:
     content = {"cells": [], "metadata": of_new_kernel({}, spec), "nbformat": 4, "nbformat_minor": 5}
     server = call.workspace.server
     server.paths.check(path)
+    server.paths.check_write(path)  # before folders are made for it
     try:
         folders = await call.workspace.files.make_folders(path)
         await server.save_contents(path, {"type": "notebook", "format": "json", "content": content})
