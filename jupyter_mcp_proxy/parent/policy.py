@@ -86,6 +86,11 @@ class Asked:
         """Whether its body claims to be JSON, whatever the parameters."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/json"
 
+    @property
+    def is_batch(self) -> bool:
+        """Whether its body begins as a list of messages."""
+        return self.body[:100].lstrip().startswith(b"[")
+
 
 Kind = Literal["page", "endpoint", "health", "api"]
 """The page is for a browser, the endpoint for clients with a token, the API for people with cookie and XSRF token."""
@@ -173,6 +178,8 @@ def check_client(path: Path, asked: Asked, login: Login) -> None:
         raise Refused(403, REJECTED if asked.has_credential else COOKIE_ONLY)
     if asked.method == "POST" and not asked.is_json:
         raise Refused(415, "Send JSON-RPC with the header `Content-Type: application/json`.")
+    if asked.method == "POST" and asked.is_batch:
+        raise Refused(400, "Send each JSON-RPC message by itself: MCP has no batches since protocol 2025-06-18.")
 
 
 def check_no_agent(asked: Asked) -> None:

@@ -131,6 +131,7 @@ def test_a_client_with_a_token_or_on_a_server_without_login_is_let_in(login: Log
         (with_headers("POST", JSON, BEARER), BY_COOKIE, 403, policy.REJECTED),
         (with_headers("POST", BEARER), BY_TOKEN, 415, "Send JSON-RPC"),
         (with_headers("POST", BEARER, {"Content-Type": "text/plain"}), WITHOUT_LOGIN, 415, "Send JSON-RPC"),
+        (with_headers("POST", BEARER, JSON, body=b' \n[{"jsonrpc": "2.0"}]'), BY_TOKEN, 400, "Send each JSON-RPC"),
     ],
 )
 def test_every_other_client_is_told_why_not(request_: Asked, login: Login, status: int, message: str) -> None:
