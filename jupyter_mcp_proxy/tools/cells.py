@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from mcp.server.mcpserver import Context
 from pydantic import BaseModel, Field
 
-from ..documents.cells import SHORT, Cell, CellType, insertion_index, short_ids, source_hash
+from ..documents.cells import CELL_TYPES, SHORT, Cell, check_cell_type, insertion_index, short_ids, source_hash
 from ..documents.line_ends import like
 from ..documents.protection import refuse_protected
 from ..documents.replacing import Replacement, literal, replaced, unified
@@ -30,13 +30,15 @@ DELETED = 1000
 
 Position = Annotated[int, Field(description="Index that the new cell will have; -1: end")]
 After = Annotated[int | str | None, Field(description="Put it behind this cell instead")]
+Kind = Annotated[str, Field(json_schema_extra={"enum": list(CELL_TYPES)})]
+"""Checked by us: what is wrong is told with what was given."""
 
 
 class NewCell(BaseModel):
     """A cell to insert."""
 
     source: str
-    cell_type: CellType = "code"
+    cell_type: Kind = "code"
     after: int | str | None = None
 
 
@@ -45,7 +47,7 @@ async def insert_cell(
     ctx: Context[Any, Any],
     notebook: Notebook,
     source: Annotated[str | None, Field(description="Of one cell; or give cells")] = None,
-    cell_type: CellType = "code",
+    cell_type: Kind = "code",
     index: Position = -1,
     after: After = None,
     cells: Annotated[
@@ -58,6 +60,7 @@ async def insert_cell(
     if (source is None) == (cells is None):
         raise BadValue("source", source, "either source or cells")
     wanted = [NewCell(source=source or "", cell_type=cell_type)] if cells is None else cells
+    kinds = [check_cell_type(cell.cell_type) for cell in wanted]
     document = await call.document(notebook)
     seen = call.seen(document)
 
@@ -67,11 +70,9 @@ async def insert_cell(
         behind = [None if cell.after is None else ids[seen.find(editor, cell.after)] for cell in wanted]
         last: dict[str, str] = {}
         made: list[str] = []
-        for cell, anchor in zip(wanted, behind, strict=True):
+        for cell, kind, anchor in zip(wanted, kinds, behind, strict=True):
             before = last.get(anchor, anchor) if anchor is not None else made[-1] if made else None
-            made.append(
-                editor.insert(first if before is None else editor.place(before) + 1, cell.cell_type, cell.source)
-            )
+            made.append(editor.insert(first if before is None else editor.place(before) + 1, kind, cell.source))
             if anchor is not None:
                 last[anchor] = made[-1]
         return made, listed(editor, made)
@@ -144,18 +145,19 @@ async def overwrite_cell_source(
     cell: CellRef,
     source: str,
     if_hash: IfHash = None,
-    cell_type: Annotated[CellType | None, Field(description="Make it one")] = None,
+    cell_type: Annotated[Kind | None, Field(description="Change its type")] = None,
 ) -> str:
     """Replace a cell's whole source; outputs stay. Returns the diff."""
     call = Call.of(ctx)
+    kind = None if cell_type is None else check_cell_type(cell_type)
     document = await call.document(notebook)
     seen = call.seen(document)
 
     def overwrite(editor: Editor) -> tuple[Cell, Cell]:
         found = unchanged(editor, cell, if_hash, seen)
         refuse_protected(editor, found, "editable")
-        if cell_type is not None and cell_type != found.type:
-            editor.set_type(found.index, cell_type)
+        if kind is not None and kind != found.type:
+            editor.set_type(found.index, kind)
         editor.set_source(found.index, like(found.source, source))
         return found, editor.cell_at(found.index, outputs=False)
 

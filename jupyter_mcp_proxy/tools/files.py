@@ -69,7 +69,7 @@ async def read_file(
     offset: Annotated[int, Field(description="First line, from 1; negative from the end")] = 1,
     limit: Annotated[int | None, Field(description="Most lines", ge=1)] = None,
 ) -> list[ContentBlock]:
-    """Read a text file by lines, with its hash for write_file, or see an image. For notebooks use read_cells."""
+    """Read a text file by lines, with its hash, or see an image. Notebooks: read_cells."""
     call = Call.of(ctx)
     files = call.workspace.files
     path = clean_path(path)

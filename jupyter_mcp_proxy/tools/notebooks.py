@@ -31,7 +31,7 @@ async def use_notebook(
         str | None, Field(description="Start this kernel if none runs, such as python3 (needs run)")
     ] = None,
 ) -> str:
-    """Open a notebook and show its outline. Its kernel starts with the first run unless kernelspec asks for it now."""
+    """Open a notebook and show its outline. Its kernel starts with the first run, or now with kernelspec."""
     call = Call.of(ctx)
     path = clean_path(notebook)
     if not path.endswith(call.settings.notebook_endings):

@@ -136,8 +136,8 @@ async def list_cells(
     only: OnlySome = None,
     headings: Annotated[bool, Field(description="Only Markdown headings, with their cells")] = False,
 ) -> str:
-    """Outline of a notebook, a line a cell: index, id, type, [execution count] with * if edited since it ran and ? if
-    not known to have run in this kernel, what runs or is queued, out or ERR, first line."""
+    """Outline of a notebook, a line a cell: index, id, type, [count] with * if edited since it ran and ? if not known
+    to have run in this kernel, what runs or is queued, out or ERR, first line."""
     if headings and (search is not None or only is not None):
         raise BadValue("headings", headings, "false with search or only")
     call, path, document, marks = await _opened(ctx, notebook)

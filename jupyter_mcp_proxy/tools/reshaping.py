@@ -67,14 +67,19 @@ async def merge_cells(
     ctx: Context[Any, Any],
     notebook: Notebook,
     cells: Annotated[list[int | str], Field(description="Of one type, one behind the other")],
+    if_hash: Annotated[list[str] | None, Field(description="Hash of each")] = None,
 ) -> str:
     """Merge cells into the first, which keeps its id and outputs; the others go, with theirs."""
     call = Call.of(ctx)
+    if if_hash is not None and len(if_hash) != len(cells):
+        raise BadValue("if_hash", if_hash, f"as many hashes as cells, {len(cells)}, or nothing")
+    hashes: list[str] | list[None] = if_hash or [None] * len(cells)
     document = await call.document(notebook)
     seen = call.seen(document)
 
     def merge(editor: Editor) -> tuple[str, str]:
-        places = sorted({seen.find(editor, cell) for cell in cells})
+        known = zip(cells, hashes, strict=True)
+        places = sorted({unchanged(editor, cell, digest, seen).index for cell, digest in known})
         if len(places) < 2 or places != list(range(places[0], places[0] + len(places))):
             raise BadValue("cells", cells, "two or more cells, one behind the other (move_cell moves one)")
         found = [editor.cell_at(place, outputs=False) for place in places]

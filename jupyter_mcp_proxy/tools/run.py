@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult, ContentBlock
 from pydantic import Field
 
-from ..documents.cells import Cell
+from ..documents.cells import Cell, source_hash
 from ..documents.seen import unchanged
 from ..errors import BadValue, NotRun, ProxyError
 from ..execution.batch import Batch
@@ -75,12 +75,16 @@ async def insert_execute_code_cell(
     document = await call.document(notebook)
     kernel = await start_kernel(call, document)  # one that will not start leaves no cell behind
     seen = call.seen(document)
-    inserted = await document.edit(
-        lambda editor: editor.insert(insertion_place(editor, index, after, seen), "code", source), author=call.author
-    )
+
+    def insert(editor: Editor) -> tuple[str, int]:
+        place = insertion_place(editor, index, after, seen)
+        return editor.insert(place, "code", source), place
+
+    inserted, place = await document.edit(insert, author=call.author)
     call.at(document, inserted)
+    told = f"Inserted at index {place}, hash {source_hash(source)}."
     try:
-        return await run(call, document, source, inserted, wait, kernel, images, stdin=stdin)
+        return await run(call, document, source, inserted, wait, kernel, images, stdin=stdin, before=told)
     except ProxyError as error:
         raise NotRun(inserted, str(error)) from error
 
@@ -114,7 +118,7 @@ async def run_cells(
     images: Images = "first",
     stdin: list[str] | None = None,
 ) -> Result:
-    """Run several code cells one after the other; a line for each, and the traceback of what failed."""
+    """Run code cells one after the other; a line for each, and the traceback of what failed."""
     call = Call.of(ctx)
     for name, given in (("start", start), ("until", until)):
         if cells is not None and given is not None:
@@ -279,6 +283,7 @@ async def run(
     kernel: KernelRef | None = None,
     images: Which = "first",
     stdin: Sequence[str] | None = None,
+    before: str = "",
 ) -> Result:
     """Run code in a notebook's kernel and answer when it has ended, or after `wait` seconds.
 
@@ -291,7 +296,7 @@ async def run(
         document.path, kernel.id, code, document, cell_id, can_ask=asking.can_be_asked(call)
     )
     execution.answers.extend(stdin or [])
-    return await followed(call, execution, seconds, before=told_start(kernel), images=images)
+    return await followed(call, execution, seconds, before=f"{told_start(kernel)}\n{before}".strip(), images=images)
 
 
 def waiting(call: Call, wait: float | None) -> float:

@@ -161,4 +161,6 @@ async def test_every_tool_has_a_title_and_says_whether_it_changes_anything(live:
             assert tool.title
             assert tool.annotations is not None
             may_make = tool.name == "use_notebook"
+            hint = (tool.meta or {}).get("anthropic/searchHint", "")
+            assert "Jupyter" in hint or not tool.meta
             assert tool.annotations.read_only_hint is (TOOLS[tool.name].tier == "read" and not may_make)

@@ -46,6 +46,19 @@ async def test_a_cell_is_split_at_lines_and_merged_and_both_are_taken_back(serve
         assert await agent.ok("read_cell", notebook=name, cell="first") == before
 
 
+async def test_cells_are_merged_only_if_each_is_what_was_read(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "a", "b")
+    async with connect(server) as agent:
+        hashes = re.findall(r"hash (\w{12})", await agent.ok("read_cells", notebook=name))
+        await agent.ok("overwrite_cell_source", notebook=name, cell=1, source="changed")
+        told = await agent.fails("merge_cells", notebook=name, cells=[0, 1], if_hash=hashes)
+        assert "changed since you read it; nothing was written" in told
+        assert "as many hashes" in await agent.fails("merge_cells", notebook=name, cells=[0, 1], if_hash=hashes[:1])
+        hashes = re.findall(r"hash (\w{12})", await agent.ok("read_cells", notebook=name))
+        await agent.ok("merge_cells", notebook=name, cells=[1, 0], if_hash=hashes[::-1])
+        assert "a\n\nchanged" in await agent.ok("read_cell", notebook=name, cell=0)
+
+
 async def test_what_cannot_be_split_or_merged_says_why(server: JupyterProcess, name: str) -> None:
     server.write_notebook(name, LONG, "b", "c")
     async with connect(server) as agent:

@@ -101,6 +101,18 @@ async def test_cells_are_inserted_where_they_were_asked_for(server: JupyterProce
         assert sources == ["zero", "at 1", "behind it", "one", "before the last", "at the end"]
 
 
+async def test_a_cell_that_is_inserted_and_run_can_be_edited_by_the_hash_that_was_told(
+    server: JupyterProcess, name: str
+) -> None:
+    server.write_notebook(name, "zero")
+    async with connect(server) as agent:
+        told = await agent.ok("insert_execute_code_cell", notebook=name, source="print(6 * 7)", index=0)
+        known = re.search(r"^Inserted at index 0, hash (\w{12})\.$", told, re.MULTILINE)[1]
+        assert told.endswith("\n42")
+        cell = inserted_id(told)
+        await agent.ok("overwrite_cell_source", notebook=name, cell=cell, source="1", if_hash=known)
+
+
 async def test_a_cell_is_overwritten_and_deleted(server: JupyterProcess, name: str) -> None:
     server.write_notebook(name, "a = 1", "b = 2")
     async with connect(server) as agent:
