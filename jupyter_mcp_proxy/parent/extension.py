@@ -46,7 +46,11 @@ def _load_jupyter_server_extension(server: Any) -> None:
             (root, AddSlashHandler),
             *signin_rules(server.base_url, desk),
             # Tornado matches the path as it was sent. Another spelling of it goes to the relay, which has no such path.
-            (root + r"/api/tokens(?:/([^/]+))?", TokenApiHandler, {**tokens, "limit": sidecar.launch.config.tier}),
+            (
+                root + r"/api/tokens(?:/([^/]+))?",
+                TokenApiHandler,
+                {**tokens, "signins": desk.signins, "limit": desk.limit},
+            ),
             (root + r"/(.*)", RelayHandler, {"sidecar": sidecar, "desk": desk, **tokens}),
         ],
     )

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..contract import TIERS, same
-from ..errors import TokenRefused, TokensUnreadable
+from ..errors import AmbiguousToken, TokenRefused, TokensUnreadable
 from .tokens import NOBODY, PREFIX, REMEMBERED, Place, ScopedToken, TokenStore, digest_of, stamp
 
 REFRESH_PREFIX = "jmr_"
@@ -208,6 +208,15 @@ class SignIns:
                 if signin.id == signin_id and not signin.revoked:
                     ended = signins[index] = replace(signin, revoked=stamp(self.now()))
         return ended
+
+    def end(self, name_or_id: str) -> SignIn | None:
+        """End a sign-in by its id, or by its name where one has it; None where none is meant. Raises AmbiguousToken."""
+        here = [signin for signin in self.read() if signin.state(self.now()) == "active"]
+        matches = [signin for signin in here if signin.id == name_or_id]
+        matches = matches or [signin for signin in here if signin.name == name_or_id]
+        if len(matches) > 1:
+            raise AmbiguousToken(name_or_id, [signin.id for signin in matches])
+        return self.revoke(matches[0].id) if matches else None
 
     def of_token(self, presented: str) -> SignIn | None:
         """The sign-in that an access or refresh token belongs to, whether it still holds or not."""

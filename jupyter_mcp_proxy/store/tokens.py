@@ -85,7 +85,7 @@ class ScopedToken:
         """What a person may see of it."""
         return {
             name: getattr(self, name) for name in ("id", "name", "tier", "created", "expires", "maker")
-        } | {"state": self.state(now)}  # fmt: skip
+        } | {"state": self.state(now), "kind": "token", "used": ""}  # fmt: skip
 
 
 def admit(presented: str, tokens: Iterable[ScopedToken], place: Place, now: datetime) -> ScopedToken:

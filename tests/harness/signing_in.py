@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -65,6 +66,76 @@ def went_to(answer: tuple[int, dict[str, str], str]) -> str:
     status, headers, body = answer
     assert status in (200, 303), body
     return headers["location"] if status == 303 else headers["refresh"].removeprefix("0; url=")
+
+
+# -- the client's side, by hand -------------------------------------------------------------------------
+
+VERIFIER = "v" * 50
+CHALLENGE = "CrlVwe1WSHWuTQYh3iczmx3aS-faRx6C92k9_hNxl4A"
+
+Answer = tuple[int, dict[str, Any]]
+
+
+def register(server: JupyterProcess, **metadata: Any) -> Answer:
+    """Register a client: the status and what the server says."""
+    status, _, body = post(
+        server, {"redirect_uris": [CALLBACK], "client_name": "By hand", **metadata}, f"{OAUTH}/register",
+        Content_Type="application/json",
+    )  # fmt: skip
+    return status, json.loads(body)
+
+
+def client_id(server: JupyterProcess, **metadata: Any) -> str:
+    """The id of a client that has just registered."""
+    status, told = register(server, **metadata)
+    assert status == 201, told
+    return str(told["client_id"])
+
+
+def authorize_url(server: JupyterProcess, client: str, **changed: str | None) -> str:
+    """Where a client sends the person's browser; None leaves a parameter out."""
+    parameters = {
+        "response_type": "code", "client_id": client, "redirect_uri": CALLBACK, "state": "s-t&a=te",
+        "code_challenge": CHALLENGE, "code_challenge_method": "S256", "scope": "look edit run",
+        "resource": server.endpoint,
+    } | changed  # fmt: skip
+    return f"{server.url}{OAUTH}/authorize?{urlencode({k: v for k, v in parameters.items() if v is not None})}"
+
+
+def ask(server: JupyterProcess, what: str = "token", **parameters: str | None) -> Answer:
+    """Ask the token endpoint, or another."""
+    form = urlencode({name: value for name, value in parameters.items() if value is not None})
+    status, _, body = post(server, form.encode(), f"{OAUTH}/{what}", Content_Type=FORM)
+    return status, json.loads(body)
+
+
+def exchange(server: JupyterProcess, client: str, code: str, **changed: str | None) -> Answer:
+    """Ask for tokens for a code."""
+    return ask(
+        server,
+        **{
+            "grant_type": "authorization_code", "client_id": client, "code": code, "redirect_uri": CALLBACK,
+            "code_verifier": VERIFIER, "resource": server.endpoint,
+        } | changed,
+    )  # fmt: skip
+
+
+def refresh(server: JupyterProcess, client: str, token: str, **changed: str | None) -> Answer:
+    """Ask for new tokens."""
+    given = {"grant_type": "refresh_token", "client_id": client, "refresh_token": token, "resource": server.endpoint}
+    return ask(server, **given | changed)
+
+
+def sign_in(server: JupyterProcess, browser: Browser | None = None, **chosen: str) -> tuple[str, dict[str, Any]]:
+    """The whole way by hand: the client's id, and its tokens."""
+    client = client_id(server)
+    told = (browser or Browser(server)).allow(authorize_url(server, client), **chosen)
+    status, tokens = exchange(server, client, told["code"])
+    assert status == 200, tokens
+    return client, tokens
+
+
+# -- the Python SDK -------------------------------------------------------------------------------------
 
 
 class Kept:

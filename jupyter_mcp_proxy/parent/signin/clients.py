@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
+import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -76,7 +77,8 @@ def shown_name(name: object) -> str:
 
 def registered(client: Client, key: str, place: Place) -> str:
     """The id that is a registration, good at one server."""
-    said = json.dumps([client.name, *client.redirects], ensure_ascii=False, separators=(",", ":"))
+    nonce = secrets.token_urlsafe(6)  # or two that say the same within a second were one
+    said = json.dumps([nonce, client.name, *client.redirects], ensure_ascii=False, separators=(",", ":"))
     signed = create_signed_value(key, _about(place), said, version=2)
     client_id = PREFIX + base64.urlsafe_b64encode(signed).decode().rstrip("=")
     if len(client_id) > LONGEST_ID:
@@ -92,7 +94,7 @@ def read_registration(client_id: str, key: str, place: Place, hosts: Collection[
         said = decode_signed_value(key, _about(place), signed, max_age_days=LASTS, min_version=2)
         if said is None or len(client_id) > LONGEST_ID:
             raise ValueError("not signed by us")
-        name, *where = json.loads(said)
+        _, name, *where = json.loads(said)
     except (ValueError, binascii.Error, UnicodeError) as error:
         raise Invalid(
             "invalid_client", "This server does not know this client; it has to register anew.", 401
