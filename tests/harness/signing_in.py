@@ -61,6 +61,17 @@ class Browser:
         return dict(parse_qsl(urlsplit(went_to(answer)).query))
 
 
+def password_cookie(server: JupyterProcess, password: str) -> str:
+    """The cookies of a person who has logged in with a password."""
+    _, headers, _ = post(server, None, "login", "GET")
+    xsrf = headers["set-cookie"].split(";")[0]
+    form = urlencode({"password": password, "_xsrf": xsrf.partition("=")[2]}).encode()
+    _, headers, body = post(server, form, "login", Cookie=xsrf, Content_Type=FORM)
+    login = re.search(r"(username-[^=]+=[^;]+)", headers.get("set-cookie", ""))
+    assert login, (headers, body)
+    return f"{xsrf}; {login.group(1)}"
+
+
 def went_to(answer: tuple[int, dict[str, str], str]) -> str:
     """Where the browser goes after the form."""
     status, headers, body = answer
@@ -144,6 +155,8 @@ class Kept:
     def __init__(self) -> None:
         self.tokens: OAuthToken | None = None
         self.client: OAuthClientInformationFull | None = None
+        self.provider: OAuthClientProvider | None = None
+        """What deals with them in the life that is on."""
 
     async def get_tokens(self) -> OAuthToken | None:
         return self.tokens
@@ -181,6 +194,7 @@ async def signed_in(
     provider = OAuthClientProvider(
         server.endpoint, OAuthClientMetadata(**metadata), kept, browse, called_back, client_metadata_url=document
     )
+    kept.provider = provider
     async with httpx2.AsyncClient(auth=provider, timeout=60, trust_env=False) as http:
         transport = streamable_http_client(server.endpoint, http_client=http)
         async with Client(transport, mode=era, client_info=Implementation(name=name, version="1")) as client:
