@@ -168,7 +168,7 @@ def show(store: TokenStore) -> int:
     for signin in signins:
         state = {"active": f"until {signin.expires[:16]} UTC", "expired": f"EXPIRED {signin.expires[:16]} UTC"}
         used = f"last used {signin.used[:16]} UTC" if signin.used else "not used yet"
-        who = f"{signin.name}, signed in by {signin.maker}, {used}"
+        who = f"{signin.label}, {used}"
         where = f"({signin.root_dir}, {signin.base_url})"
         print(f"{signin.id}  {signin.tier:4}  {state[signin.state(now)]}  {who}  {where}")
     if not tokens and not signins:

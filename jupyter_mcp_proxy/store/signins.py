@@ -79,17 +79,22 @@ class SignIn:
         return datetime.fromisoformat(self.used or self.created)
 
     @property
+    def label(self) -> str:
+        """How lists and the audit name it; a login that is one token for everybody has no name."""
+        return f"{self.name}, signed in" + (f" by {self.maker}" if self.maker != "anonymous" else "")
+
+    @property
     def token(self) -> ScopedToken:
         """What a request is admitted with; it ends with the sign-in and not with an access token, so that no call ends
         in the middle."""
         return ScopedToken(
-            self.id, self.name, self.tier, self.created, self.expires, self.root_dir, self.base_url,
+            self.id, self.label, self.tier, self.created, self.expires, self.root_dir, self.base_url,
             self.family, self.revoked, self.maker,
         )  # fmt: skip
 
     def described(self, now: datetime) -> dict[str, str]:
         """What a person may see of it."""
-        return self.token.described(now) | {"kind": "signin", "used": self.used}
+        return self.token.described(now) | {"name": self.name, "kind": "signin", "used": self.used}
 
 
 @dataclass(frozen=True)

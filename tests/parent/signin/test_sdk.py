@@ -114,7 +114,7 @@ async def test_the_audit_says_which_sign_in_it_was_and_the_list_when_it_was_used
     assert kept.tokens is not None
     signin_id = kept.tokens.access_token.split("_")[1]
     audit = live.data / "mcp-proxy" / "audit.jsonl"
-    await until(lambda: any(line.get("token") == name[:40] for line in lines(audit)), 10)
+    await until(lambda: any(line.get("token") == f"{name[:40]}, signed in" for line in lines(audit)), 10)
     await until(lambda: next(s for s in SignIns(store_of(live)).read() if s.id == signin_id).used, 10)
 
 
