@@ -190,8 +190,7 @@ CLIENTS = (
         _json(lambda servers: {"mcpServers": servers}, _bridged),
         note="Its configuration file takes local programs only, so this runs the bridge mcp-remote, which needs "
         "Node.js 18 or newer; restart Claude Desktop afterwards. A custom connector does not do on your own machine: "
-        "Anthropic's servers make its connection, so they would have to reach this address, and a connector logs in "
-        "by OAuth, which this endpoint does not offer (request headers for connectors are in beta).",
+        "Anthropic's servers make its connection, so they would have to reach this address.",
     ),
     Client(
         "cursor", "Cursor", "json", "~/.cursor/mcp.json, or .cursor/mcp.json in a project", "https://cursor.com/docs/mcp",

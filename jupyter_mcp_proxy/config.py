@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 from traitlets import Bool, Enum, Float, Integer, List, TraitError, TraitType, Unicode, validate
 from traitlets.config import Configurable
@@ -32,6 +33,24 @@ RUN_UNASKED = (
     "**/.*",
 )
 """What Jupyter, Python or a shell runs, or takes for settings, without somebody's asking for just that file."""
+
+SIGNIN_HOSTS = (
+    "claude.ai",
+    "claude.com",
+    "chatgpt.com",
+    "vscode.dev",
+    "insiders.vscode.dev",
+    "cursor.com",
+    "www.cursor.com",
+    "goose-docs.ai",
+    "cursor:",
+    "vscode:",
+    "vscode-insiders:",
+    "windsurf:",
+    "zed:",
+    "goose:",
+)
+"""Where clients that people use have a sign-in handed to, beside loopback."""
 
 
 class MCPProxy(Configurable):
@@ -113,6 +132,53 @@ class MCPProxy(Configurable):
         False,
         help="Let the audit's lines hold the contents of arguments too: source code, file content, search texts.",
     ).tag(config=True)
+
+    signin = Bool(
+        True,
+        help="Let people sign a client in: knowing the endpoint's URL alone it opens a page of this server in their "
+        "browser, behind Jupyter's login, where they allow it.",
+    ).tag(config=True)
+
+    signin_days = Float(
+        30.0,
+        min=0.01,
+        max=365.0,
+        help="The most days that a sign-in lasts, until a person has to allow the client anew.",
+    ).tag(config=True)
+
+    signin_minutes = Float(
+        60.0,
+        min=1.0,
+        max=1440.0,
+        help="Minutes that an access token of a sign-in lasts; the client gets the next by itself.",
+    ).tag(config=True)
+
+    signin_tiers = List(
+        Enum(TIERS),
+        list(TIERS),
+        minlen=1,
+        help="What a person may allow by signing in: read, edit, run, as far as they may do it themselves.",
+    ).tag(config=True)
+
+    signin_hosts = List(
+        Unicode(),
+        list(SIGNIN_HOSTS),
+        help="Where a sign-in may be handed to, besides programs on the person's own machine (loopback): hosts, which "
+        "are reached by https, and schemes of programs, which end with a colon. * stands for every host.",
+    ).tag(config=True)
+
+    public_url = Unicode(
+        "",
+        help="The address of this server as people and clients reach it (https://host/base_url/), where a proxy stands "
+        "before it that does not pass on its own name and scheme. Signing in is offered at this address alone then.",
+    ).tag(config=True)
+
+    @validate("public_url")
+    def _an_address(self, proposal: Any) -> str:
+        parts = urlsplit(proposal["value"])
+        if proposal["value"] and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username):
+            raise TraitError(f"{proposal['value']!r} is not an address such as https://jupyter.example.org/")
+        return str(proposal["value"])
 
     @validate("allowed_paths", "refused_paths", "read_only_paths")
     def _globs_that_can_fit(self, proposal: Any) -> list[str]:

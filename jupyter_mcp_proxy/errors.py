@@ -319,6 +319,8 @@ class TokenRefused(ProxyError):
         "expired": "This token has expired.",
         "revoked": "This token was revoked.",
         "elsewhere": "This token was made for another server (another root folder or base URL).",
+        "reused": "This token was used before, so the sign-in that it came from was ended.",
+        "off": "Signing in is switched off on this server (`MCPProxy.signin`): what a sign-in gave is good no more.",
         "unreadable": "This server cannot read its list of tokens, so it accepts none of them; its log says why.",
     }
 

@@ -48,8 +48,8 @@ def declare(command: argparse.ArgumentParser) -> None:
         "--server", metavar="WHICH", help="URL, port or root folder of the server, where you run more than one"
     )
     declare_client(new)
-    actions.add_parser("list", help="list the tokens, without their secrets")
-    revoke = actions.add_parser("revoke", help="end a token at once")
+    actions.add_parser("list", help="list the tokens and sign-ins, without their secrets")
+    revoke = actions.add_parser("revoke", help="end a token or a sign-in at once")
     revoke.add_argument("token", metavar="NAME|ID", help="the token, as it is listed")
 
 
@@ -155,20 +155,38 @@ def parsed(body: bytes) -> Mapping[str, Any]:
 
 
 def show(store: TokenStore) -> int:
-    """List the tokens of every server."""
+    """List the tokens and sign-ins of every server."""
+    from ..store.signins import SignIns
+
     tokens, now = store.shown(), store.now()
+    signins = SignIns(store).shown()
     for token in tokens:
         state = {"active": f"until {token.expires[:16]} UTC", "expired": f"EXPIRED {token.expires[:16]} UTC"}
         print(
             f"{token.id}  {token.tier:4}  {state[token.state(now)]}  {token.name}  ({token.root_dir}, {token.base_url})"
         )
-    if not tokens:
+    for signin in signins:
+        state = {"active": f"until {signin.expires[:16]} UTC", "expired": f"EXPIRED {signin.expires[:16]} UTC"}
+        used = f"last used {signin.used[:16]} UTC" if signin.used else "not used yet"
+        who = f"{signin.label}, {used}"
+        where = f"({signin.root_dir}, {signin.base_url})"
+        print(f"{signin.id}  {signin.tier:4}  {state[signin.state(now)]}  {who}  {where}")
+    if not tokens and not signins:
         remark(f"There are no tokens. `{PROGRAM} token new --name <name>` makes one.")
     return 0
 
 
 def revoke(store: TokenStore, name_or_id: str) -> int:
-    """End a token."""
-    token = store.revoke(name_or_id)
+    """End a token, or a sign-in."""
+    from ..errors import Unknown
+    from ..store.signins import SignIns
+
+    try:
+        token = store.revoke(name_or_id)
+    except Unknown:
+        signin = SignIns(store).end(name_or_id)
+        if signin is None:
+            raise
+        token = signin.token
     print(f"Revoked {token.id} ({token.name}). Its next call is refused.")
     return 0

@@ -21,6 +21,8 @@ from ..contract import NAME
 from ..store.tokens import Place, TokenStore, store_file
 from .launcher import Launch
 from .relay import RelayHandler
+from .signin.desk import Desk
+from .signin.rules import rules as signin_rules
 from .supervisor import NotReadyError, Sidecar
 from .token_api import TokenApiHandler
 
@@ -34,15 +36,22 @@ def _load_jupyter_server_extension(server: Any) -> None:
     sidecar = Sidecar(Launch("streaming"), server.log)
     server.web_app.settings[SIDECAR_SETTING] = sidecar
     _stop_before_others(server, sidecar)
-    tokens = {"tokens": TokenStore(store_file()), "place": Place.of(server.root_dir, server.base_url)}
+    store, place = TokenStore(store_file()), Place.of(server.root_dir, server.base_url)
+    desk = Desk(server, sidecar.launch.config, store, place)
+    tokens = {"tokens": store, "place": place}
     root = url_path_join(server.base_url, NAME)
     server.web_app.add_handlers(
         ".*",
         [
             (root, AddSlashHandler),
+            *signin_rules(server.base_url, desk),
             # Tornado matches the path as it was sent. Another spelling of it goes to the relay, which has no such path.
-            (root + r"/api/tokens(?:/([^/]+))?", TokenApiHandler, {**tokens, "limit": sidecar.launch.config.tier}),
-            (root + r"/(.*)", RelayHandler, {"sidecar": sidecar, **tokens}),
+            (
+                root + r"/api/tokens(?:/([^/]+))?",
+                TokenApiHandler,
+                {**tokens, "signins": desk.signins, "limit": desk.limit},
+            ),
+            (root + r"/(.*)", RelayHandler, {"sidecar": sidecar, "desk": desk, **tokens}),
         ],
     )
 

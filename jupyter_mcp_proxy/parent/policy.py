@@ -37,6 +37,16 @@ NOT_AUTHORIZED = "Jupyter's authorizer does not let {user} read contents on this
 SIGN_IN = "Log in to this server, or send its own token. This is for people: tokens made for agents do not open it."
 NO_XSRF = "Send Jupyter's XSRF token (the cookie `_xsrf`) in the header `X-XSRFToken`, from a page of this server."
 
+SIGN_IN_FIRST = (
+    "No Jupyter token came with this request. A client that can sign in opens a page of this server in your browser; "
+    "else send the header `Authorization: Bearer <token>`. Where the server runs, `jupyter mcp-proxy token new` makes "
+    "a token for one agent and `jupyter mcp-proxy connect` prints the line with the server's own."
+)
+SIGN_IN_AGAIN = (
+    "The sign-in that this token came from has ended, or the token has and its client gets a new one: sign in again. "
+    "A client that can do so opens a page of this server in your browser."
+)
+
 REQUIRED = (("read", "read", "contents"), ("edit", "write", "contents"), ("run", "execute", "kernels"))
 """Each tier with the action and resource that Jupyter's authorizer must grant for it."""
 
@@ -47,12 +57,13 @@ _MADE_UP = re.compile(r"[0-9a-f]{32}")
 
 class Refused(Exception):
     """A request that is not carried out: its status, what whoever sent it is told, and in how many seconds another try
-    makes sense; 0 where that is not known."""
+    makes sense; 0 where that is not known. With a challenge, how it gets what it lacks (`WWW-Authenticate`)."""
 
-    def __init__(self, status: int, message: str, retry_after: float = 0.0) -> None:
+    def __init__(self, status: int, message: str, retry_after: float = 0.0, challenge: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.challenge = challenge
 
 
 # -- what is asked --------------------------------------------------------------------------------------
@@ -80,6 +91,11 @@ class Asked:
     def has_credential(self) -> bool:
         """Whether it carries a token at all, right or wrong."""
         return bool(self.headers.get("Authorization") or self.query.get("token"))
+
+    @property
+    def has_nothing(self) -> bool:
+        """Whether it carries nothing that could say who asks: no token, no cookie, and no page's origin."""
+        return not (self.has_credential or self.headers.get("Cookie") or self.headers.get("Origin"))
 
     @property
     def is_json(self) -> bool:

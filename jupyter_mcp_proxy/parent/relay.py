@@ -16,10 +16,13 @@ from tornado.iostream import StreamClosedError
 
 from ..contract import NAME
 from ..errors import TokenRefused, TokensUnreadable
-from ..store.tokens import Place, ScopedToken, TokenStore
+from ..store.signins import is_of_a_signin
+from ..store.tokens import PREFIX, Place, ScopedToken, TokenStore
 from . import auth, forwarding, policy
 from .launcher import server_token
 from .policy import Refused
+from .signin import metadata
+from .signin.desk import Desk
 from .supervisor import NotReadyError, Sidecar
 from .upstream import Upstream, UpstreamError
 
@@ -35,11 +38,12 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
 
     name = NAME
 
-    def initialize(self, sidecar: Sidecar, tokens: TokenStore, place: Place) -> None:
+    def initialize(self, sidecar: Sidecar, tokens: TokenStore, place: Place, desk: Desk) -> None:
         """Called by tornado with what the extension registered."""
         self._sidecar = sidecar
         self._tokens = tokens
         self._place = place
+        self._desk = desk
         self._scoped: ScopedToken | None = None
         self._upstream: Upstream | None = None
         self._token_ended: str | None = None
@@ -96,6 +100,8 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
     async def _admit_client(self, path: policy.Path) -> None:
         asked = auth.asked_by(self.request)
         policy.check_origin(asked)
+        if path.kind == "endpoint" and asked.has_nothing and self._desk.is_open:
+            raise self._challenged(policy.SIGN_IN_FIRST)
         presented = asked.scoped_token if path.kind == "endpoint" else None
         if presented is not None:
             self._scoped = self._admitted(presented)
@@ -104,13 +110,22 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
 
     def _admitted(self, presented: str) -> ScopedToken:
         """The scoped token that a request came with, before Jupyter is asked about anything."""
+        of_signin = is_of_a_signin(presented)
         try:
-            return self._tokens.admit(presented, self._place)
+            return self._desk.admit(presented).token if of_signin else self._tokens.admit(presented, self._place)
         except TokensUnreadable as error:
             self.log.error("mcp-proxy: %s", error)
             raise Refused(403, str(TokenRefused("unreadable"))) from error
         except TokenRefused as error:
+            # Nobody writes such a token into a configuration: its client can get another, whatever became of this one.
+            if of_signin and self._desk.is_open and not self.request.headers.get("Origin"):
+                raise self._challenged(policy.SIGN_IN_AGAIN, "invalid_token") from error
             raise Refused(403, str(error)) from error
+
+    def _challenged(self, message: str, error: str = "") -> Refused:
+        """What has a client sign in; at a name that this server does not go by, which setting to make."""
+        address = self._desk.address(self.request)
+        return Refused(401, message, challenge=metadata.challenge(address, self._desk.tiers, error))
 
     def _refuse(self, refused: Refused) -> NoReturn:
         self._refused = refused
@@ -200,7 +215,8 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
         """Hang up once the token has ended: its agent gets no more, and what it waits for is interrupted."""
         while True:  # another process ends it, by writing a file
             await asyncio.sleep(TOKEN_POLL)
-            if self._tokens.has_ended(token):
+            of_signin = is_of_a_signin(PREFIX + token.id)
+            if self._desk.signins.has_ended(token.id) if of_signin else self._tokens.has_ended(token):
                 break
         self.log.warning("mcp-proxy: token %s (%r) has ended, and a request with it", token.id, token.name)
         self._token_ended = str(TokenRefused(self._tokens.why_ended(token)))

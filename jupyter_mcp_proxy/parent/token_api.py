@@ -15,7 +15,8 @@ from tornado import web
 
 from ..contract import TIERS
 from ..errors import BadValue, NameTaken, ProxyError, TokensUnreadable, Unknown
-from ..store.tokens import DEFAULT_DAYS, LONGEST_DAYS, Place, TokenStore, checked_tier
+from ..store.signins import SignIn, SignIns
+from ..store.tokens import DEFAULT_DAYS, LONGEST_DAYS, Place, ScopedToken, TokenStore, checked_tier
 from . import auth, policy
 
 LARGEST_BODY = 10_000
@@ -28,9 +29,10 @@ class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
 
     SUPPORTED_METHODS = ("GET", "POST", "DELETE")
 
-    def initialize(self, tokens: TokenStore, place: Place, limit: str) -> None:
+    def initialize(self, tokens: TokenStore, signins: SignIns, place: Place, limit: str) -> None:
         """Called by tornado with what the extension registered. `limit` is the setting `MCPProxy.tier`."""
         self._tokens = tokens
+        self._signins = signins
         self._place = place
         self._limit = limit
         self._refusal = ""
@@ -45,10 +47,10 @@ class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
             self._refuse(refused.status, str(refused))
 
     async def get(self, token_id: str | None = None) -> None:
-        """The tokens of this server, without their secrets, and what a new one may be."""
+        """The tokens and sign-ins of this server, without their secrets, and what a new token may be."""
         if token_id is not None:
             self._refuse(405, "A token's secret is shown once, when it is made. GET api/tokens lists them all.")
-        tokens = await self._do(self._tokens.shown, self._place)
+        tokens = await self._do(self._shown)
         now = self._tokens.now()
         permitted = TIERS[: TIERS.index(self._tier) + 1]
         limits = {"tiers": permitted, "default_days": DEFAULT_DAYS, "longest_days": LONGEST_DAYS}
@@ -69,16 +71,22 @@ class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         self._answer(201, {"token": secret, **token.described(self._tokens.now())})
 
     async def delete(self, token_id: str | None = None) -> None:
-        """Revoke a token: the next request with it is refused."""
-        tokens = await self._do(self._tokens.shown, self._place)
+        """Revoke a token, or end a sign-in with all its tokens: the next request with it is refused."""
+        tokens = await self._do(self._shown)
         token = next((token for token in tokens if token.id == token_id), None)
         if token is None:
             self._refuse(404, str(Unknown("token", token_id or "", hint="GET api/tokens lists them all.")))
         self._require(token.tier)
-        token = await self._do(self._tokens.revoke, token.id, self._place)
+        if isinstance(token, SignIn):
+            token = await self._do(self._signins.revoke, token.id) or token  # somebody was quicker
+        else:
+            token = await self._do(self._tokens.revoke, token.id, self._place)
         maker = policy.username(self.current_user)
         self.log.info("mcp-proxy: token %s (%r) was revoked by %s", token.id, token.name, maker)
         self._answer(200, token.described(self._tokens.now()))
+
+    def _shown(self) -> list[ScopedToken | SignIn]:
+        return [*self._tokens.shown(self._place), *self._signins.shown(self._place)]
 
     def _asked(self) -> dict[str, Any]:
         try:

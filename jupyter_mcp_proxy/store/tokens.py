@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta, timezone
@@ -85,7 +85,7 @@ class ScopedToken:
         """What a person may see of it."""
         return {
             name: getattr(self, name) for name in ("id", "name", "tier", "created", "expires", "maker")
-        } | {"state": self.state(now)}  # fmt: skip
+        } | {"state": self.state(now), "kind": "token", "used": ""}  # fmt: skip
 
 
 def admit(presented: str, tokens: Iterable[ScopedToken], place: Place, now: datetime) -> ScopedToken:
@@ -150,7 +150,7 @@ class TokenStore:
     def __init__(self, file: Path, now: Callable[[], datetime] = utc_now) -> None:
         self.file = file
         self.now = now
-        self._parsed: tuple[str, tuple[ScopedToken, ...]] = ("", ())
+        self._parsed: tuple[str, tuple[ScopedToken, ...], dict[str, Any]] = ("", (), {})
         """The text that was read last and what is in it: reading it anew is cheap, parsing it is not."""
 
     def admit(self, presented: str, place: Place) -> ScopedToken:
@@ -220,6 +220,19 @@ class TokenStore:
 
     def read(self) -> list[ScopedToken]:
         """Every token that is remembered, in the order in which they were made; none where there is no file."""
+        return list(self._contents()[0])
+
+    def part(self, name: str) -> Any:
+        """What else the file has under a name, such as the sign-ins; None for nothing."""
+        return self._contents()[1].get(name)
+
+    @contextmanager
+    def changing_parts(self) -> Iterator[dict[str, Any]]:
+        """All that the file has besides the tokens, to be changed by putting new values in."""
+        with self._changing_all() as (_, parts):
+            yield parts
+
+    def _contents(self) -> tuple[tuple[ScopedToken, ...], dict[str, Any]]:
         try:
             with self.file.open(encoding="utf-8") as file:
                 if others_may_write(os.fstat(file.fileno())):
@@ -230,31 +243,37 @@ class TokenStore:
                     )
                 text = file.read()
         except FileNotFoundError:
-            return []
+            return (), {}
         except UnicodeDecodeError as error:
             raise TokensUnreadable(self.file, "it is not text", damaged=True) from error
         except OSError as error:
             raise TokensUnreadable(self.file, error.strerror or str(error)) from error
-        known, tokens = self._parsed
+        known, tokens, parts = self._parsed
         if text and text == known:
-            return list(tokens)
+            return tokens, parts
         try:
-            parsed = parse(text)
+            tokens, parts = tuple(parse(text)), other_parts(text)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise TokensUnreadable(self.file, f"it is damaged ({error})", damaged=True) from error
-        self._parsed = text, tuple(parsed)
-        return parsed
+        self._parsed = text, tokens, parts
+        return tokens, parts
 
     @contextmanager
     def _changing(self) -> Iterator[list[ScopedToken]]:
-        """The tokens, to be changed in place: written when the block ends well, while nobody else writes."""
+        with self._changing_all() as (tokens, _):
+            yield tokens
+
+    @contextmanager
+    def _changing_all(self) -> Iterator[tuple[list[ScopedToken], dict[str, Any]]]:
+        """Tokens and the rest, to be changed in place: written when the block ends well, while nobody else writes."""
         try:
             private_folder(self.file.parent)
             with locked(self.file.with_suffix(".lock")):
-                tokens = self.read()
-                yield tokens
+                kept, others = self._contents()
+                tokens, parts = list(kept), dict(others)
+                yield tokens, parts
                 limit = self.now() - REMEMBERED
-                self._write(unparse(token for token in tokens if not token.ended_before(limit)))
+                self._write(unparse((token for token in tokens if not token.ended_before(limit)), parts))
         except OSError as error:
             raise TokensUnreadable(self.file, error.strerror or str(error)) from error
 
@@ -277,9 +296,15 @@ def stamp(time: datetime) -> str:
     return time.astimezone(timezone.utc).isoformat(timespec="milliseconds")
 
 
-def unparse(tokens: Iterable[ScopedToken]) -> str:
-    """The text of the file."""
-    return json.dumps({"version": VERSION, "tokens": [asdict(token) for token in tokens]}, indent=1) + "\n"
+def unparse(tokens: Iterable[ScopedToken], parts: Mapping[str, Any] | None = None) -> str:
+    """The text of the file. What it has besides the tokens is kept, so that a later version finds it again."""
+    content = {"version": VERSION, "tokens": [asdict(token) for token in tokens], **(parts or {})}
+    return json.dumps(content, indent=1) + "\n"
+
+
+def other_parts(text: str) -> dict[str, Any]:
+    """What the text of the file has besides the tokens."""
+    return {name: part for name, part in json.loads(text).items() if name not in ("version", "tokens")}
 
 
 def parse(text: str) -> list[ScopedToken]:

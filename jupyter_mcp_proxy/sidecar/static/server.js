@@ -10,6 +10,8 @@
  * @property {string} expires
  * @property {string} state
  * @property {string} maker
+ * @property {string} kind "token", or "signin" for what somebody has allowed on the sign-in page
+ * @property {string} used when a sign-in was last used; empty for never
  */
 
 /**

@@ -87,15 +87,28 @@ function limit(tiers, longest) {
 }
 
 /**
+ * @param {string} time
+ * @returns {string}
+ */
+function shownTime(time) {
+  return new Date(time).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+/**
  * @param {Token} token
  * @returns {HTMLLIElement}
  */
 function line(token) {
-  const end = new Date(token.expires).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
+  const end = shownTime(token.expires);
   const what = [token.tier, `${token.state === 'expired' ? 'ended' : 'until'} ${end}`];
   // Jupyter makes up such a name where nobody has one.
   if (!/^([0-9a-f]{32})?$/.test(token.maker)) {
-    what.push(`made by ${token.maker}`);
+    what.push(`${token.kind === 'signin' ? 'signed in' : 'made'} by ${token.maker}`);
+  } else if (token.kind === 'signin') {
+    what.push('signed in');
+  }
+  if (token.used) {
+    what.push(`last used ${shownTime(token.used)}`);
   }
   const text = document.createElement('div');
   text.append(made('strong', token.name), ' ', made('small', what.join(', ')));

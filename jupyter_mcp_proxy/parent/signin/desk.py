@@ -1,0 +1,157 @@
+"""What the handlers of signing in have in common: the settings, the store, who may ask, and under which address."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_server.serverapp import ServerApp
+from tornado.httputil import HTTPServerRequest
+
+from ...config import MCPProxy
+from ...contract import TIERS
+from ...errors import TokenRefused
+from ...store.signins import USED_AFTER, SignIn, SignIns, Tokens
+from ...store.tokens import Place, TokenStore
+from . import clients, metadata
+from .clients import Client, Invalid
+from .documents import Documents
+from .flow import Asked, Codes, Grant, Replayed
+from .origin import Names, origin_of
+from .scopes import included
+
+PUBLIC_URL = "JUPYTERHUB_PUBLIC_URL"
+"""Where a JupyterHub (from 5 on) that knows its public address tells a server its own."""
+
+
+class Desk:
+    """Signing in at one server."""
+
+    def __init__(self, server: ServerApp, config: MCPProxy, tokens: TokenStore, place: Place) -> None:
+        self._server = server
+        self._config = config
+        self.place = place
+        self.signins = SignIns(tokens)
+        self._codes = Codes()
+        self._documents: Documents | None = None
+        self._public_url = config.public_url or os.environ.get(PUBLIC_URL, "")
+        self._noting: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether people can sign clients in here: it is not switched off, there is a login, and something to allow."""
+        return bool(self._config.signin and self.tiers and self._server.identity_provider.auth_enabled)
+
+    @property
+    def tiers(self) -> list[str]:
+        """What is on offer."""
+        return [tier for tier in included(self._config.tier) if tier in self._config.signin_tiers]
+
+    @property
+    def limit(self) -> str:
+        """The most that any caller may do."""
+        return str(self._config.tier)
+
+    @property
+    def longest_days(self) -> float:
+        """The longest that a sign-in may last."""
+        return float(self._config.signin_days)
+
+    def address(self, request: HTTPServerRequest) -> metadata.Address:
+        """Where all of it is, as the sender of a request sees it. Raises Refused."""
+        settings = self._server.web_app.settings
+        names = Names(
+            self._public_url,
+            settings.get("local_hostnames", ["localhost"]),
+            bool(settings.get("allow_remote_access", False)),
+        )
+        return metadata.Address(origin_of(request.protocol, request.host, names), self._server.base_url)
+
+    # -- clients --------------------------------------------------------------------------------------
+
+    async def register(self, content: Any) -> Client:
+        """The client that metadata describe, with its registration as its id. Raises Invalid and TokensUnreadable."""
+        client = clients.from_metadata("", content, self._hosts)
+        key = await asyncio.to_thread(self.signins.registration_key)
+        client_id = clients.registered(client, key, self.place)
+        return Client(client_id, client.name, client.redirects)
+
+    async def client(self, client_id: str) -> Client:
+        """Who has an id. Raises Invalid and TokensUnreadable."""
+        if clients.is_document(client_id):
+            pinned = clients.PINNED.get(client_id)
+            host = clients.document_host(client_id, self._hosts)
+            if pinned is not None:
+                return clients.from_metadata(client_id, pinned, self._hosts, source=host)
+            if self._documents is None:
+                self._documents = Documents()
+            return clients.from_document(client_id, await self._documents.get(client_id), host, self._hosts)
+        key = await asyncio.to_thread(self.signins.registration_key)
+        return clients.read_registration(client_id, key, self.place, self._hosts)
+
+    @property
+    def _hosts(self) -> list[str]:
+        return list(self._config.signin_hosts)
+
+    # -- tokens ---------------------------------------------------------------------------------------
+
+    def allow(self, asked: Asked, tier: str, days: float, maker: str) -> str:
+        """A code for what a person has allowed."""
+        grant = Grant(
+            asked.client.id, asked.client.name, asked.redirect, asked.challenge, asked.resource, tier, days, maker
+        )
+        return self._codes.give(grant)
+
+    async def exchange(self, code: str, parameters: Mapping[str, str], endpoint: str) -> Tokens:
+        """Tokens for a code. Raises Invalid and TokensUnreadable."""
+        try:
+            grant = self._codes.take(code, parameters, endpoint)
+        except Replayed as error:
+            if error.signin:
+                await asyncio.to_thread(self.signins.revoke, error.signin)
+            raise
+        tokens = await asyncio.to_thread(
+            self.signins.begin, self.place, grant.name, grant.tier, grant.days, grant.maker, grant.client, self._lasts
+        )
+        if not self._codes.became(code, tokens.signin.id):
+            await asyncio.to_thread(self.signins.revoke, tokens.signin.id)
+            raise Replayed("")
+        return tokens
+
+    async def refresh(self, presented: str, client_id: str) -> Tokens:
+        """Tokens for a refresh token. Raises Invalid and TokensUnreadable."""
+        try:
+            return await asyncio.to_thread(self.signins.refreshed, presented, self.place, client_id, self._lasts)
+        except TokenRefused as error:
+            raise Invalid("invalid_grant", str(error)) from error
+
+    async def revoke(self, presented: str) -> SignIn | None:
+        """End the sign-in that a token belongs to, with all its tokens."""
+        signin = await asyncio.to_thread(self.signins.of_token, presented)
+        return await asyncio.to_thread(self.signins.revoke, signin.id) if signin is not None else None
+
+    def admit(self, presented: str) -> SignIn:
+        """The sign-in that a request comes with. Raises TokenRefused and TokensUnreadable."""
+        if not self.is_open:
+            raise TokenRefused("off")
+        signin = self.signins.admit(presented, self.place)
+        if self.signins.now() - signin.last_seen > USED_AFTER or not signin.used:
+            task = asyncio.create_task(asyncio.to_thread(self.signins.note_use, signin))
+            self._noting.add(task)
+            task.add_done_callback(self._noted)
+        return signin
+
+    def _noted(self, task: asyncio.Task[None]) -> None:
+        self._noting.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._server.log.warning("mcp-proxy: that a sign-in was used could not be noted: %s", error)
+
+    @property
+    def _lasts(self) -> float:
+        return float(self._config.signin_minutes) * 60
+
+    def lower(self, tier: str, other: str) -> str:
+        """The lower of two tiers."""
+        return min(tier, other, key=TIERS.index)

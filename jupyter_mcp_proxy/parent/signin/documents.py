@@ -1,0 +1,93 @@
+"""Fetching the document at a client's id: from public addresses only, small, quick, and never where it redirects to."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tornado.httpclient import HTTPError, HTTPRequest
+from tornado.netutil import Resolver
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
+
+from .clients import Invalid
+
+LARGEST = 16_384
+TIME = 5.0
+KEPT = 600.0
+MOST_KEPT = 32
+
+
+class PublicResolver(Resolver):
+    """Names to addresses, those of the public internet alone. What is checked here is what is connected to."""
+
+    async def resolve(
+        self, host: str, port: int, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[tuple[int, Any]]:
+        """The addresses of a host. Raises OSError where one of them is not public."""
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        for _, _, _, _, address in found:
+            if not is_public(str(address[0])):
+                raise OSError(f"{host} is not on the public internet")
+        return [(kind, address) for kind, _, _, _, address in found]
+
+
+def is_public(text: str) -> bool:
+    """Whether an address belongs to the public internet, also where it has another in it."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        # A translator of the network's makes these into addresses that it reaches.
+        if address in ipaddress.ip_network("64:ff9b::/32") or address.sixtofour or address.teredo:
+            return False
+        if address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+    return address.is_global and not address.is_multicast
+
+
+class Documents:
+    """The documents that were fetched of late."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, resolver: Resolver | None = None) -> None:
+        self._clock = clock
+        self._resolver = resolver
+        self._kept: dict[str, tuple[float, Any]] = {}
+        self._one = asyncio.Semaphore(2)
+
+    async def get(self, url: str) -> Any:
+        """The document at a URL. Raises Invalid."""
+        made, content = self._kept.get(url, (0.0, None))
+        if content is not None and self._clock() - made < KEPT:
+            return content
+        async with self._one:
+            content = await self._fetched(url)
+        while len(self._kept) >= MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[url] = self._clock(), content
+        return content
+
+    async def _fetched(self, url: str) -> Any:
+        client = SimpleAsyncHTTPClient(
+            force_instance=True,
+            resolver=self._resolver or PublicResolver(),
+            max_body_size=LARGEST,
+            max_header_size=LARGEST,
+        )
+        request = HTTPRequest(
+            url, follow_redirects=False, connect_timeout=TIME, request_timeout=TIME, decompress_response=False,
+            headers={"Accept": "application/json"},
+        )  # fmt: skip
+        try:
+            response = await asyncio.wait_for(client.fetch(request), TIME)
+            if response.code != 200:
+                raise ValueError(f"it answers {response.code}")
+            return json.loads(response.body)
+        except (HTTPError, OSError, ValueError, RecursionError, asyncio.TimeoutError) as error:
+            raise Invalid(
+                "invalid_client", f"The client's metadata at {url} could not be fetched: {error}", 401
+            ) from error
+        finally:
+            client.close()

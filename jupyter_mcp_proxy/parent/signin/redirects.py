@@ -1,0 +1,95 @@
+"""Where a client may have a code sent to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
+
+from .origin import is_loopback
+
+LONGEST = 500
+
+
+def checked(redirect: object, hosts: Collection[str]) -> str:
+    """A redirect that a client may register: on loopback, at a host by https, or a scheme of a program's own.
+
+    Raises ValueError with the reason.
+    """
+    if not isinstance(redirect, str) or not redirect or len(redirect) > LONGEST:
+        raise ValueError(f"a redirect is a URL of at most {LONGEST} characters")
+    if not redirect.isascii() or not redirect.isprintable() or set(redirect) & set(" \\\"'<>`{}|^"):
+        raise ValueError(f"{redirect!r} has characters that no URL has")
+    parts = urlsplit(redirect)  # it raises ValueError for a host or port that can be none
+    _ = parts.port
+    if parts.fragment or "#" in redirect or parts.username is not None or parts.password is not None:
+        raise ValueError(f"{redirect} has a fragment or a name to log in with")
+    if parts.scheme in ("http", "https"):
+        if not parts.hostname:
+            raise ValueError(f"{redirect} has no host")
+        if is_loopback(parts.hostname):
+            return redirect
+        if parts.scheme == "https" and host_is_among(parts.hostname, hosts):
+            return redirect
+        raise ValueError(
+            f"{parts.scheme}://{parts.netloc} is not where a sign-in is handed to here: programs on the person's own "
+            "machine (http://127.0.0.1, http://localhost), and what `MCPProxy.signin_hosts` names"
+        )
+    if f"{parts.scheme}:" in hosts and parts.scheme:
+        return redirect
+    raise ValueError(f"the scheme {parts.scheme}: is not in `MCPProxy.signin_hosts`")
+
+
+def host_is_among(host: str, hosts: Collection[str]) -> bool:
+    """Whether a setting has a host, by its name or by `*`."""
+    return "*" in hosts or host.lower() in {each.lower() for each in hosts}
+
+
+def matching(redirect: str, registered: Collection[str]) -> str | None:
+    """The registered redirect that a request's is: the very same, or one on loopback but for its port (RFC 8252)."""
+    if redirect in registered:
+        return redirect
+    try:
+        asked = _without_port(urlsplit(redirect))
+        return next((each for each in registered if asked is not None and asked == _without_port(urlsplit(each))), None)
+    except ValueError:
+        return None
+
+
+def _without_port(parts: SplitResult) -> str | None:
+    """A redirect on loopback but for its port; None for any other."""
+    if parts.scheme != "http" or not parts.hostname or not is_loopback(parts.hostname):
+        return None
+    _ = parts.port
+    if parts.username is not None or parts.fragment:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
+
+
+def with_parameters(redirect: str, **parameters: str) -> str:
+    """A redirect with more parameters; what it has stays."""
+    parts = urlsplit(redirect)
+    query = "&".join(filter(None, (parts.query, urlencode({k: v for k, v in parameters.items() if v}))))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+
+
+def stays_open(redirect: str) -> bool:
+    """Whether a program of the person's machine takes the code, so that our page is the last that they see."""
+    parts = urlsplit(redirect)
+    return parts.scheme not in ("http", "https") or is_loopback(parts.hostname or "")
+
+
+def shown_host(redirect: str) -> str:
+    """Who takes the code, in words."""
+    parts = urlsplit(redirect)
+    if parts.scheme not in ("http", "https"):
+        return f"the program for {parts.scheme}: on your computer"
+    if is_loopback(parts.hostname or ""):
+        return f"a program on your computer ({parts.netloc})"
+    return parts.netloc
+
+
+def form_action(redirect: str) -> str:
+    """What a browser must be let go to after the form: Chromium holds `form-action` against redirects too."""
+    parts = urlsplit(redirect)
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else f"{parts.scheme}:"
