@@ -14,10 +14,13 @@ class Names:
         self._now: OrderedDict[str, str] = OrderedDict()
         self._told: OrderedDict[tuple[str, str, str], bool] = OrderedDict()
         """For each client and two names of one notebook whether it has been told."""
+        self._another: set[str] = set()
+        """Names that a notebook had, and another has now."""
 
     def renamed(self, old: str, new: str) -> None:
         """A notebook has another name from now on."""
         self._now.pop(new, None)  # it is back where it was
+        self._another -= {old, new}
         self._now[old] = new
         while len(self._now) > MOST:
             self._now.popitem(last=False)
@@ -25,6 +28,7 @@ class Names:
     def forget(self, old: str) -> None:
         """Another notebook has that name now."""
         self._now.pop(old, None)
+        self._another.add(old)
 
     def now(self, path: str) -> str:
         """The name that a notebook has now."""
@@ -45,6 +49,8 @@ class Names:
             self._told.popitem(last=False)
 
     def _said(self, old: str, new: str) -> str:
+        if old in self._another:
+            return f"[Note: what was {old} is now {new}; {old} is another notebook]"
         is_it = "is now" if self.now(old) == self.now(new) else "is another name of"
         return f"[Note: {old} {is_it} {new}; use that path]"
 
@@ -53,4 +59,4 @@ class Names:
         due = [key for key, told in self._told.items() if key[0] == client and not told]
         for key in due:
             self._told[key] = True
-        return [self._said(old, new) for _, old, new in due]
+        return [self._said(old, new) for _, old, new in due if not self.now(new) == old == self.now(old)]

@@ -1,7 +1,7 @@
 """Whether agents may move or delete a path with all that is in it.
 
 What is asked is the disk where the server's files are on this machine: Jupyter lists no hidden files, and a folder is
-moved and deleted with those. Names only are compared; a link is what its name says, and is not followed.
+moved and deleted with those. A link in a folder is deleted as such; moved, it leads from other names to the same.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ async def check_whole(
     and where it goes. Returns the notebooks among it."""
     items: list[Item] = [(path, folder)]
     if folder:
-        below = await asyncio.to_thread(_on_disk, root, path)
+        below = await asyncio.to_thread(_on_disk, root, path, to is not None)
         items += await _listed(server, path) if below is None else below
     if len(items) > MOST:
         raise BadValue(parameter, path, f"a folder with at most {MOST:,} files in it. Nothing was done")
@@ -49,13 +49,13 @@ async def check_whole(
     return [item for item, is_folder in items if item.endswith(".ipynb") and not is_folder]
 
 
-def _on_disk(root: str, path: str) -> list[Item] | None:
+def _on_disk(root: str, path: str, through_links: bool) -> list[Item] | None:
     """What is below a folder on this machine; None where it is not there."""
     top = Path(root, path)
     if not root or not top.is_dir():
         return None
     found: list[Item] = []
-    for folder, folders, files in os.walk(top):
+    for folder, folders, files in os.walk(top, followlinks=through_links):
         if CHECKPOINTS in folders:
             folders.remove(CHECKPOINTS)
         above = Path(folder).relative_to(root).as_posix()

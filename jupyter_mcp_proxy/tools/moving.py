@@ -151,18 +151,23 @@ async def _kernels_below(call: Call, path: str) -> dict[str, dict[str, Any]]:
 async def _refuse_if_used(call: Call, path: str, notebooks: list[str], kernels: dict[str, dict[str, Any]]) -> None:
     """Raise where something runs in a notebook that is to be deleted, or a person has it open."""
     workspace = call.workspace
+    people: set[str] = set()
     for notebook in notebooks:
-        kernel = kernels.get(notebook, {}).get("kernel")
-        busy = kernel is not None and workspace.runner.state_of(kernel) == "busy"
+        kernel = kernels.get(notebook, {}).get("kernel") or {}
+        busy = bool(kernel) and workspace.runner.state_of(kernel) == "busy"
         if workspace.runner.runs_in(notebook) or busy:
             raise KernelBusy(
                 f"Something runs in {notebook!r}: nothing was deleted. Wait for it, or interrupt_kernel stops it."
             )
-    if not await workspace.has_collaboration():
-        return
-    people = {name for name, front in await workspace.focus() if front in notebooks}
-    for document in await _to_look_into(call, path):
-        people |= set(document.people())
+        # JupyterLab is connected to the kernel of a notebook that it has open; so are we, once.
+        ours = workspace.kernels.open_channel(kernel.get("id", "")) is not None
+        if int(kernel.get("connections") or 0) > ours:
+            people.add("somebody")
+    if await workspace.has_collaboration():
+        known = {name for name, front in await workspace.focus() if front in notebooks}
+        for document in await _to_look_into(call, path):
+            known |= set(document.people())
+        people = known or people
     if people:
         raise BadValue(
             "path",

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import anyio
 import pytest
-from harness import JupyterProcess, connect, shows
+from harness import JupyterProcess, connect, shows, until
+from harness.people import person
 from harness.tokens import make
 
+from jupyter_mcp_proxy.jupyter.server import JupyterServer
 from jupyter_mcp_proxy.store.snapshots import Snapshots, folder_of_all
 
 pytestmark = pytest.mark.anyio
@@ -214,6 +216,22 @@ async def test_a_deleted_notebook_is_in_a_snapshot_and_stays_deleted(server: Jup
         await agent.ok("use_notebook", notebook=name, create=True)
         await agent.ok("insert_cell", notebook=name, source="anew")
         await holds(server, name, "anew")
+
+
+async def test_a_notebook_that_a_person_has_open_is_not_deleted(server: JupyterProcess, name: str) -> None:
+    """Told by who is connected to its kernel, and in a shared document by who is there."""
+    server.write_notebook(name, "pass")
+    async with connect(server) as agent, JupyterServer(server.url, server.token) as api:
+        await agent.ok("execute_cell", notebook=name, cell=0)
+        async with api.websocket(f"api/kernels/{sessions(server)[name]}/channels"):
+            await until(lambda: json.loads(server.get("api/kernels/" + sessions(server)[name])[1])["connections"] > 1)
+            assert "somebody has it open in JupyterLab" in await agent.fails("delete_file", path=name)
+        if server.guarantee == "live":
+            async with person(server, name, "Ada") as ada:
+                await ada.types(0, " ")  # whoever has heard of that has heard of her
+                await until(lambda: not (server.root / name).read_text().count('"pass"'))
+                assert "Ada has it open in JupyterLab" in await agent.fails("delete_file", path=name)
+    assert (server.root / name).exists()
 
 
 async def test_a_notebook_in_which_something_runs_is_not_deleted(server: JupyterProcess, name: str) -> None:
