@@ -68,6 +68,8 @@ class Client:
     render: Callable[[Sequence[Target]], str]
     note: str = ""
     link: Callable[[Target], Link] | None = None
+    signs_in: str = "It opens a page of this server in your browser when it first connects."
+    """What has it sign in, once it has the URL and no token."""
 
     @property
     def is_command(self) -> bool:
@@ -113,7 +115,8 @@ def _http(target: Target) -> dict[str, Any]:
 
 
 def _opencode(target: Target) -> dict[str, Any]:
-    return {"type": "remote", **target.entry, "oauth": False}
+    # It would rather sign in than send the header that it was given.
+    return {"type": "remote", **target.entry} | ({"oauth": False} if target.headers else {})
 
 
 def _bridged(target: Target) -> dict[str, Any]:
@@ -183,6 +186,8 @@ CLIENTS = (
         "claude-code", "Claude Code", "shell", "Run this in a terminal", "https://code.claude.com/docs/en/mcp",
         _commands(claude_command),
         note="For every project of yours, add --scope user.",
+        # `claude mcp login` right after `claude mcp add` (2.1.332) looks at the origin's root alone and fails.
+        signs_in="Then start claude, and in it: /mcp → jupyter → Authenticate.",
     ),
     Client(
         "claude-desktop", "Claude Desktop", "json", "claude_desktop_config.json (Settings → Developer → Edit Config)",
@@ -206,6 +211,7 @@ CLIENTS = (
     Client(
         "codex", "Codex", "toml", "~/.codex/config.toml", "https://developers.openai.com/codex/mcp",
         _codex,
+        signs_in="Then, in a terminal: codex mcp login jupyter.",
         note="To keep the token out of the file, put it in an environment variable and write "
         "bearer_token_env_var = \"NAME\" in place of http_headers.",
     ),
@@ -213,6 +219,7 @@ CLIENTS = (
         "gemini", "Gemini CLI", "shell", "Run this in a terminal", "https://geminicli.com/docs/tools/mcp-server/",
         _commands(gemini_command),
         note="Gemini CLI connects in folders that it trusts only.",
+        signs_in="Then start gemini, and in it: /mcp auth jupyter.",
     ),
     Client(
         "zed", "Zed", "json", "Zed's settings.json (the command “zed: open settings file”)",
@@ -230,6 +237,7 @@ CLIENTS = (
         "opencode", "opencode", "json", "~/.config/opencode/opencode.json, or opencode.json in a project",
         "https://opencode.ai/docs/mcp-servers",
         _json(lambda servers: {"$schema": "https://opencode.ai/config.json", "mcp": {"servers": servers}}, _opencode),
+        signs_in="Then, in a terminal: opencode mcp auth jupyter.",
         note='Older versions of opencode 1 want the entry directly below "mcp", without "servers".',
     ),
     Client(

@@ -38,6 +38,8 @@ class Settings:
     server_socket: str = ""
     server_certificate: str = ""
     server_open: bool = False
+    signin: bool = False
+    """Whether a client that comes without a token can sign in."""
     secret: str = ""
     server_token: str = ""
 
@@ -84,6 +86,7 @@ class Settings:
             server_socket=value("SERVER_SOCKET", ""),
             server_certificate=value("SERVER_CERTIFICATE", ""),
             server_open=bool(value("SERVER_OPEN", "")),
+            signin=value("SIGNIN", "False") == "True" and value("SIGNIN_TIERS", "[]") != "[]",
             secret=value("SECRET"),
             server_token=value("SERVER_TOKEN", ""),
         )

@@ -82,24 +82,30 @@ class Api:
         return JSONResponse({**self._all(), **more}, headers=HEADERS)
 
     async def activity(self, request: Request) -> Response:
-        """The state, then what changes, until the page is closed."""
+        """The state, then what changes, until the page is closed; with `?only=state` nothing of single calls.
+
+        Who asks for that shows no questions either, so code does not wait for an answer from there.
+        """
         if self._degraded:
             return failed(403, DEGRADED)
         if self._state.activity.watchers >= MOST_STREAMS:
             return failed(503, f"{MOST_STREAMS} pages watch already; close some of them.")
-        answers = request.headers.get(TIER_HEADER) == "run"
-        return StreamingResponse(self._events(answers=answers), media_type="text/event-stream", headers=HEADERS)
+        calls = request.query_params.get("only") != "state"
+        answers = calls and request.headers.get(TIER_HEADER) == "run"
+        events = self._events(calls=calls, answers=answers)
+        return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
 
-    async def _events(self, *, answers: bool) -> AsyncIterator[bytes]:
+    async def _events(self, *, calls: bool, answers: bool) -> AsyncIterator[bytes]:
         with self._state.activity.watched(answers=answers) as watch:
-            yield f"retry: {RETRY}\n".encode() + event("state", self._all())
+            yield f"retry: {RETRY}\n".encode() + event("state", self._all() if calls else self._summary())
             told = time.monotonic()
             while True:
                 if not await self._news(watch, told):
                     yield b": still here\n\n"
                     continue
                 for entry in watch.take():
-                    yield event("call", entry.shown())
+                    if calls:
+                        yield event("call", entry.shown())
                 if watch.state_changed and time.monotonic() - told >= SPACING:
                     watch.state_changed = False
                     told = time.monotonic()

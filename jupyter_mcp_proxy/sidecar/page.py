@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -15,6 +16,9 @@ from ..clients import CLIENTS, Client, Link, Target
 from ..settings import Settings
 from .files import NO_SNIFF, StaticFile
 from .script import joined
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 POLICY = "; ".join(
     [
@@ -38,12 +42,19 @@ PLACEHOLDER = "<token>"
 """What a person sees in its place before there is one."""
 
 _FOLDER = Path(__file__).parent
-_TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)
 
 SCRIPT = StaticFile("page.js", "text/javascript", joined(_FOLDER / "static" / "page.js").encode())
 STYLE = StaticFile("page.css", "text/css", (_FOLDER / "static" / "page.css").read_bytes())
 FILES = (SCRIPT, STYLE)
 """All that the page loads; the relay has a list of their names (`parent/policy.py`)."""
+
+
+@cache
+def _templates() -> Environment:
+    # Loaded with the first page: a sidecar that is starting has no need of it, and its start is waited for.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)
 
 
 @dataclass(frozen=True)
@@ -52,15 +63,21 @@ class Tab:
 
     client: Client
     template: str
+    """With a place for a token, where the endpoint needs one."""
+    plain: str
+    """Without a token: for a client that signs in, and for an endpoint that needs none."""
     link: Link | None
+    plain_link: Link | None
     href: str
 
     @classmethod
     def of(cls, client: Client, endpoint: str, has_token: bool) -> Tab:
         """A client's tab, with a place for the token where the endpoint needs one."""
         target, shown = (Target(endpoint, token if has_token else "") for token in (SLOT, PLACEHOLDER))
-        link = client.link(target) if client.link else None
-        return cls(client, client.render([target]), link, client.link(shown).href if client.link else "")
+        bare = Target(endpoint)
+        link, plain = (client.link(target), client.link(bare)) if client.link else (None, None)
+        href = client.link(shown).href if client.link else ""
+        return cls(client, client.render([target]), client.render([bare]), link, plain, href)
 
     @property
     def shown(self) -> str:
@@ -82,12 +99,14 @@ def endpoint_url(headers: Mapping[str, str], settings: Settings) -> str:
 def connect_page(request: Request, settings: Settings, health: Mapping[str, object]) -> Response:
     """The page: the endpoint, what connects each client, tokens, a test, and the state of things."""
     endpoint = endpoint_url(request.headers, settings)
-    text = _TEMPLATES.get_template("connect.html").render(
+    # The stock handler of jupyter-server-proxy knows no scoped token.
+    makes_tokens = settings.relay == "streaming" and not settings.server_open
+    text = _templates().get_template("connect.html").render(
         endpoint=endpoint,
         health=health,
         open=settings.server_open,
-        # The stock handler of jupyter-server-proxy knows no scoped token.
-        makes_tokens=settings.relay == "streaming" and not settings.server_open,
+        makes_tokens=makes_tokens,
+        signs_in=makes_tokens and settings.signin,
         version=__version__,
         tabs=[Tab.of(client, endpoint, not settings.server_open) for client in CLIENTS],
         slot=SLOT,

@@ -56,6 +56,8 @@ class Client:
     name: str
     user: str
     token: str | None
+    tier: str
+    """What it may do, as its last call had it."""
     since: str
     last: str
     seen: float
@@ -65,7 +67,7 @@ class Client:
     def shown(self) -> dict[str, Any]:
         """The client as JSON can hold it, with the newest call that is under way."""
         doing = next(reversed(self.doing.values()), None)
-        shown = {name: getattr(self, name) for name in ("name", "user", "token", "since", "last")}
+        shown = {name: getattr(self, name) for name in ("name", "user", "token", "tier", "since", "last")}
         return {**shown, "doing": doing.shown() if doing else None}
 
 
@@ -110,7 +112,9 @@ class Activity:
         self._watches: set[Watch] = set()
         self._last = 0
 
-    def begin(self, *, user: str, client: str, token: str | None, tool: str, notebook: str | None) -> Entry:
+    def begin(
+        self, *, user: str, client: str, token: str | None, tool: str, notebook: str | None, tier: str = ""
+    ) -> Entry:
         """A call begins."""
         self._last += 1
         now = stamp()
@@ -127,8 +131,8 @@ class Activity:
         self._begun[entry.id] = time.monotonic()
         key = _key(entry)
         known = self._clients.pop(key, None)
-        who = known or Client(entry.client, entry.user, entry.token, now, now, 0.0, {})
-        who.user, who.last, who.seen = entry.user, now, time.monotonic()
+        who = known or Client(entry.client, entry.user, entry.token, tier, now, now, 0.0, {})
+        who.user, who.tier, who.last, who.seen = entry.user, tier, now, time.monotonic()
         who.doing[entry.id] = entry
         self._clients[key] = who
         while len(self._clients) > MOST_CLIENTS:

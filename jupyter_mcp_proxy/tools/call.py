@@ -112,8 +112,8 @@ class Call:
     def recorded(self, what: str, arguments: dict[str, Any]) -> AbstractContextManager[Recording]:
         """Have this shown to people and audited, as a call of that name, while the block runs."""
         state: State = self.ctx.request_context.lifespan_context
-        token = self.token_name or None
-        return state.recorder.call(what, arguments, user=self.user, client=self.client_name, token=token)
+        who = {"user": self.user, "client": self.client_name, "tier": self.tier}
+        return state.recorder.call(what, arguments, token=self.token_name or None, **who)
 
     def execution(self, id: str) -> Execution | Batch:
         """An execution or a batch by its id. Raises Unknown with those that there are."""

@@ -80,7 +80,7 @@ class Recorder:
 
     @contextmanager
     def call(
-        self, tool: str, arguments: dict[str, Any], *, user: str, client: str, token: str | None
+        self, tool: str, arguments: dict[str, Any], *, user: str, client: str, token: str | None, tier: str = ""
     ) -> Iterator[Recording]:
         """Record a call from its beginning to its end."""
         notebook = arguments.get("notebook")
@@ -88,6 +88,7 @@ class Recorder:
             user=user,
             client=client,
             token=token,
+            tier=tier,
             tool=tool,
             notebook=notebook if isinstance(notebook, str) else None,
         )

@@ -1,11 +1,12 @@
 // The connect page's script: what the page is made of, in order.
 
+import { showArrival } from './arrival.js';
 import { showCopying } from './copying.js';
 import { told } from './elements.js';
 import { fill } from './snippets.js';
 import { showTabs } from './tabs.js';
 import { showTesting } from './testing.js';
-import { showTokens } from './tokens.js';
+import { list, showTokens } from './tokens.js';
 
 /** A token with which the page was opened stays in no history and in no bookmark. */
 function forgetTokenInAddress() {
@@ -25,4 +26,5 @@ showCopying();
 showTesting(makesTokens);
 if (makesTokens) {
   showTokens();
+  showArrival(list);
 }

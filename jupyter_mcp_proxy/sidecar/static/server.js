@@ -67,6 +67,42 @@ export async function revokeToken(id) {
 }
 
 /**
+ * A client that calls, as the panel's stream tells of it.
+ *
+ * @typedef {object} Caller
+ * @property {string} name
+ * @property {string | null} token
+ * @property {string} tier
+ */
+
+/**
+ * Tell of all clients, now and whenever something has changed, until the stream ends.
+ *
+ * Read with `fetch`: an EventSource cannot send the XSRF token, without which a JupyterHub takes no cookie.
+ *
+ * @param {AbortSignal} signal
+ * @param {(clients: Caller[]) => void} tell
+ */
+export async function clients(signal, tell) {
+  const response = await request('api/activity?only=state', { headers: xsrfHeader(), signal });
+  if (!response.ok || !response.body) {
+    throw new Error(reason(response, await response.text()));
+  }
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+    const events = (rest + (value ?? '')).split('\n\n');
+    rest = events.pop() ?? '';
+    for (const event of events) {
+      const data = /^data: ?(.*)$/m.exec(event)?.[1];
+      if (data !== undefined) {
+        tell(/** @type {{clients: Caller[]}} */ (parsed(data)).clients);
+      }
+    }
+  }
+}
+
+/**
  * Whether the sidecar runs, and its version, or why not.
  *
  * @returns {Promise<{isRunning: boolean, told: string}>}

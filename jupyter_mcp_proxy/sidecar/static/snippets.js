@@ -7,7 +7,9 @@ import { here } from './server.js';
 const server = {
   endpoint: told(document.body, 'endpoint'),
   slot: told(document.body, 'slot'),
-  placeholder: told(document.body, 'placeholder')
+  placeholder: told(document.body, 'placeholder'),
+  /** Whether a client can do without a token, until one is made. */
+  signsIn: told(document.body, 'signsIn') !== ''
 };
 
 /**
@@ -17,13 +19,15 @@ const server = {
  */
 export function fill(secret) {
   const token = secret ?? server.placeholder;
+  const form = secret === null && server.signsIn ? 'plain' : 'template';
   const url = endpoint();
   element('endpoint').textContent = url;
   for (const snippet of elements('.snippet')) {
-    snippet.textContent = filled(told(snippet, 'template'), url, token);
+    snippet.textContent = filled(told(snippet, form), url, token);
   }
   for (const link of elements('.install')) {
-    link.setAttribute('href', told(link, 'prefix') + payload(link, url, token));
+    const text = told(link, form === 'plain' ? 'plain' : 'payload');
+    link.setAttribute('href', told(link, 'prefix') + payload(text, told(link, 'encoding'), url, token));
   }
   for (const hint of elements('.needs-token')) {
     hint.hidden = secret !== null;
@@ -38,14 +42,13 @@ function endpoint() {
 }
 
 /**
- * @param {HTMLElement} link
+ * @param {string} template
+ * @param {string} encoding
  * @param {string} url
  * @param {string} token
  * @returns {string}
  */
-function payload(link, url, token) {
-  const template = told(link, 'payload');
-  const encoding = told(link, 'encoding');
+function payload(template, encoding, url, token) {
   if (encoding === 'none') {
     const from = encodeURIComponent(server.endpoint);
     return template

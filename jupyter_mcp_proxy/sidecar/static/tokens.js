@@ -25,6 +25,7 @@ export function ownToken() {
 /** Show what there is, and let a person make and revoke. */
 export function showTokens() {
   element('tokens').hidden = false;
+  element('listed').hidden = false;
   const form = control('make', HTMLFormElement);
   form.addEventListener('submit', event => {
     event.preventDefault();
@@ -58,7 +59,8 @@ async function make(form) {
   }
 }
 
-async function list() {
+/** List what may connect. */
+export async function list() {
   try {
     const { tokens, tiers, longest_days: longest } = await allTokens();
     element('list').replaceChildren(...tokens.map(line));
