@@ -67,9 +67,9 @@ async def browser_of(hub: Hub, user: str) -> AsyncIterator[httpx2.AsyncClient]:
         yield http
 
 
-def refusal(response: httpx2.Response) -> str:
+def refusal(response: httpx2.Response, status: int = 403) -> str:
     """The message of a refusal that an MCP client shows to its user."""
-    assert response.status_code == 403, response.text
+    assert response.status_code == status, response.text
     assert response.headers["Content-Type"] == "application/json"
     body = response.json()
     assert (body["jsonrpc"], body["id"], body["error"]["code"]) == ("2.0", None, -32001)
@@ -110,7 +110,11 @@ async def test_without_a_token_the_endpoint_refuses(hub: Hub, method: str) -> No
     """A request without a token is told what to send, instead of being led to the Hub's login."""
     async with http_client(**MCP_HEADERS) as http:
         response = await http.request(method, hub.url("alice") + "mcp", json=CALL)
-    assert "Authorization: Bearer" in refusal(response)
+    assert "Authorization: Bearer" in refusal(response, status=401)
+    place = f"{hub.url('alice')}.well-known/oauth-protected-resource"
+    assert f'resource_metadata="{place}"' in response.headers["WWW-Authenticate"]
+    async with http_client() as http:
+        assert (await http.get(place)).json()["resource"] == f"{hub.url('alice')}mcp"
 
 
 async def test_a_login_cookie_is_not_enough_for_the_endpoint(hub: Hub) -> None:

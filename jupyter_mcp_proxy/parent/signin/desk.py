@@ -11,8 +11,7 @@ from jupyter_server.serverapp import ServerApp
 from tornado.httputil import HTTPServerRequest
 
 from ...config import MCPProxy
-from ...contract import TIERS
-from ...errors import TokenRefused
+from ...errors import TokenRefused, TokensUnreadable
 from ...store.signins import USED_AFTER, SignIn, SignIns, Tokens
 from ...store.tokens import Place, TokenStore
 from . import clients, metadata
@@ -37,7 +36,8 @@ class Desk:
         self._codes = Codes()
         self._documents: Documents | None = None
         self._public_url = config.public_url or os.environ.get(PUBLIC_URL, "")
-        self._noting: set[asyncio.Task[None]] = set()
+        self._noting: dict[str, asyncio.Task[None]] = {}
+        """By a sign-in's id, where it is being noted that it was used."""
 
     @property
     def is_open(self) -> bool:
@@ -137,21 +137,19 @@ class Desk:
         if not self.is_open:
             raise TokenRefused("off")
         signin = self.signins.admit(presented, self.place)
-        if self.signins.now() - signin.last_seen > USED_AFTER or not signin.used:
-            task = asyncio.create_task(asyncio.to_thread(self.signins.note_use, signin))
-            self._noting.add(task)
-            task.add_done_callback(self._noted)
+        lately = signin.used and self.signins.now() - signin.last_seen < USED_AFTER
+        if not lately and signin.id not in self._noting:
+            self._noting[signin.id] = asyncio.create_task(self._note_use(signin))
         return signin
 
-    def _noted(self, task: asyncio.Task[None]) -> None:
-        self._noting.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+    async def _note_use(self, signin: SignIn) -> None:
+        try:
+            await asyncio.to_thread(self.signins.note_use, signin)
+        except TokensUnreadable as error:
             self._server.log.warning("mcp-proxy: that a sign-in was used could not be noted: %s", error)
+        finally:
+            del self._noting[signin.id]
 
     @property
     def _lasts(self) -> float:
         return float(self._config.signin_minutes) * 60
-
-    def lower(self, tier: str, other: str) -> str:
-        """The lower of two tiers."""
-        return min(tier, other, key=TIERS.index)

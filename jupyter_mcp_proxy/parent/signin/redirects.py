@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
 from .origin import is_loopback
 
 LONGEST = 500
+_NETLOC = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
+"""A host with nothing in it that would mean something else in a header of ours."""
 
 
 def checked(redirect: object, hosts: Collection[str]) -> str:
@@ -24,8 +27,8 @@ def checked(redirect: object, hosts: Collection[str]) -> str:
     if parts.fragment or "#" in redirect or parts.username is not None or parts.password is not None:
         raise ValueError(f"{redirect} has a fragment or a name to log in with")
     if parts.scheme in ("http", "https"):
-        if not parts.hostname:
-            raise ValueError(f"{redirect} has no host")
+        if not parts.hostname or not _NETLOC.fullmatch(parts.netloc):
+            raise ValueError(f"{redirect} has no host that is one")
         if is_loopback(parts.hostname):
             return redirect
         if parts.scheme == "https" and host_is_among(parts.hostname, hosts):
@@ -59,9 +62,9 @@ def _without_port(parts: SplitResult) -> str | None:
     """A redirect on loopback but for its port; None for any other."""
     if parts.scheme != "http" or not parts.hostname or not is_loopback(parts.hostname):
         return None
-    _ = parts.port
-    if parts.username is not None or parts.fragment:
+    if not _NETLOC.fullmatch(parts.netloc) or parts.fragment:
         return None
+    _ = parts.port
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
 

@@ -128,7 +128,7 @@ def test_the_port_of_a_redirect_on_loopback_is_free(live: JupyterProcess) -> Non
         EVIL, "http://claude.ai/callback", "https://claude.ai.evil.example/", "javascript:alert(1)", "data:text/html,x",
         "file:///etc/passwd", "vbscript:x", "ms-msdt:/id", "https://claude.ai@evil.example/", "http://192.168.0.1/cb",
         "http://0.0.0.0/cb", "https://claude.ai/x#y", "cursor", "", 7, None, ["x"], "x" * 1000,
-        "http://127.0.0.1/\r\nX: y", "http://127.0.0.1/<script>", "http://[::1", "com.evil.app:/cb",
+        "http://127.0.0.1/\r\nX: y", "http://127.0.0.1/<script>", "http://[::1", "http://[::1%;x]/", "com.evil.app:/cb",
     ],
 )  # fmt: skip
 def test_nobody_registers_a_redirect_that_the_settings_do_not_name(live: JupyterProcess, redirect: object) -> None:

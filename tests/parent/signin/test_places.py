@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from harness import INITIALIZE, JupyterProcess, StartJupyter, as_client, post
-from harness.signing_in import Browser, authorize_url, client_id, exchange, sign_in
+from harness.signing_in import Browser, authorize_url, client_id, exchange, sign_in, went_to
 
 RESOURCE = (
     "mcp-proxy/.well-known/oauth-protected-resource", "mcp-proxy/.well-known/oauth-protected-resource/mcp",
@@ -93,13 +94,18 @@ def test_behind_a_proxy_that_jupyter_trusts_the_scheme_is_the_proxys(start_jupyt
 
 def test_a_public_url_is_the_only_address(start_jupyter: StartJupyter) -> None:
     """Whatever name a proxy passes on: the client has typed that one."""
-    server = start_jupyter(rtc=False, arguments=("--MCPProxy.public_url=https://lab.example.org/anything",))
-    for host in (f"127.0.0.1:{server.port}", "evil.example"):
+    arguments = ("--MCPProxy.public_url=https://lab.example.org/x", "--ServerApp.allow_origin=https://lab.example.org")
+    server = start_jupyter(rtc=False, arguments=arguments)
+    for host in (f"127.0.0.1:{server.port}", "localhost"):
         assert found(server, RESOURCE[0], Host=host)["resource"] == "https://lab.example.org/mcp-proxy/mcp"
     public = "https://lab.example.org/mcp-proxy/mcp"
     client, browser = client_id(server), Browser(server)
-    code = browser.allow(authorize_url(server, client, resource=public))["code"]
-    assert exchange(server, client, code, resource=public)[0] == 200
+    page = browser.open(authorize_url(server, client, resource=public))[2]
+    form = browser.form(page) | {"answer": "allow"}
+    assert browser.send(form, Origin="https://evil.example")[0] == 403
+    told = dict(parse_qsl(urlsplit(went_to(browser.send(form, Origin="https://lab.example.org"))).query))
+    assert told["iss"] == "https://lab.example.org/mcp-proxy/oauth"
+    assert exchange(server, client, told["code"], resource=public)[0] == 200
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"])
