@@ -299,8 +299,8 @@ class Workspace:
                 await document.__aexit__(None, None, None)
 
     def below(self, path: str) -> list[Document]:
-        """The open documents of a notebook, or of those in a folder."""
-        return [each for at, each in self._documents.items() if f"{at}/".startswith(f"{path}/")]
+        """The open documents of a notebook, or of those in a folder, that have a file."""
+        return [each for at, each in self._documents.items() if f"{at}/".startswith(f"{path}/") and not each.gone]
 
     def trouble(self, path: str) -> ProxyError | None:
         """Why changes of an open notebook are not in its file, where that is so."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from contextlib import suppress
@@ -64,6 +65,8 @@ class Files:
 
     def __init__(self, server: JupyterServer) -> None:
         self._server = server
+        self.changing = asyncio.Lock()
+        """Held while a file is made, or a folder looked through and moved: what was looked at is what moves."""
 
     async def folder(self, path: str) -> Json:
         """The model of a folder with what is in it, or of the file that has its name. Raises Unknown."""
@@ -142,6 +145,10 @@ class Files:
 
         Raises BadValue, StaleFile, NotSaved where nothing was written, and ServerError where it is something else.
         """
+        async with self.changing:
+            return await self._write(path, text, if_hash, overwrite)
+
+    async def _write(self, path: str, text: str, if_hash: str | None, overwrite: bool) -> Written:
         self._server.paths.check(path)
         self._server.paths.check_write(path)
         try:

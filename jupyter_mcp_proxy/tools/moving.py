@@ -40,19 +40,20 @@ async def move_file(ctx: Context[Any, Any], path: str, to: To) -> str:
     target = await workspace.files.free(path, to)
     if folder and f"{target}/".startswith(f"{path}/"):
         raise BadValue("to", to, f"a path outside of {path!r}, which is a folder")
-    documents = [each for each in workspace.below(path) if each.gone is None]
+    documents = workspace.below(path)
     if not folder and (path.endswith(NOTEBOOK) or documents) and ending(path) != ending(target):
         raise BadValue("to", to, f"a path that ends with {ending(path)}, as the notebook's does")
-    await check_whole(workspace.server, call.settings.root_dir, path, folder=folder, to=target)
     if not folder:
         await _refuse_pairs(call, path, target)
     for document in documents:
         await document.settle()
-    made = _told_folders(await workspace.files.make_folders(target))
     moved = {document: target + document.path[len(path) :] for document in documents}
-    for document, new in moved.items():
-        workspace.names.knows(call.client, document.path, new)
-    await workspace.server.rename_contents(path, target)
+    async with workspace.files.changing:
+        await check_whole(workspace.server, call.settings.root_dir, path, folder=folder, to=target)
+        made = _told_folders(await workspace.files.make_folders(target))
+        for document, new in moved.items():
+            workspace.names.knows(call.client, document.path, new)
+        await workspace.server.rename_contents(path, target)
     for document, new in moved.items():
         await document.has_moved(new)
     await _take_along(call, path, target)
@@ -90,8 +91,9 @@ async def copy_file(ctx: Context[Any, Any], path: str, to: To) -> str:
     await _refuse_pairs(call, path, target)
     for document in workspace.below(path):
         await document.settle()
-    made = _told_folders(await workspace.files.make_folders(target))
-    copied = await workspace.server.copy_contents(path, target)
+    async with workspace.files.changing:
+        made = _told_folders(await workspace.files.make_folders(target))
+        copied = await workspace.server.copy_contents(path, target)
     if target.endswith(NOTEBOOK):
         call.concerns(target)
     return f"{made}Copied {path} to {copied['path']} ({size_text(copied.get('size'))})."
@@ -189,8 +191,10 @@ async def _kept(call: Call, notebook: str) -> str | None:
     """Put a notebook into a snapshot; its name, None where it cannot be read as one."""
     workspace = call.workspace
     for document in workspace.below(notebook):
-        await document.settle()
-        return await document.keep()
+        with suppress(ProxyError):  # a file that cannot be written may be deleted: all of it is in the snapshot
+            await document.settle()
+        if (kept := await document.keep()) is not None:
+            return kept
     try:
         model = await workspace.server.contents(notebook, type="notebook")
         return (await workspace.snapshots.take(notebook, model["content"])).stem

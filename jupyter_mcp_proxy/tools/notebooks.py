@@ -46,7 +46,8 @@ async def use_notebook(
         if not create:
             raise
         call.require("Creating a notebook", "edit")
-        made = await _create(call, path, kernelspec)
+        async with call.workspace.files.changing:
+            made = await _create(call, path, kernelspec)
         created = True
         document = await call.document(path)
         await document.edit(_without_first_cell)

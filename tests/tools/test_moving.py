@@ -266,6 +266,18 @@ async def test_a_folder_is_deleted_with_its_notebooks_in_snapshots(server: Jupyt
     assert (trashed(server, folder.name) / "broken.ipynb").read_text() == "{"
 
 
+async def test_a_folder_is_deleted_after_a_notebook_in_it(server: JupyterProcess, folder: Path) -> None:
+    for name in ("a.ipynb", "b.ipynb"):
+        server.write_notebook(f"{folder.name}/{name}", "pass")
+    async with connect(server) as agent:
+        await agent.ok("use_notebook", notebook=f"{folder.name}/a.ipynb")
+        await agent.ok("delete_file", path=f"{folder.name}/a.ipynb")
+        await agent.ok("copy_file", path=f"{folder.name}/b.ipynb", to=f"{folder.name}/c.ipynb")
+        await agent.ok("move_file", path=folder.name, to=f"{folder.name}-b")
+        await agent.ok("delete_file", path=f"{folder.name}-b")
+    assert not folder.exists()
+
+
 async def test_without_a_trash_the_result_says_that_a_file_is_gone_for_good(
     start_jupyter: Callable[..., JupyterProcess],
 ) -> None:
