@@ -69,7 +69,7 @@ async def test_a_token_made_in_the_page_connects_a_client_until_it_is_revoked(
         assert TOKEN not in page.url
         await expect(page.locator("#endpoint")).to_have_text(live.endpoint)
         snippet = page.locator("#snippet-claude-code")
-        await expect(snippet).to_contain_text('--header "Authorization: Bearer <token>"')
+        await expect(snippet).to_have_text(f"claude mcp add --transport http jupyter {live.endpoint}")
 
         secret = await make_token(page, label, "edit", "7")
         await expect(snippet).to_contain_text(f'{live.endpoint} --header "Authorization: Bearer {secret}"')
@@ -84,7 +84,7 @@ async def test_a_token_made_in_the_page_connects_a_client_until_it_is_revoked(
             begun = time.monotonic()
             refused(post(live, INITIALIZE, **as_client(secret)), "revoked")
             assert time.monotonic() - begun < 1
-        await expect(snippet).to_contain_text("Bearer <token>")
+        await expect(snippet).to_have_text(f"claude mcp add --transport http jupyter {live.endpoint}")
         assert secret not in await page.content()
         assert label not in names(live)
         assert secret not in live.log
@@ -156,31 +156,50 @@ async def test_without_a_clipboard_the_text_is_copied_all_the_same(browser: Brow
         assert await page.evaluate("navigator.clipboard.readText()") == live.endpoint
 
 
-async def test_install_links_have_the_token_and_the_address_of_the_browser(
+async def links(page: Page) -> list[dict[str, Any]]:
+    """What the links of the clients' applications say: URL, and headers where there are some."""
+    hrefs = [await link.get_attribute("href") for link in await page.locator(".install").all()]
+    cursor, vscode, goose = (href or "" for href in hrefs)
+    query = parse_qs(urlsplit(goose).query)
+    headers = dict(header.split("=", 1) for header in query.get("header", []))
+    told = {"headers": {name: unquote(value) for name, value in headers.items()}} if headers else {}
+    return [
+        json.loads(base64.b64decode(parse_qs(urlsplit(cursor).query)["config"][0])),
+        json.loads(unquote(vscode.partition("?")[2])),
+        {"url": query["url"][0], **told},
+    ]
+
+
+async def test_install_links_have_the_address_of_the_browser_and_the_token_that_was_made(
     browser: Browser, live: JupyterProcess, label: str
 ) -> None:
     async with opened(browser, live) as page:
+        for found in await links(page):
+            assert found["url"] == live.endpoint
+            assert "headers" not in found
+        secret = await make_token(page, label)
+        for found in await links(page):
+            assert found["headers"] == {"Authorization": f"Bearer {secret}"}
+            assert found["url"] == live.endpoint
 
-        async def links() -> list[dict[str, Any]]:
-            hrefs = [await link.get_attribute("href") for link in await page.locator(".install").all()]
-            cursor, vscode, goose = (href or "" for href in hrefs)
-            query = parse_qs(urlsplit(goose).query)
-            header, _, value = query["header"][0].partition("=")
-            return [
-                json.loads(base64.b64decode(parse_qs(urlsplit(cursor).query)["config"][0])),
-                json.loads(unquote(vscode.partition("?")[2])),
-                {"url": query["url"][0], "headers": {header: unquote(value)}},
-            ]
 
-        for found in await links():
+async def test_where_nobody_signs_in_a_token_comes_first(
+    browser: Browser, start_jupyter: StartJupyter, label: str
+) -> None:
+    server = start_jupyter(rtc=False, environment={"JUPYTER_MCP_PROXY_SIGNIN": "False"})
+    async with opened(browser, server) as page:
+        await expect(page.get_by_role("heading", level=2).first).to_have_text("1. Make a token for the agent")
+        await expect(page.get_by_text("click Allow")).to_have_count(0)
+        for found in await links(page):
             assert found["headers"] == {"Authorization": "Bearer <token>"}
         await page.get_by_role("tab", name="Cursor").click()
         await expect(page.get_by_text("make a token first").filter(visible=True)).to_have_count(1)
         secret = await make_token(page, label)
-        for found in await links():
-            assert found["headers"] == {"Authorization": f"Bearer {secret}"}
-            assert found["url"] == live.endpoint
         await expect(page.get_by_text("make a token first").filter(visible=True)).to_have_count(0)
+        await expect(page.locator("#arrived")).to_have_text("Waiting for your agent…")
+        async with connect(server, name="Visitor", token=secret) as agent:
+            await agent.ok("list_notebooks")
+            await expect(page.locator("#arrived")).to_have_text("✓ Visitor is connected (run).")
 
 
 async def test_the_test_button_is_a_clients_round_trip(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -175,7 +175,7 @@ class Kept:
 async def signed_in(
     server: JupyterProcess,
     kept: Kept,
-    allow: Callable[[str], dict[str, str]] | None,
+    allow: Callable[[str], dict[str, str] | Awaitable[dict[str, str]]] | None,
     era: str = ERAS[0],
     name: str = "Python SDK",
     document: str | None = None,
@@ -185,7 +185,8 @@ async def signed_in(
 
     async def browse(url: str) -> None:
         assert allow is not None, f"a person was asked: {url}"
-        told.update(allow(url))
+        answer = allow(url)
+        told.update(await answer if isinstance(answer, Awaitable) else answer)
 
     async def called_back() -> AuthorizationCodeResult:
         return AuthorizationCodeResult(**{key: told[key] for key in ("code", "state", "iss") if key in told})
