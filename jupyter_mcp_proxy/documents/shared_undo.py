@@ -56,6 +56,9 @@ class Step:
             here = editor.copy_of(cell)
             if here != self.copies.get(cell):
                 raise CannotUndo(cell, "it is not there any more" if here is None else "it was moved since")
+        for cell in self.rewrote if self.made or self.taken else ():  # text went from one to another, as in a split
+            if editor.source(cell) is None:
+                raise CannotUndo(cell, "it is not there any more")
         for cell, digest in self.made.items():
             source = editor.source(cell)
             if source is not None and source_hash(source) != digest:

@@ -125,6 +125,24 @@ async def test_a_move_is_not_taken_back_where_somebody_else_has_moved_or_deleted
         assert await sources() == ["b", "c"]
 
 
+async def test_a_split_or_a_merge_is_not_taken_back_where_the_first_cell_is_gone(
+    live: JupyterProcess, name: str
+) -> None:
+    """The text would go with the second cell, and come back nowhere; or come back though it was deleted."""
+    live.write_notebook(name, "a = 1\nb = 2", "c = 3", "d = 4")
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("split_cell", notebook=name, cell=0, at=[2])
+        other.delete(0)
+        await other.room.flush()
+        assert "not there any more" in await agent.fails("undo_changes", notebook=name)
+        assert [other.source(index) for index in range(3)] == ["b = 2", "c = 3", "d = 4"]
+        await agent.ok("merge_cells", notebook=name, cells=[0, 1])
+        other.delete(0)
+        await other.room.flush()
+        assert "not there any more" in await agent.fails("undo_changes", notebook=name)
+        assert [str(cell["source"]) for cell in other.notebook.ycells] == ["d = 4"]
+
+
 moves = st.lists(
     st.one_of(
         st.tuples(st.just("agent edits"), st.integers(0, 3), st.sampled_from(["x = 1", "y = 2\nz = 3", ""])),
