@@ -18,7 +18,7 @@ from ..store.snapshots import Snapshots
 from .document import Author, Document
 from .editor import Editor
 from .file_editor import FileEditor, working_copy
-from .file_undo import Step, difference
+from .file_undo import NothingLeft, Step, difference
 from .history import OURSELVES, Entry, History
 from .ids import CellIds
 from .late import SETTLED, LateWriter
@@ -168,6 +168,9 @@ class FileDocument(Document):
             try:
                 name, key = author.signature, author.key
                 _, _, _, entries = await self._edit(steps[-1].take_back, name, key, outputs_only=True)
+            except NothingLeft:
+                steps.pop()
+                continue
             except CannotUndo as error:
                 raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
             steps.pop()

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import CannotUndo
+from ..errors import CannotUndo, ProxyError
 from ..outputs.text import joined
 from .editor import Editor
 from .file_editor import FileEditor
@@ -30,6 +30,10 @@ class Touched:
         return {name: (old.get(name), new.get(name)) for name in {*old, *new} if old.get(name) != new.get(name)}
 
 
+class NothingLeft(ProxyError):
+    """A change of which nothing is there that could be taken back."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One change of an author that can be taken back."""
@@ -39,10 +43,15 @@ class Step:
     touched: list[Touched]
 
     def take_back(self, editor: Editor) -> None:
-        """Undo the change where every cell still is what it left; CannotUndo where one is not."""
+        """Undo the change where every cell still is what it left; CannotUndo where one is not.
+
+        NothingLeft where all that it made or changed are gone.
+        """
         assert isinstance(editor, FileEditor)
         cells: list[dict[str, Any]] = editor.content["cells"]
         ids = editor.ids()
+        if all(each.after is not None and each.id not in ids for each in self.touched):
+            raise NothingLeft
         for each in self.touched:
             if each.after is not None and each.id not in ids:
                 raise CannotUndo(each.id, "it is not there any more")

@@ -298,6 +298,7 @@ class SharedDocument(Document):
         with room.doc.transaction():
             step.put_right(self._editor, self._steps.restored)
             self._notebook.dirty = True
+        self._steps.brought(step, self._editor)
         self._steps.restored |= self._index.take_made() | step.removed_from
 
     @property

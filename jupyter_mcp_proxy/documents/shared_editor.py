@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, cast
 from uuid import uuid4
 
-from pycrdt import Array, Map, Text
+from pycrdt import Array, Assoc, Map, Text
 
 from ..outputs.changes import Append, Change, Clear, Extend, Output, Replace
 from .cells import Cell, CellType
@@ -98,6 +98,8 @@ class SharedEditor(Editor):
         self._index = index
         self.rewritten: dict[str, str] = {}
         """The cells whose source this editor has changed, with what it was before."""
+        self.taken: dict[str, str] = {}
+        """The cells that this editor has deleted or made anew, each as it stood before: see `copy_of`."""
         self.labelled = set()
 
     def ids(self) -> list[str]:
@@ -120,6 +122,14 @@ class SharedEditor(Editor):
         """The source of the cell with an id; None where it is not there any more."""
         ids = self._index.ids
         return str(self._cells[ids.index(cell)]["source"]) if cell in ids else None
+
+    def copy_of(self, cell: str) -> str | None:
+        """Which of the copies of a cell is here, as moving makes it anew with its id; None where there is none."""
+        ids = self._index.ids
+        if cell not in ids:
+            return None
+        source: Text = self._cells[ids.index(cell)]["source"]
+        return str(source.sticky_index(0, Assoc.BEFORE).to_json()["type"])
 
     def has_outputs(self, index: int) -> Literal["none", "output", "error"]:
         outputs = self._cells[index].get("outputs")
@@ -173,6 +183,7 @@ class SharedEditor(Editor):
 
     def delete(self, index: int) -> None:
         ids = self._index.ids
+        self.taken.setdefault(ids[index], self.copy_of(ids[index]) or "")
         del self._cells[index]
         del ids[index]
 
@@ -190,6 +201,7 @@ class SharedEditor(Editor):
 
     def _replace(self, index: int, to: int, cell: dict[str, Any]) -> None:
         """Put a cell in place of the one at `index`, as the one at `to`; the old one goes when the new one is there."""
+        self.taken.setdefault(cell["id"], self.copy_of(cell["id"]) or "")
         self._put(to if to <= index else to + 1, cell)
         self.delete(index if to > index else index + 1)
 

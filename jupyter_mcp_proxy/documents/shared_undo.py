@@ -24,6 +24,10 @@ class Step:
     """The cells that it made, with the hash of their source: undoing it removes them."""
     rewrote: dict[str, tuple[str, str]]
     """The cells whose source it changed, with what that was before and after."""
+    taken: dict[str, str]
+    """The cells that it deleted, or made anew elsewhere: which copy of each went, and undoing it brings back."""
+    copies: dict[str, str | None]
+    """Which copy of each cell it has made."""
     labelled: Set[str] = frozenset()
     """The cells whose metadata it set."""
 
@@ -33,7 +37,9 @@ class Step:
         rewritten = edited.rewritten
         now = {cell: editor.source(cell) or "" for cell in made | rewritten.keys()}
         hashes = {cell: source_hash(now[cell]) for cell in made}
-        return cls(number, hashes, {cell: (old, now[cell]) for cell, old in rewritten.items()}, edited.labelled)
+        rewrote = {cell: (old, now[cell]) for cell, old in rewritten.items()}
+        copies = {cell: editor.copy_of(cell) for cell in made}
+        return cls(number, hashes, rewrote, edited.taken, copies, edited.labelled)
 
     @property
     def removed_from(self) -> set[str]:
@@ -46,6 +52,13 @@ class Step:
 
     def refuse_if_touched(self, editor: SharedEditor, restored: Set[str]) -> None:
         """CannotUndo where somebody else's text would go with what the change has made, or with what was `restored`."""
+        for cell in self.taken:  # Yjs would bring a second copy of it, beside the one that somebody else has made
+            here = editor.copy_of(cell)
+            if here != self.copies.get(cell):
+                raise CannotUndo(cell, "it is not there any more" if here is None else "it was moved since")
+        for cell in self.rewrote if self.made or self.taken else ():  # text went from one to another, as in a split
+            if editor.source(cell) is None:
+                raise CannotUndo(cell, "it is not there any more")
         for cell, digest in self.made.items():
             source = editor.source(cell)
             if source is not None and source_hash(source) != digest:
@@ -96,3 +109,10 @@ class Steps:
     def undo(self, author: str) -> None:
         """Have Yjs take the author's last change back."""
         self._managers[author].undo()
+
+    def brought(self, step: Step, editor: SharedEditor) -> None:
+        """A step was taken back: what it had taken is there again, in another copy, which Yjs knows for the same."""
+        for cell, before in step.taken.items():
+            for each in (each for steps in self._steps.values() for each in steps):
+                if each.copies.get(cell) == before:
+                    each.copies[cell] = editor.copy_of(cell)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from harness import JupyterProcess
 
+from jupyter_mcp_proxy.documents.document import Author
 from jupyter_mcp_proxy.documents.editor import Editor
 from jupyter_mcp_proxy.documents.file import FileDocument
 from jupyter_mcp_proxy.documents.stored import LARGE
@@ -188,3 +189,21 @@ def test_half_a_pair_of_surrogates_stops_no_write() -> None:
     cell = {"id": "a", "cell_type": "raw", "metadata": {}, "source": "x\ud83dy"}
     body = b"".join(notebook_model({"cells": [cell], "metadata": {}, "nbformat": 4}))
     assert json.loads(body)["content"]["cells"][0]["source"] == "x?y"
+
+
+async def test_a_change_whose_cell_somebody_has_deleted_does_not_stand_before_the_earlier_ones(
+    file: JupyterProcess, name: str, tmp_path: Path
+) -> None:
+    """There is nothing of it to take back: undoing goes on with the one before."""
+    path = file.write_notebook(name, "a = 1")
+    me = Author("me", "me")
+    api = JupyterServer(file.url, file.token)
+    async with api, FileDocument(api, name, Snapshots(tmp_path, "test")) as document:
+        await document.edit(lambda editor: editor.set_source(0, "a = 2"), author=me)
+        await document.edit(lambda editor: editor.insert(1, "code", "b = 2"), author=me)
+        content = json.loads(path.read_text())
+        del content["cells"][1]
+        path.write_text(json.dumps(content))
+        assert await document.undo(me)
+        assert sources(path) == ["a = 1"]
+        assert not await document.undo(me)

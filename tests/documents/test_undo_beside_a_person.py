@@ -97,6 +97,52 @@ async def test_undoing_step_by_step_comes_back_to_where_it_began(
             assert await document.read(lambda editor: [cell.source for cell in editor.cells()]) == before
 
 
+async def test_a_move_is_not_taken_back_where_somebody_else_has_moved_or_deleted_the_cell_since(
+    live: JupyterProcess, name: str, tmp_path: Any
+) -> None:
+    """Yjs would bring back the copy that the move took away, beside the one that is there, or though none is wanted."""
+    live.write_notebook(name, "a", "b", "c")
+    me, another = Author("me", "me"), Author("another", "another")
+    api = JupyterServer(live.url, live.token)
+    document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
+
+    async def sources() -> list[str]:
+        return await document.read(lambda editor: [cell.source for cell in editor.cells()])
+
+    async with api, document:
+        await document.edit(lambda editor: editor.move(0, 2), author=me)
+        await document.edit(lambda editor: editor.move(2, 1), author=another)
+        with pytest.raises(CannotUndo, match="moved since"):
+            await document.undo(me)
+        assert await sources() == ["b", "a", "c"]
+        assert await document.undo(another)
+        assert await document.undo(me)
+        assert await sources() == ["a", "b", "c"]
+        await document.edit(lambda editor: editor.move(0, 2), author=me)
+        await document.edit(lambda editor: editor.delete(2), author=another)
+        with pytest.raises(CannotUndo, match="not there any more"):
+            await document.undo(me)
+        assert await sources() == ["b", "c"]
+
+
+async def test_a_split_or_a_merge_is_not_taken_back_where_the_first_cell_is_gone(
+    live: JupyterProcess, name: str
+) -> None:
+    """The text would go with the second cell, and come back nowhere; or come back though it was deleted."""
+    live.write_notebook(name, "a = 1\nb = 2", "c = 3", "d = 4")
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("split_cell", notebook=name, cell=0, at=[2])
+        other.delete(0)
+        await other.room.flush()
+        assert "not there any more" in await agent.fails("undo_changes", notebook=name)
+        assert [other.source(index) for index in range(3)] == ["b = 2", "c = 3", "d = 4"]
+        await agent.ok("merge_cells", notebook=name, cells=[0, 1])
+        other.delete(0)
+        await other.room.flush()
+        assert "not there any more" in await agent.fails("undo_changes", notebook=name)
+        assert [str(cell["source"]) for cell in other.notebook.ycells] == ["d = 4"]
+
+
 moves = st.lists(
     st.one_of(
         st.tuples(st.just("agent edits"), st.integers(0, 3), st.sampled_from(["x = 1", "y = 2\nz = 3", ""])),

@@ -1,0 +1,158 @@
+"""The person, as JupyterLab acts for them: in the notebook's room, or by the Contents API where there is none."""
+
+from __future__ import annotations
+
+import copy
+import json
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import anyio
+import httpx2
+import nbformat.v4
+from harness import JupyterProcess
+from harness.people import Person, person
+from pycrdt import UndoManager
+
+from stateful.model import Cell, State
+
+ME = "the person"
+
+
+class Somebody(ABC):
+    """A person who has the notebook open; `state` is what they and the disk have."""
+
+    @abstractmethod
+    async def state(self) -> State: ...
+
+    @abstractmethod
+    async def insert(self, index: int, source: str, id: str) -> None: ...
+
+    @abstractmethod
+    async def delete(self, index: int) -> None: ...
+
+    @abstractmethod
+    async def move(self, index: int, to: int) -> None: ...
+
+    @abstractmethod
+    async def type(self, cell: str, word: str) -> None:
+        """Add a line at a cell's end."""
+
+    @abstractmethod
+    async def back(self) -> bool:
+        """Their undo, or in a file a save of what they had on their screen before; whether they did anything."""
+
+
+class InTheRoom(Somebody):
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self._undo = UndoManager(scopes=[person.notebook.ycells], capture_timeout_millis=0)
+        self._undo.include_origin(ME)
+
+    @property
+    def cells(self) -> Any:
+        return self.person.notebook.ycells
+
+    def transaction(self) -> Any:
+        return self.person.room.doc.transaction(origin=ME)
+
+    async def state(self) -> State:
+        await self.person.room.flush()
+        return tuple(Cell(str(cell["id"]), str(cell["source"])) for cell in self.cells)
+
+    async def insert(self, index: int, source: str, id: str) -> None:
+        with self.transaction():
+            self.person.insert(index, source, id)
+        await self.person.room.flush()
+
+    async def delete(self, index: int) -> None:
+        with self.transaction():
+            self.person.delete(index)
+        await self.person.room.flush()
+
+    async def move(self, index: int, to: int) -> None:
+        """JupyterLab makes the cell anew, with its id, in the same transaction."""
+        with self.transaction():
+            cell = self.cells[index].to_py()
+            del self.cells[index]
+            self.cells.insert(to, self.person.notebook.create_ycell(cell))
+        await self.person.room.flush()
+
+    async def type(self, cell: str, word: str) -> None:
+        with self.transaction():
+            (source,) = (each["source"] for each in self.cells if str(each["id"]) == cell)
+            source += f"\n{word}" if str(source) else word
+        await self.person.room.flush()
+
+    async def back(self) -> bool:
+        done = bool(self._undo.undo())
+        await self.person.room.flush()
+        return done
+
+
+class AtTheFile(Somebody):
+    def __init__(self, server: JupyterProcess, http: httpx2.AsyncClient, path: list[str]) -> None:
+        self._server, self._http, self._path = server, http, path
+        self._screen: dict[str, Any] | None = None
+
+    @property
+    def _url(self) -> str:
+        return f"{self._server.url}api/contents/{quote(self._path[0])}"
+
+    async def state(self) -> State:
+        content = json.loads(await anyio.Path(self._server.root / self._path[0]).read_text())
+        return tuple(Cell(cell["id"], "".join(cell["source"])) for cell in content["cells"])
+
+    async def _open(self) -> dict[str, Any]:
+        answer = await self._http.get(self._url)
+        assert answer.status_code == 200, answer.text
+        content: dict[str, Any] = answer.json()["content"]
+        return content
+
+    async def _save(self, content: dict[str, Any]) -> None:
+        answer = await self._http.put(self._url, json={"type": "notebook", "format": "json", "content": content})
+        assert answer.status_code == 200, answer.text
+
+    async def _change(self, change: Any) -> None:
+        content = await self._open()
+        self._screen = copy.deepcopy(content)
+        change(content["cells"])
+        await self._save(content)
+
+    async def insert(self, index: int, source: str, id: str) -> None:
+        await self._change(lambda cells: cells.insert(index, nbformat.v4.new_code_cell(source, id=id)))
+
+    async def delete(self, index: int) -> None:
+        await self._change(lambda cells: cells.pop(index))
+
+    async def move(self, index: int, to: int) -> None:
+        await self._change(lambda cells: cells.insert(to, cells.pop(index)))
+
+    async def type(self, cell: str, word: str) -> None:
+        def add(cells: list[dict[str, Any]]) -> None:
+            (one,) = (each for each in cells if each["id"] == cell)
+            one["source"] = f"{one['source']}\n{word}" if one["source"] else word
+
+        await self._change(add)
+
+    async def back(self) -> bool:
+        """A save of a notebook that was read a while ago: JupyterLab asks, and is told to overwrite."""
+        if self._screen is None:
+            return False
+        await self._save(self._screen)
+        return True
+
+
+@asynccontextmanager
+async def somebody(server: JupyterProcess, path: list[str]) -> AsyncIterator[Somebody]:
+    """A person in a notebook, whose path is that of `path[0]` at any time."""
+    if server.guarantee == "live":
+        async with person(server, path[0], "Ada") as there:
+            yield InTheRoom(there)
+        return
+    headers = {"Authorization": f"Bearer {server.token}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http:
+        yield AtTheFile(server, http, path)
