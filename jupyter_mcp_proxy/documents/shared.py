@@ -35,7 +35,7 @@ from .people import agent_state, cell_of
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step, Steps
 from .storable import first_odd, not_savable
-from .stored import of_cells
+from .stored import of_cells, refuse_too_large
 
 T = TypeVar("T")
 
@@ -164,6 +164,7 @@ class SharedDocument(Document):
 
     async def _look_at_file(self) -> dict[str, Any]:
         try:
+            await refuse_too_large(self._server, self.path)
             model = await self._server.contents(self.path, type="notebook")
         except ServerError as error:
             if error.status == 404:
