@@ -36,7 +36,7 @@ from .place import ending
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step, Steps
 from .storable import first_odd, not_savable
-from .stored import of_cells
+from .stored import of_cells, refuse_too_large
 
 T = TypeVar("T")
 
@@ -173,6 +173,7 @@ class SharedDocument(Document):
 
     async def _look_at_file(self) -> dict[str, Any]:
         try:
+            await refuse_too_large(self._server, self.path)
             model = await self._server.contents(self.path, type="notebook")
         except ServerError as error:
             if error.status == 404:

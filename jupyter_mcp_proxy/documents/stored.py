@@ -13,6 +13,9 @@ from .ids import CellIds
 
 LARGE = 1_000_000
 """Bytes from which on a file is large: at 50 MB Jupyter takes 70 ms to hash it and half a second to write it."""
+MOST_BYTES, MOST_CELLS = 80_000_000, 100_000
+"""What a notebook may have to be read. Decoding 200 MB, or a million cells, holds up every client for many seconds, in
+Jupyter's process and in this one."""
 FINE_TICK, COARSE_TICK = 0.1, 2.5
 """Seconds that two writes must be apart to show in a file's time: where it has fractions of a second, and where not."""
 
@@ -54,10 +57,22 @@ def of_cells(path: str, content: Any) -> dict[str, Any]:
     """
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
         raise InvalidNotebook(path, "it has no list of cells")
+    if len(content["cells"]) > MOST_CELLS:
+        count = len(content["cells"])
+        raise InvalidNotebook(path, f"it has {count:,} cells, and more than {MOST_CELLS:,} are not read")
     for number, cell in enumerate(content["cells"]):
         if not isinstance(cell, dict) or "source" not in cell or "cell_type" not in cell:
             raise InvalidNotebook(path, f"cell {number} has no source or no type")
     return content
+
+
+async def refuse_too_large(server: JupyterServer, path: str) -> None:
+    """Raise InvalidNotebook for a file that nobody shall have to wait for; it is not read."""
+    model = await server.contents(path, content=False, type="notebook")
+    size = model.get("size") or 0
+    if size > MOST_BYTES:
+        most = f"more than {MOST_BYTES // 1_000_000} MB are not read, for everybody would wait for it"
+        raise InvalidNotebook(path, f"it has {size // 1_000_000:,} MB, and {most}")
 
 
 class StoredFile:
@@ -107,6 +122,8 @@ class StoredFile:
 
     async def _get(self, *, content: bool, hash: bool = True) -> dict[str, Any]:
         try:
+            if content:
+                await refuse_too_large(self._server, self._path)
             return await self._server.contents(self._path, content=content, type="notebook", hash=int(hash))
         except ServerError as error:
             if error.status == 404:

@@ -1,4 +1,4 @@
-"""All that an execution has printed, as text, however much: read back in pieces."""
+"""All that an execution has printed, as text, up to 256 MB: read back in pieces."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ LONGEST_LINE = 64 * 1024
 LONGEST_TAKEN_BACK = 8 * 1024
 """Bytes of a line to which a cursor can go back."""
 MOST_CUTS = 1000
+MOST_KEPT = 256 * 1024 * 1024
+"""Bytes that are kept: `while True: print()` must not fill the disk, which is everybody's."""
+FOR_BLOCKS = 1024 * 1024
+"""Bytes beyond, for what stands by itself: the error with which it ends is told though all else is not."""
+FULL = "\n[mcp-proxy] What is printed from here on is not kept: it was too much.\n"
 
 
 class Block:
@@ -69,6 +74,8 @@ class Transcript:
         self._changed: dict[Block, None] = {}
         """Blocks whose text is not as they show any more: it is asked for when somebody reads."""
         self._version = 0
+        self._most = MOST_KEPT
+        self._is_full = False
 
     def __len__(self) -> int:
         return self._chars + self._block_chars() + len(self._shown_end())
@@ -142,6 +149,7 @@ class Transcript:
         self._file.truncate()
         self._marks = [(0, 0)]
         self._chars = self._bytes = self._floor = 0
+        self._is_full = False
         self._line = ""
         self._below = []
         self._cuts.clear()
@@ -152,7 +160,9 @@ class Transcript:
     def write_block(self, text: str) -> None:
         """Append something that stands on lines of its own, such as a result."""
         self.end_line()
+        self._most = MOST_KEPT + FOR_BLOCKS
         self.write(text if text.endswith("\n") else text + "\n")
+        self._most = MOST_KEPT
         self._floor = self._bytes
 
     def open_block(self, show: Callable[[], str]) -> Block:
@@ -212,6 +222,12 @@ class Transcript:
 
     def _store(self, text: str) -> None:
         data = text.encode("utf-8", "replace")
+        if self._bytes + len(data) > self._most:
+            if self._is_full:
+                return
+            self._is_full = True
+            text = FULL
+            data = text.encode()
         self._file.seek(0, 2)
         for start in range(0, len(text), MARK_EVERY) if len(text) > MARK_EVERY else (0,):
             piece = data if len(text) <= MARK_EVERY else text[start : start + MARK_EVERY].encode("utf-8", "replace")

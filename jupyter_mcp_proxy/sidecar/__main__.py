@@ -68,6 +68,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
     import uvicorn
 
     from .app import create_app
+    from .impatient import ImpatientProtocol
     from .parent import parent_gone
 
     class Server(uvicorn.Server):
@@ -83,6 +84,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> int:
             access_log=False,  # it has the query: where the stock handler forwards, `?token=` is in it
             log_config=None,  # else uvicorn replaces the handlers that are set above
             server_header=False,
+            http=ImpatientProtocol,
             ws="none",
             timeout_keep_alive=75,
             timeout_graceful_shutdown=GRACE,  # None, the default, waits for as long as a stream is open

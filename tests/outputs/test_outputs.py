@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,6 +111,23 @@ def test_a_large_transcript_is_read_in_its_middle() -> None:
     assert len(transcript) == len(whole)
     for offset in (0, 1, 65_535, 65_536, 1_234_567, len(whole) - 5):
         assert transcript.read(offset, 20) == whole[offset : offset + 20]
+
+
+def test_what_is_printed_without_end_does_not_fill_the_disk_and_its_error_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jupyter_mcp_proxy.outputs.transcript.MOST_KEPT", 10_000)
+    log = OutputLog()
+    for _ in range(5_000):
+        log.stream("stdout", "x" * 70 + "\n")
+    log.error({"ename": "KeyboardInterrupt", "evalue": "", "traceback": []})
+    told = read_all(log.transcript)
+    assert 9_900 < len(told) < 10_200
+    assert told.count("What is printed from here on is not kept") == 1
+    assert "KeyboardInterrupt" in told[-100:]
+    log.clear(wait=False)
+    log.stream("stdout", "anew\n")
+    assert read_all(log.transcript) == "anew\n", "what was cleared takes no room"
 
 
 def test_backspaces_are_applied_as_keras_and_rs_help_mean_them() -> None:

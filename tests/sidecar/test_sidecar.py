@@ -6,17 +6,20 @@ import hashlib
 import http.client
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
-from harness import StartJupyter, connect, free_port
+from harness import StartJupyter, connect, free_port, until
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
@@ -51,12 +54,12 @@ def environment(**more: str) -> dict[str, str]:
 
 
 class Sidecar:
-    def __init__(self, port: int, **more: str) -> None:
+    def __init__(self, port: int, stderr: int = subprocess.PIPE, **more: str) -> None:
         self.port = port
         self.process = subprocess.Popen(
             [sys.executable, "-m", "jupyter_mcp_proxy.sidecar", "--port", str(port)],
             env=environment(**more),
-            stderr=subprocess.PIPE,
+            stderr=stderr,
         )
 
     def request(self, path: str, method: str = "GET", **headers: str) -> tuple[int, bytes]:
@@ -107,6 +110,23 @@ async def test_it_proves_that_it_holds_the_secret_without_telling_it(sidecar: Si
     assert body.decode() != prove(SECRET, "abc", "1"), "of no use to who passes the question on from elsewhere"
     assert SECRET.encode() not in body
     assert hashlib.sha256(SECRET.encode()).hexdigest().encode() not in body
+
+
+async def test_connections_that_never_ask_are_closed_and_take_nobodys_place() -> None:
+    """Slowloris with fewer descriptors than connections: a head that never ends, and nothing at all."""
+    sidecar = Sidecar(free_port(), subprocess.DEVNULL).wait()  # asyncio logs more than a pipe takes
+    resource.prlimit(sidecar.process.pid, resource.RLIMIT_NOFILE, (64, 64))
+    descriptors = Path(f"/proc/{sidecar.process.pid}/fd")
+    before = len(list(descriptors.iterdir()))
+    with ExitStack() as held:
+        held.callback(sidecar.stop)
+        for number in range(100):
+            connection = held.enter_context(socket.create_connection(("127.0.0.1", sidecar.port), timeout=10))
+            connection.sendall(b"POST /mcp HTTP/1.1\r\nHost: x\r\n" if number % 2 else b"")
+        await until(lambda: len(list(descriptors.iterdir())) > 60)
+        await anyio.to_thread.run_sync(sidecar.wait)
+        await until(lambda: len(list(descriptors.iterdir())) <= before + 1)
+        assert sidecar.request("/proof", **{NONCE_HEADER: "0"})[0] == 200
 
 
 async def test_a_foreign_origin_is_refused_behind_the_secret_too(sidecar: Sidecar) -> None:

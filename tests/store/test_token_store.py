@@ -6,6 +6,7 @@ import json
 import stat
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -170,6 +171,41 @@ def test_what_has_ended_is_forgotten_a_month_later(store: TokenStore, clock: Clo
     store.create(HERE, "newer")
     assert (reason(store, expired), reason(store, revoked)) == ("unknown", "unknown")
     assert [token.name for token in store.read()] == ["new", "newer"]
+
+
+def test_a_clock_that_jumps_gives_nobody_back_what_was_revoked(store: TokenStore, clock: Clock) -> None:
+    """A token's end is told by the clock as it is; a revocation holds whatever the clock says."""
+    good, revoked = store.create(HERE, "good", days=1)[0], store.create(HERE, "revoked", days=300)[0]
+    store.revoke("revoked")
+    for days in (-3650, -1, 0.5, 29):
+        clock.time = NOON + timedelta(days=days)
+        assert reason(store, revoked) == "revoked"
+    assert reason(store, good) == "expired"
+    clock.time = NOON
+    assert store.admit(good, HERE).name == "good", "the clock was wrong for a while"
+    clock.time = NOON + timedelta(days=3650)
+    store.create(HERE, "made in the far future")
+    clock.time = NOON
+    assert reason(store, revoked) == reason(store, good) == "unknown", "what was forgotten then is not good again"
+
+
+def test_summer_time_and_the_zone_of_the_machine_change_nothing(
+    store: TokenStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On 25 October 2026 the hour from 02:00 comes twice in Berlin: times are kept in UTC."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        clock.time = datetime(2026, 10, 25, 0, 30, tzinfo=timezone.utc)
+        presented, token = store.create(HERE, "autumn", days=1 / 24)
+        assert token.expires == "2026-10-25T01:30:00.000+00:00"
+        clock.time += timedelta(minutes=59)
+        store.admit(presented, HERE)
+        clock.time += timedelta(minutes=2)
+        assert reason(store, presented) == "expired"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 DAMAGED = {
