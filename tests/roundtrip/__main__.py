@@ -18,7 +18,7 @@ from harness import JupyterProcess, connect
 
 from roundtrip.known import reason
 from roundtrip.odd import ODD
-from roundtrip.outcome import DIFFERS, EQUAL, Outcome
+from roundtrip.outcome import DIFFERS, EQUAL, UNSAVED, Outcome
 from roundtrip.trip import QUICK_SAVE, trip
 
 MORE = {"folium": "0.20.0", "nbdime": "4.0.2"}
@@ -61,7 +61,7 @@ class RoundTrips:
         why = reason(outcome) if outcome.kind != EQUAL else None
         if why is not None:
             self.known[why] += 1
-        elif outcome.kind == DIFFERS:
+        elif outcome.kind in (DIFFERS, UNSAVED):
             self.unexplained += 1
         told = "\n    " + outcome.told[:1500].replace("\n", "\n    ") if outcome.kind != EQUAL else ""
         print(f"{seconds:5.1f} s  {outcome.kind:9} {name}{told}", flush=True)
