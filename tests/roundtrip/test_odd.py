@@ -16,7 +16,7 @@ from roundtrip.trip import QUICK_SAVE, trip
 pytestmark = pytest.mark.anyio
 
 IN_BOTH = (
-    "attachments", "crlf_in_sources", "empty", "format_3", "format_4_4", "ids_of_digits", "large_numbers", "no_numbers",
+    "attachments", "crlf_in_sources", "empty", "format_3", "format_4_4", "ids_of_digits", "large_numbers",
     "odd_counts", "outputs_in_any_order", "source_missing", "twice_the_same_id", "unknown_names_in_the_notebook",
 )  # fmt: skip
 """What is tried each time; `python -m roundtrip` tries all."""
@@ -27,6 +27,7 @@ IN_A_FILE = (
     "huge_integer",
     "no_final_line_end",
     "no_notebook",
+    "no_numbers",
     "widgets",
 )
 CASES = [*(("live", name) for name in IN_BOTH), *(("file", name) for name in (*IN_BOTH, *IN_A_FILE))]
