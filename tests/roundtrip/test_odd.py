@@ -63,7 +63,7 @@ def test_only_ids_that_were_not_in_the_file_may_differ() -> None:
     assert not same(file("a"), file("a") + b"\n", before=file("a"))
 
 
-def test_every_tool_that_edits_cells_is_tried() -> None:
+def test_every_tool_that_edits_single_cells_is_tried() -> None:
     cells = [{"cell_type": "code", "source": f"a = {n}\nb"} for n in range(3)]
     tried = {tool for tool, _ in edits(cells)}
     assert tried == {
