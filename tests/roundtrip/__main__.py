@@ -21,7 +21,7 @@ from roundtrip.odd import ODD
 from roundtrip.outcome import DIFFERS, EQUAL, UNSAVED, Outcome
 from roundtrip.trip import QUICK_SAVE, trip
 
-MORE = {"holoviews": "1.23.2", "nbdev": "3.3.26"}
+MORE = {"holoviews": "1.23.2"}
 """Distributions whose notebooks are opened and saved, and not run."""
 FEWEST = 150
 """Notebooks of packages that must have been equal in each mode."""
