@@ -15,7 +15,7 @@ from .metadata import table, with_values
 
 @dataclass(frozen=True)
 class Touched:
-    """A cell before and after a change; None where it was not there. Outputs are not part of it."""
+    """A cell before and after a change; None where it was not there."""
 
     id: str
     before: tuple[int, dict[str, Any]] | None
@@ -28,6 +28,12 @@ class Touched:
             return {}
         old, new = (table(cell.get("metadata")) for _, cell in (self.before, self.after))
         return {name: (old.get(name), new.get(name)) for name in {*old, *new} if old.get(name) != new.get(name)}
+
+    def results(self, now: dict[str, Any]) -> dict[str, Any]:
+        """What a cell gets back of outputs and count: those that the change took, where no run has put others there."""
+        if self.before is None or self.after is None or _results(self.before[1]) == _results(self.after[1]):
+            return _results(now)
+        return _results(self.before[1]) if _results(now) == _results(self.after[1]) else _results(now)
 
 
 class NothingLeft(ProxyError):
@@ -71,14 +77,15 @@ class Step:
                 index, cell = each.before
                 if each.after is not None:
                     place = editor.place(each.id)
-                    outputs = cells[place].get("outputs")
-                    now = table(cells.pop(place).get("metadata"))
+                    there = cells.pop(place)
+                    now = table(there.get("metadata"))
                     back = {name: old for name, (old, _) in each.labelled.items()}
-                    if back:
+                    results = each.results(there)
+                    if back or results != _results(there):
                         editor.labelled.add(each.id)
                     cell = cell | {"metadata": with_values(now, back)}
-                    if outputs is not None and "outputs" in cell:
-                        cell = cell | {"outputs": outputs}
+                    if "outputs" in there and "outputs" in cell:
+                        cell = cell | results
                     index = place if each.after[0] == each.before[0] else index
                 cells.insert(min(index, len(cells)), copy.deepcopy(cell))
 
@@ -87,8 +94,13 @@ def _content(cell: dict[str, Any]) -> tuple[str, str]:
     return cell["cell_type"], joined(cell["source"])
 
 
+def _results(cell: dict[str, Any]) -> dict[str, Any]:
+    return {name: cell[name] for name in ("outputs", "execution_count") if name in cell}
+
+
 def _is_alike(one: dict[str, Any], two: dict[str, Any]) -> bool:
-    return _content(one) == _content(two) and one.get("metadata") == two.get("metadata")
+    same = all(one.get(name) == two.get(name) for name in ("metadata", "attachments"))
+    return same and _content(one) == _content(two) and _results(one) == _results(two)
 
 
 def difference(old: dict[str, Any], new: dict[str, Any]) -> list[Touched]:

@@ -101,18 +101,22 @@ def connect_page(request: Request, settings: Settings, health: Mapping[str, obje
     endpoint = endpoint_url(request.headers, settings)
     # The stock handler of jupyter-server-proxy knows no scoped token.
     makes_tokens = settings.relay == "streaming" and not settings.server_open
-    text = _templates().get_template("connect.html").render(
-        endpoint=endpoint,
-        health=health,
-        open=settings.server_open,
-        makes_tokens=makes_tokens,
-        signs_in=makes_tokens and settings.signin,
-        version=__version__,
-        tabs=[Tab.of(client, endpoint, not settings.server_open) for client in CLIENTS],
-        slot=SLOT,
-        placeholder=PLACEHOLDER,
-        script=SCRIPT,
-        style=STYLE,
+    text = (
+        _templates()
+        .get_template("connect.html")
+        .render(
+            endpoint=endpoint,
+            health=health,
+            open=settings.server_open,
+            makes_tokens=makes_tokens,
+            signs_in=makes_tokens and settings.signin,
+            version=__version__,
+            tabs=[Tab.of(client, endpoint, not settings.server_open) for client in CLIENTS],
+            slot=SLOT,
+            placeholder=PLACEHOLDER,
+            script=SCRIPT,
+            style=STYLE,
+        )
     )
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", **NO_SNIFF}
     return HTMLResponse(text, headers=headers)

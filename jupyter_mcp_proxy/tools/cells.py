@@ -309,6 +309,7 @@ async def clear_outputs(
             if cell.type == "code" and (cell.execution_count is not None or editor.has_outputs(index) != "none"):
                 editor.set_outputs(index, [])
                 editor.set_execution(index, None, False)
+                editor.labelled.add(cell.id)  # no source differs, and it can be taken back
                 cleared += 1
         return cleared
 

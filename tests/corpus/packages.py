@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -86,19 +86,19 @@ class Shipped:
         return placed
 
 
-def download(folder: Path) -> None:
+def download(folder: Path, packages: Mapping[str, str] = PACKAGES) -> None:
     """Fetch the distributions with pip, as pip does it for anybody."""
-    for name, version in PACKAGES.items():
+    for name, version in packages.items():
         if not list(folder.glob(f"{name.replace('-', '[-_]')}-{version}.*")):
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", f"--no-binary={name}"]
             subprocess.run([*command, "--dest", str(folder), f"{name}=={version}"], check=True)
 
 
-def unpack(folder: Path, into: Path) -> None:
-    """Unpack the distributions of a folder."""
+def unpack(folder: Path, into: Path, only: str = "*") -> None:
+    """Unpack the distributions of a folder, or the files of some names in them."""
     for archive in sorted(folder.glob("*.tar.gz")):
         with tarfile.open(archive) as opened:
-            opened.extractall(into, filter="data")
+            opened.extractall(into, [each for each in opened if fnmatch(each.name, only)], filter="data")
 
 
 def shipped(folder: Path) -> Iterator[Shipped]:

@@ -173,6 +173,29 @@ async def test_outputs_are_cleared(server: JupyterProcess, name: str) -> None:
         assert await agent.ok("clear_outputs", notebook=name) == "Cleared 1 cell(s)."
 
 
+async def test_outputs_that_were_cleared_come_back_with_their_counts(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "1", "2")
+    async with connect(server) as agent:
+        await agent.ok("run_cells", notebook=name)
+        before = (await agent.ok("list_cells", notebook=name)).splitlines()[1:]
+        assert all(" out" in line for line in before)
+        await agent.ok("clear_outputs", notebook=name)
+        assert "Took back: " in await agent.ok("undo_changes", notebook=name)
+        assert (await agent.ok("list_cells", notebook=name)).splitlines()[1:] == before
+
+
+async def test_undoing_takes_no_results_of_a_later_run(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "1", "2")
+    async with connect(server) as agent:
+        await agent.ok("run_cells", notebook=name)
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="40 + 2")
+        assert "42" in await agent.ok("execute_cell", notebook=name, cell=0)
+        await agent.ok("undo_changes", notebook=name)
+        told = await agent.ok("read_cell", notebook=name, cell=0)
+        assert "42" in told
+        assert "40 + 2" not in told
+
+
 async def test_cells_are_run_in_one_call_and_stop_at_the_first_error(server: JupyterProcess, name: str) -> None:
     server.write_notebook(name, "x = 1", "x += 1\nprint('x is', x)", "1 / 0", "print('never')")
     async with connect(server) as agent:
