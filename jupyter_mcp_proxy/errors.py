@@ -4,7 +4,7 @@ ProxyError
 ├── Unknown            a notebook, cell, kernel, kernelspec, file or execution that is not there
 │   └── Gone           an open notebook whose file is deleted, or moved to where nobody looks
 ├── Ambiguous          a cell prefix that fits several cells
-│   └── AmbiguousToken a name that several scoped tokens have
+│   └── AmbiguousToken a name that several scoped tokens have (`store/token_errors.py`, as the next of tokens)
 ├── ProtectedCell      a cell that its author has marked as not to be edited, or not to be deleted
 ├── StaleCell          a write based on a source that is no longer current
 ├── OtherCell          an index that means another cell than it did
@@ -81,14 +81,6 @@ class Ambiguous(ProxyError):
     def __init__(self, name: str, matches: Sequence[str]) -> None:
         self.name, self.matches = name, list(matches)
         super().__init__(f"Cell {name!r} fits several cells: {', '.join(matches)}. Give more of the id.")
-
-
-class AmbiguousToken(Ambiguous):
-    """A name that tokens of several servers have."""
-
-    def __init__(self, name: str, matches: Sequence[str]) -> None:
-        self.name, self.matches = name, list(matches)
-        ProxyError.__init__(self, f"Several tokens are named {name!r}: {', '.join(matches)}. Give the id of one.")
 
 
 class ProtectedCell(ProxyError):
@@ -307,54 +299,6 @@ class NotAnswered(ProxyError):
         super().__init__(
             f"This answer was not used: {reason}. Nothing was run or answered. Where the code still waits for input, "
             "wait_execution with its id asks again; do not run it a second time."
-        )
-
-
-class TokenRefused(ProxyError):
-    """A scoped token that does not open this endpoint. Only who has the whole token learns more than that."""
-
-    NEW = "Make a new one on the server's machine with `jupyter mcp-proxy token new` and give it to the client."
-    SENTENCES: ClassVar = {
-        "unknown": "This server does not know this token: it is mistyped, cut off, or made for another server.",
-        "expired": "This token has expired.",
-        "revoked": "This token was revoked.",
-        "elsewhere": "This token was made for another server (another root folder or base URL).",
-        "reused": "This token was used before, so the sign-in that it came from was ended.",
-        "off": "Signing in is switched off on this server (`MCPProxy.signin`): what a sign-in gave is good no more.",
-        "unreadable": "This server cannot read its list of tokens, so it accepts none of them; its log says why.",
-    }
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        cure = (
-            "Only a person can repair that, on the server's machine; `jupyter mcp-proxy token list` says what is wrong."
-            if reason == "unreadable"
-            else f"{self.NEW} Retrying with this one will not help."
-        )
-        super().__init__(f"{self.SENTENCES[reason]} {cure}")
-
-
-class TokensUnreadable(ProxyError):
-    """The file of scoped tokens is damaged, or cannot be read or written. It is left as it is."""
-
-    def __init__(self, file: object, reason: str, *, damaged: bool = False) -> None:
-        self.file, self.reason, self.damaged = file, reason, damaged
-        text = f"{file}, the file of the scoped tokens, cannot be used: {reason}."
-        if damaged:
-            text += (
-                " Nothing was written to it, and no scoped token is accepted. Repair it, or move it away: "
-                "then there are no tokens, and new ones can be made."
-            )
-        super().__init__(text)
-
-
-class NameTaken(ProxyError):
-    """A new scoped token that would have the name of one that still works."""
-
-    def __init__(self, name: str, token_id: str) -> None:
-        self.name, self.id = name, token_id
-        super().__init__(
-            f"There is a token named {name!r} already ({token_id}). Choose another name, or revoke that one first."
         )
 
 

@@ -15,8 +15,8 @@ from tornado import httputil, web
 from tornado.iostream import StreamClosedError
 
 from ..contract import NAME
-from ..errors import TokenRefused, TokensUnreadable
 from ..store.signins import is_of_a_signin
+from ..store.token_errors import TokenRefused, TokensUnreadable
 from ..store.tokens import PREFIX, Place, ScopedToken, TokenStore
 from . import auth, forwarding, policy
 from .launcher import server_token

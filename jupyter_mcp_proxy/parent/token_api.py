@@ -14,8 +14,9 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
 from ..contract import TIERS
-from ..errors import BadValue, NameTaken, ProxyError, TokensUnreadable, Unknown
+from ..errors import BadValue, ProxyError, Unknown
 from ..store.signins import SignIn, SignIns
+from ..store.token_errors import NameTaken, TokensUnreadable
 from ..store.tokens import DEFAULT_DAYS, LONGEST_DAYS, Place, ScopedToken, TokenStore, checked_tier
 from . import auth, policy
 

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..contract import TIERS, same
-from ..errors import AmbiguousToken, TokenRefused, TokensUnreadable
+from .token_errors import AmbiguousToken, TokenRefused, TokensUnreadable
 from .tokens import NOBODY, PREFIX, REMEMBERED, Place, ScopedToken, TokenStore, digest_of, stamp
 
 REFRESH_PREFIX = "jmr_"

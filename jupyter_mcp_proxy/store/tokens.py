@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from ..contract import TIERS, same
-from ..errors import AmbiguousToken, BadValue, NameTaken, TokenRefused, TokensUnreadable, Unknown
+from ..errors import BadValue, Unknown
 from .filelock import locked
 from .private import others_may_write, private_folder
 from .replacing import replacing
+from .token_errors import AmbiguousToken, NameTaken, TokenRefused, TokensUnreadable
 
 PREFIX = "jmp_"
 """What every token begins with: `jmp_<id>_<secret>`."""

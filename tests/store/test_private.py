@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from jupyter_mcp_proxy.documents.unsaved import Unsaved
-from jupyter_mcp_proxy.errors import TokensUnreadable
 from jupyter_mcp_proxy.store.audit import Audit
 from jupyter_mcp_proxy.store.private import private_folder
 from jupyter_mcp_proxy.store.snapshots import Snapshots, folder_of_all
+from jupyter_mcp_proxy.store.token_errors import TokensUnreadable
 from jupyter_mcp_proxy.store.tokens import Place, TokenStore
 
 HERE = Place("/home/me", "/")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_mcp_proxy.errors import AmbiguousToken, TokenRefused, TokensUnreadable
 from jupyter_mcp_proxy.store.signins import MOST, MOST_ACCESSES, SignIns, Tokens, is_of_a_signin
+from jupyter_mcp_proxy.store.token_errors import AmbiguousToken, TokenRefused, TokensUnreadable
 from jupyter_mcp_proxy.store.tokens import Place, TokenStore
 
 PLACE, ELSEWHERE = Place("/work", "/"), Place("/other", "/")

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mcp_proxy.errors import AmbiguousToken, BadValue, NameTaken, TokenRefused, TokensUnreadable, Unknown
+from jupyter_mcp_proxy.errors import BadValue, Unknown
 from jupyter_mcp_proxy.store import filelock
+from jupyter_mcp_proxy.store.token_errors import AmbiguousToken, NameTaken, TokenRefused, TokensUnreadable
 from jupyter_mcp_proxy.store.tokens import Place, TokenStore, admit, parse, unparse
 
 HERE = Place("/home/ada/work", "/")

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
-from ...errors import TokensUnreadable
+from ...store.token_errors import TokensUnreadable
 from .. import auth, policy
 from . import flow, redirects
 from .clients import Invalid

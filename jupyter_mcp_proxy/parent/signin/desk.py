@@ -11,8 +11,8 @@ from jupyter_server.serverapp import ServerApp
 from tornado.httputil import HTTPServerRequest
 
 from ...config import MCPProxy
-from ...errors import TokenRefused, TokensUnreadable
 from ...store.signins import USED_AFTER, SignIn, SignIns, Tokens
+from ...store.token_errors import TokenRefused, TokensUnreadable
 from ...store.tokens import Place, TokenStore
 from . import clients, metadata
 from .clients import Client, Invalid

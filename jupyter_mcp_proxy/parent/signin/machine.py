@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from tornado import web
 
-from ...errors import TokensUnreadable
+from ...store.token_errors import TokensUnreadable
 from .. import auth, policy
 from . import metadata
 from .clients import Invalid
