@@ -79,6 +79,12 @@ class SignIn:
         return datetime.fromisoformat(self.used or self.created)
 
     @property
+    def days(self) -> float:
+        """For how many days it was allowed."""
+        lasts = datetime.fromisoformat(self.expires) - datetime.fromisoformat(self.created)
+        return round(lasts / timedelta(days=1), 6)
+
+    @property
     def label(self) -> str:
         """How lists and the audit name it; a login that is one token for everybody has no name."""
         return f"{self.name}, signed in" + (f" by {self.maker}" if self.maker != "anonymous" else "")
@@ -152,6 +158,11 @@ class SignIns:
         if datetime.fromisoformat(held[0].expires) <= now:
             raise TokenRefused("expired")
         return found
+
+    def last_of(self, name: str, place: Place) -> SignIn | None:
+        """What a person allowed a client of that name last, whether it still holds or not."""
+        named = [signin for signin in self.read() if (signin.name, signin.place) == (name, place)]
+        return max(named, key=lambda signin: signin.created, default=None)
 
     def has_ended(self, signin_id: str) -> bool:
         """Whether a sign-in that was good is so no more; while the file is unreadable none is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -88,9 +89,9 @@ Answer = tuple[int, dict[str, Any]]
 
 
 def register(server: JupyterProcess, **metadata: Any) -> Answer:
-    """Register a client: the status and what the server says."""
+    """Register a client, of a name that no other has: the status and what the server says."""
     status, _, body = post(
-        server, {"redirect_uris": [CALLBACK], "client_name": "By hand", **metadata}, f"{OAUTH}/register",
+        server, {"redirect_uris": [CALLBACK], "client_name": f"By hand {secrets.token_hex(4)}", **metadata}, f"{OAUTH}/register",
         Content_Type="application/json",
     )  # fmt: skip
     return status, json.loads(body)
@@ -177,10 +178,11 @@ async def signed_in(
     kept: Kept,
     allow: Callable[[str], dict[str, str] | Awaitable[dict[str, str]]] | None,
     era: str = ERAS[0],
-    name: str = "Python SDK",
+    name: str = "",
     document: str | None = None,
 ) -> AsyncIterator[Agent]:
     """The Python SDK's client, given the endpoint's URL alone; `allow` is the person, None for nobody."""
+    name = name or f"Python SDK {secrets.token_hex(4)}"  # what was chosen for another of that name would be chosen
     told: dict[str, str] = {}
 
     async def browse(url: str) -> None:

@@ -85,11 +85,13 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         """Who asks, and for what."""
         asked = await self._asked(self._parameters(self.request.query_arguments))
         tiers = await self._tiers()
-        wanted = policy.lower_tier(highest_asked(asked.scope), tiers[-1])
+        last_tier, last_days = self._desk.last_choice(asked.client) or (tiers[-1], self._days()[-1])
+        wanted = policy.lower_tier(policy.lower_tier(highest_asked(asked.scope), last_tier), tiers[-1])
         chosen = wanted if wanted in tiers else tiers[0]
         self._page(
             "consent.html", client=asked.client, redirect=asked.redirect, host=redirects.shown_host(asked.redirect),
-            tiers=[(tier, *WORDS[tier]) for tier in tiers], chosen=chosen, days=self._days(), user=self._user(),
+            tiers=[(tier, *WORDS[tier]) for tier in tiers], chosen=chosen, days=self._days(),
+            chosen_days=last_days if last_days in self._days() else self._days()[-1], user=self._user(),
             server=self._address.origin + self._address.base_url, folder=self._desk.place.root_dir,
             parameters=self._parameters(self.request.query_arguments), xsrf=self.xsrf_token.decode("ascii"),
             style=self._style,

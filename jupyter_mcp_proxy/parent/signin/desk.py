@@ -97,6 +97,11 @@ class Desk:
 
     # -- tokens ---------------------------------------------------------------------------------------
 
+    def last_choice(self, client: Client) -> tuple[str, float] | None:
+        """What a person chose for a client of that name last: tier and days. Raises TokensUnreadable."""
+        last = self.signins.last_of(client.name, self.place)
+        return (last.tier, last.days) if last is not None else None
+
     def allow(self, asked: Asked, tier: str, days: float, maker: str) -> str:
         """A code for what a person has allowed."""
         grant = Grant(

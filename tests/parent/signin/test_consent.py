@@ -46,6 +46,21 @@ def test_what_is_asked_for_is_chosen_already(live: JupyterProcess, asked: str, c
     assert form["tier"] == chosen
 
 
+def test_what_a_person_chose_last_for_a_client_of_that_name_is_chosen_already(live: JupyterProcess) -> None:
+    browser, name = Browser(live), "Chosen once"
+
+    def shown(**asked: str) -> tuple[str, str]:
+        form = browser.form(browser.open(authorize_url(live, client_id(live, client_name=name), **asked))[2])
+        return form["tier"], form["days"]
+
+    assert shown() == ("run", "30")
+    client = client_id(live, client_name=name)
+    told = browser.allow(authorize_url(live, client), tier="edit", days="7")
+    assert exchange(live, client, told["code"])[0] == 200
+    assert shown() == ("edit", "7")
+    assert shown(scope="look") == ("read", "7"), "never more than it asks for"
+
+
 @pytest.mark.parametrize(("tier", "scope"), [("read", "look"), ("edit", "look edit"), ("run", "look edit run")])
 def test_a_person_may_allow_less_than_was_asked(live: JupyterProcess, tier: str, scope: str) -> None:
     _, tokens = sign_in(live, tier=tier, days="1")
