@@ -12,9 +12,11 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, Implementation
 
+from jupyter_mcp_proxy.store.signins import SignIns
+
 from .bare import bare_round_trip
 from .lean import CLIENT, NEW_ERA, LeanClient
-from .parts import JupyterProcess, SidecarByHand
+from .parts import JupyterProcess, SidecarByHand, place_of, store_of
 from .timing import Sample, timed
 
 ERAS = {"new": NEW_ERA, "old": "legacy"}
@@ -27,6 +29,7 @@ ONE_PLUS_ONE = ("execute_ipython", {"notebook": NOTEBOOK, "code": "1+1"})
 ONE_PLUS_ONE_SAYS = "2"
 ONE_PLUS_ONE_CELL = ("execute_cell", {"notebook": NOTEBOOK, "cell": 0})
 
+SCOPED, SIGNED_IN = "our relay, a scoped token", "our relay, signed in"
 BARE = "execute · bare websocket, TCP_QUICKACK"
 BARE_SLOW = "execute · bare websocket"
 
@@ -64,6 +67,15 @@ def ways(relay: JupyterProcess, stock: JupyterProcess, direct: SidecarByHand) ->
     ]
 
 
+def callers(relay: JupyterProcess) -> list[Way]:
+    """Our relay with a token that a person has made, and with one that a sign-in gave."""
+    place, store = place_of(relay), store_of(relay)
+    made, _ = store.create(place, "benchmark")
+    given = SignIns(store).begin(place, "benchmark", "run", 1, "", "benchmark", 3600).access
+    tokens = {SCOPED: made, SIGNED_IN: given}
+    return [Way(name, relay.endpoint, {"Authorization": f"Bearer {token}"}) for name, token in tokens.items()]
+
+
 @asynccontextmanager
 async def all_variants(all_ways: list[Way], server: JupyterProcess) -> AsyncIterator[dict[str, Sample]]:
     """Every variant, connected: its name and how to take a sample of it."""
@@ -84,6 +96,10 @@ async def all_variants(all_ways: list[Way], server: JupyterProcess) -> AsyncIter
                     variants[execution(era, "sdk")] = sdk_sample(client, *ONE_PLUS_ONE, ONE_PLUS_ONE_SAYS)
                     variants[cell(era, "lean")] = _lean(lean, *ONE_PLUS_ONE_CELL, ONE_PLUS_ONE_SAYS)
                     variants[cell(era, "sdk")] = sdk_sample(client, *ONE_PLUS_ONE_CELL, ONE_PLUS_ONE_SAYS)
+        for way in callers(server):
+            lean = LeanClient(way.url, NEW_ERA, way.headers)
+            stack.callback(lean.close)
+            variants[no_op(way.name, "new", "lean")] = _lean(lean, *NO_OP, NO_OP_SAYS)
         variants[BARE] = await stack.enter_async_context(bare_round_trip(server, "quick", quickack=True))
         variants[BARE_SLOW] = await stack.enter_async_context(bare_round_trip(server, "plain", quickack=False))
         yield variants

@@ -16,8 +16,9 @@ from jupyter_mcp_proxy.contract import ENV_PREFIX, SECRET_HEADER, TIER_HEADER
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from harness import JupyterProcess, free_port
+from harness.tokens import place_of, store_of
 
-__all__ = ["JupyterProcess", "SidecarByHand", "free_port", "jupyter", "sidecar"]
+__all__ = ["JupyterProcess", "SidecarByHand", "free_port", "jupyter", "place_of", "sidecar", "store_of"]
 
 STOCK = ("--ServerApp.jpserver_extensions=jupyter_mcp_proxy=False",)
 """Without our extension jupyter-server-proxy serves the entry point itself, buffered."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .calls import BARE, BARE_SLOW, CLIENTS, ERAS, cell, execution, no_op
+from .calls import BARE, BARE_SLOW, CLIENTS, ERAS, SCOPED, SIGNED_IN, cell, execution, no_op
 from .startup import IMPORTED, LISTED, PROOF
 from .timing import Series
 
@@ -12,6 +12,7 @@ EXECUTION_TARGET = 2.0
 CELL_TARGET = 1.25
 RELAY_TARGETS = {"new": 1.5, "old": 2.5}
 START_TARGET = 1.3
+SIGNED_IN_TARGET = 1.05
 HEAD = f"{'':66} {'n':>5} {'p50 ms':>9} {'p95 ms':>9} {'ratio':>7}"
 
 
@@ -57,6 +58,8 @@ def _groups() -> list[tuple[str, str, list[str]]]:
         for era in ERAS:
             names = [no_op(way, era, client) for way in ("direct", "our relay", "stock jupyter-server-proxy")]
             groups.append((f"A tool that does nothing, {era} era, {client} client (ratio to direct)", names[0], names))
+    names = [no_op(way, "new", "lean") for way in (SCOPED, SIGNED_IN)]
+    groups.append(("Who calls, new era, lean client (ratio to a scoped token)", names[0], names))
     groups.append(("Start of a sidecar (ratio to the import)", IMPORTED, [IMPORTED, PROOF, LISTED]))
     return groups
 
@@ -76,6 +79,8 @@ def verdicts(series: dict[str, Series]) -> list[Verdict]:
         for era, limit in RELAY_TARGETS.items():
             over = series[no_op("our relay", era, client)].p50 - series[no_op("direct", era, client)].p50
             found.append(Verdict(f"relay's overhead over direct, {era} era, {client} client", over, limit, "ms"))
+    ratio = series[no_op(SIGNED_IN, "new", "lean")].p50 / series[no_op(SCOPED, "new", "lean")].p50
+    found.append(Verdict("a call of who has signed in, lean client", ratio, SIGNED_IN_TARGET, "× a scoped token's"))
     for text, name in (("ready (/proof)", PROOF), ("ready (first tools/list)", LISTED)):
         found.append(Verdict(text, series[name].p50 / series[IMPORTED].p50, START_TARGET, "× import"))
     return found

@@ -103,8 +103,8 @@ function shownTime(time) {
 function line(token) {
   const end = shownTime(token.expires);
   const what = [token.tier, `${token.state === 'expired' ? 'ended' : 'until'} ${end}`];
-  // Jupyter makes up such a name where nobody has one.
-  if (!/^([0-9a-f]{32})?$/.test(token.maker)) {
+  // Jupyter makes up such a name where nobody has one, or we.
+  if (!/^([0-9a-f]{32}|anonymous)?$/.test(token.maker)) {
     what.push(`${token.kind === 'signin' ? 'signed in' : 'made'} by ${token.maker}`);
   } else if (token.kind === 'signin') {
     what.push('signed in');
