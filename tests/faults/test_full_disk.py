@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,3 +70,27 @@ async def test_live_a_full_disk_is_told_seconds_later_at_each_call_until_it_has_
                 await until(lambda: "a = 3" in path.read_text() and "b = 3" in path.read_text())
         finally:
             server.stop()
+
+
+@pytest.mark.parametrize("rtc", [True, False])
+async def test_a_file_that_the_servers_user_may_not_write_says_so_at_once(
+    start_jupyter: StartJupyter, tmp_path: Path, rtc: bool
+) -> None:
+    """The server has no more rights than a plain user: root without them may not write a read-only file either."""
+    plain = tmp_path / "plain"
+    rights = "-dac_override,-dac_read_search"
+    plain.write_text(f'#!/bin/sh\nexec setpriv --bounding-set={rights} --inh-caps={rights} {sys.executable} "$@"\n')
+    plain.chmod(0o755)
+    server = start_jupyter(rtc=rtc, python=str(plain))
+    path = server.write_notebook("a.ipynb", "a = 1")
+    before = path.read_bytes()
+    path.chmod(0o444)
+    async with connect(server) as agent:
+        for _ in range(2):
+            told = await agent.fails("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 2")
+            assert ("it is read-only" if rtc else "Permission denied") in told
+            assert "Nothing was changed" in told
+        assert path.read_bytes() == before
+        path.chmod(0o644)
+    async with connect(server) as agent:
+        assert "a = 1" in await agent.ok("read_cells", notebook="a.ipynb")
