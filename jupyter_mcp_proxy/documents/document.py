@@ -85,6 +85,10 @@ class Document(ABC):
         """Why changes that were accepted are not in the file, where that is so."""
         return self.gone
 
+    def losses(self, key: str) -> list[str]:
+        """What the client with this key is to be told, once, of edits of its own that were lost."""
+        return []
+
     def is_at(self, path: str) -> bool:
         """Whether another path leads to the same file, as far as that can be told."""
         return self._place.is_at(path)
@@ -146,8 +150,11 @@ class Document(ABC):
     async def keep(self) -> str | None:
         """Put what is here into a snapshot; its name, None where that fails."""
         content = self._held()
+        return None if content is None else await self._kept(content)
+
+    async def _kept(self, content: dict[str, Any]) -> str | None:
         try:
-            return None if content is None else (await self._snapshots.take(self.path, content)).stem
+            return (await self._snapshots.take(self.path, content)).stem
         except OSError as error:
             log.warning("no snapshot of %s could be taken: %s", self.path, error)
             return None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pycrdt import Array, Assoc, Doc, StickyIndex, Text
+from pycrdt import Array, Assoc, Awareness, Doc, StickyIndex, Text
+
+from ..jupyter.writers import name_of
 
 
 def cell_of(doc: Doc[Any], cells: Array[Any], position: Any) -> int | None:
@@ -22,6 +24,29 @@ def cell_of(doc: Doc[Any], cells: Array[Any], position: Any) -> int | None:
             at_end = offset == len(source) and sticky.assoc is Assoc.AFTER
             own = source.sticky_index(0, Assoc.BEFORE) if at_end else source.sticky_index(offset, sticky.assoc)
             if _same_place(own, position):
+                return index
+    return None
+
+
+def _states(awareness: Awareness) -> list[dict[str, Any]]:
+    return [state for state in awareness.states.values() if state and state.get("user") and not state.get("agent")]
+
+
+def people_in(awareness: Awareness) -> list[str]:
+    """The names of the people in a room."""
+    return [name_of(state) for state in _states(awareness)]
+
+
+def looks_at(doc: Doc[Any], awareness: Awareness, cells: Array[Any], ids: list[str], name: str) -> int | None:
+    """The index of the cell that a person of that name is in."""
+    for state in _states(awareness):
+        if name_of(state) != name:
+            continue
+        if state.get("activeCellId") in ids:
+            return ids.index(state["activeCellId"])
+        for cursor in state.get("cursors") or []:
+            index = cell_of(doc, cells, cursor.get("head"))
+            if index is not None:
                 return index
     return None
 

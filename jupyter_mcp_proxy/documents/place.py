@@ -8,12 +8,15 @@ this machine, or the system does not tell (Windows), nothing is known here.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 GONE = ""
 """Instead of a path: the file has none any more, as far as agents may look."""
+SPARE = 65536
+"""Bytes that a disk must have left beside a file for that to be written."""
 
 
 class Place:
@@ -67,6 +70,14 @@ class Place:
     def exists(self, path: str) -> bool | None:
         """Whether there is a file at another path; None where that cannot be told."""
         return None if self._held is None else _stat(Path(self._root, path)) is not None
+
+    def lacks(self) -> str:
+        """What the file's disk lacks for writing it anew; empty where that is nothing, or cannot be told."""
+        there = None if self._held is None else _stat(self._here())
+        if there is None:
+            return ""
+        free = shutil.disk_usage(self._here().parent).free
+        return f"its disk is full ({free} bytes are left)" if free < there.st_size + SPARE else ""
 
     def is_at(self, path: str) -> bool:
         """Whether a path leads to this file, such as a link to it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Set
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -18,43 +17,29 @@ from ..errors import (
     MaybeSaved,
     NotSaved,
     NotShareable,
+    ProxyError,
     ServerError,
     ServerUnreachable,
     Unknown,
 )
 from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
-from ..jupyter.writers import name_of
 from ..store.snapshots import Snapshots
 from .cells import Cell
 from .document import Author, Document
 from .editor import Editor
-from .entering import entered, reloaded
+from .entering import collapsed, entered, reloaded
 from .history import OTHERS, OURSELVES, Entry, History
-from .people import agent_state, cell_of
+from .people import agent_state, looks_at, people_in
 from .place import ending
+from .saving import LAST_SAVE, READ_ONLY, RUNNING_AFTER, SAVE_TRIES, UNSAVED_AFTER, Saving
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step, Steps
 from .storable import first_odd, not_savable
 from .stored import of_cells, refuse_too_large
+from .unwritten import Unwritten
 
 T = TypeVar("T")
-
-SAVE_TRIES = 3
-UNSAVED_AFTER = 10.0
-"""Seconds after which a change that the server did not write yet is reported."""
-LAST_SAVE = 1.0
-"""Seconds that the server may take to write the file when we leave."""
-
-
-def collapsed(cells: int, file_cells: int, *, empty: bool = False) -> bool:
-    """Whether a shared document with `cells` cells is suspiciously small beside its file with `file_cells`.
-
-    A room that lost its content shows none, or one that is `empty`. A person who deletes half of a
-    notebook is believed once the file says the same, which it does after a second.
-    """
-    lost = cells == 0 < file_cells or (cells == 1 < file_cells and empty)
-    return lost or (file_cells >= 4 and cells < file_cells / 2)
 
 
 class SharedDocument(Document):
@@ -72,10 +57,10 @@ class SharedDocument(Document):
         self._lock = asyncio.Lock()
         self._file_cells = 0
         self._writable = True
-        self._proven_savable = False
+        self._saving = Saving()
         self._odd = False
         """Whether something may be here that the document cannot be saved with."""
-        self._dirty_since: float | None = None
+        self._unwritten = Unwritten()
         self._shown: dict[str, tuple[str, str | None]] = {}
         """Each client that works here: its name, and the cell that it works on."""
 
@@ -96,11 +81,14 @@ class SharedDocument(Document):
         if self._writable and not room.closed.is_set() and self._notebook.dirty:
             with suppress(ServerUnreachable, asyncio.TimeoutError):
                 await asyncio.wait_for(room.save(), LAST_SAVE)
+                await asyncio.wait_for(room.flush(), LAST_SAVE)
+        await self._keep_lost()
 
     async def _joined(self) -> Room:
         """The room, joined anew where the connection was lost; never with what an older replica held."""
         await self.follow()
         if self._room is not None and not self._room.closed.is_set():
+            await self._keep_lost()
             return self._room
         async with self._lock:
             if self._room is not None:
@@ -121,10 +109,13 @@ class SharedDocument(Document):
             self._index = CellIndex(self._notebook.ycells)
             # The server writes, too, whenever it has saved: beside the cells, and that is nobody's change.
             room.counts_as_written = self._index.take_new
+            room.on_change = self._heard
+            self._unwritten.look(self._editor)
+            await self._keep_lost(content)
             self.history.absorb(self._editor, OTHERS)
             self._steps = Steps()  # what was done in an older replica cannot be taken back in this one
             self._room = room
-            self._proven_savable = False
+            self._saving.begin()
             for key in self._shown:
                 self._announce(key)
             return room
@@ -186,9 +177,37 @@ class SharedDocument(Document):
         self._writable = bool(model.get("writable", True))
         return content
 
+    def _heard(self, wrote: list[int]) -> None:
+        """Others have changed something: the server says so, too, of the file that it has written, or has read anew."""
+        if self._notebook.dirty:
+            return
+        self._saving.written()
+        if self._unwritten and self._room is not None:
+            numbers = self._room.writers.numbers
+            self._unwritten.written(self._editor, replaced=bool(numbers & {0, *wrote}))
+
+    async def _keep_lost(self, content: dict[str, Any] | None = None) -> None:
+        """Put edits of agents that were lost into a snapshot, within what the file or the room has now."""
+        if self._unwritten.is_lost:
+            lost = self._unwritten.put_into(content or self._notebook.get())
+            self._unwritten.tell(self.path, await self._kept(lost))
+
+    def losses(self, key: str) -> list[str]:
+        return self._unwritten.news(key)
+
+    @property
+    def trouble(self) -> ProxyError | None:
+        is_collapsed = self._room is not None and self._seems_collapsed()
+        return self.gone or (self._collapse() if is_collapsed else self._saving.failure)
+
     async def read(self, look: Callable[[Editor], T]) -> T:
-        await self._joined()
+        room = await self._joined()
         self._note(OTHERS)
+        if self._saving.is_due(RUNNING_AFTER):
+            with suppress(ProxyError):  # it is told as `trouble`
+                await self._check_saved(room)
+        if self._seems_collapsed():
+            await self._look_at_file()  # which says what `trouble` tells
         return look(self._editor)
 
     @property
@@ -211,7 +230,13 @@ class SharedDocument(Document):
         changed = self._index.take_changed()
         if who == OTHERS and self._room is not None:
             who, key = self._room.writers.take(), OTHERS
-        return [] if changed is None else self.history.absorb(self._editor, who, changed, key=key, labelled=labelled)
+        if changed is None:
+            return []
+        if not self._unwritten and self._room is not None:
+            self._room.writers.numbers.clear()
+        entries = self.history.absorb(self._editor, who, changed, key=key, labelled=labelled)
+        self._unwritten.did(entries, self._editor)
+        return entries
 
     async def edit(
         self,
@@ -225,7 +250,7 @@ class SharedDocument(Document):
         self.refuse_if_gone()
         self._server.paths.check_write(self.path)
         if not self._writable and not outputs_only:
-            raise NotSaved(self.path, "it is read-only")
+            raise NotSaved(self.path, READ_ONLY)
         if not outputs_only:
             await self._before_first_edit(lambda: stored_content(self._notebook))
         room = await self._joined()
@@ -243,14 +268,15 @@ class SharedDocument(Document):
             result = change(editor)
             if odd is not None and self._not_savable():  # a change that takes it out is welcome
                 raise odd
-            self._notebook.dirty = True  # the server sets it to False once it has written the file: see `_check_saved`
+            self._notebook.dirty = True  # the server sets it to False once it has written the file
+        self._saving.changed()
         self._record(author, editor, who)
         self._expect_in_file()
         try:
             await room.flush()
         except ServerUnreachable as error:
             raise MaybeSaved(self.path) from error
-        await self._check_saved(room)
+        await self._check_saved(room, RUNNING_AFTER if outputs_only else UNSAVED_AFTER)
         return result
 
     def _record(self, author: Author | None, edited: SharedEditor, who: str) -> None:
@@ -299,13 +325,14 @@ class SharedDocument(Document):
         with room.doc.transaction():
             step.put_right(self._editor, self._steps.restored)
             self._notebook.dirty = True
+        self._saving.changed()
         self._steps.brought(step, self._editor)
         self._steps.restored |= self._index.take_made() | step.removed_from
 
     @property
     def takes_changes(self) -> bool:
         there = self._room is not None and not self._room.closed.is_set()
-        return there and self._proven_savable and self._snapshot_taken and not self._seems_collapsed()
+        return there and self._saving.proven and self._snapshot_taken and not self._seems_collapsed()
 
     def _seems_collapsed(self) -> bool:
         cells = len(self._notebook.ycells)
@@ -316,7 +343,10 @@ class SharedDocument(Document):
         if self._seems_collapsed():
             await self._look_at_file()
             if self._seems_collapsed():
-                raise CollapsedDocument(self.path, len(self._notebook.ycells), self._file_cells)
+                raise self._collapse()
+
+    def _collapse(self) -> CollapsedDocument:
+        return CollapsedDocument(self.path, len(self._notebook.ycells), self._file_cells)
 
     def _not_savable(self, *, changed: bool = False) -> NotShareable | None:
         """What is to be told where the document holds what it cannot be saved with."""
@@ -327,41 +357,23 @@ class SharedDocument(Document):
         self._odd = error is not None
         return error
 
-    async def _check_saved(self, room: Room) -> None:
-        """Notice that the server cannot write the file: with the first change, and when a change stays unsaved."""
-        now = time.monotonic()
-        if self._proven_savable:
-            if not self._notebook.dirty:
-                self._dirty_since = None
-                return
-            if self._dirty_since is None:
-                self._dirty_since = now
-            if now - self._dirty_since < UNSAVED_AFTER:
-                return
-        self._dirty_since = now
-        quiet = True
-        for _ in range(SAVE_TRIES):
-            received = room.updates_received
-            await room.save()
-            await room.flush()
-            if not self._notebook.dirty:
-                self._proven_savable = True
-                self._dirty_since = None
-                return
-            quiet = quiet and room.updates_received == received
-        if quiet:
-            self._odd = True
-            self._proven_savable = False  # the next edit asks again, and is told
-            await self._look_whether_gone()
-            reason = "the server's log has the reason (disk full, or not writable?)"
-            raise self._not_savable(changed=True) or NotSaved(self.path, reason, kept="room")
-        # Somebody is typing, which postpones every save; the next edit looks again.
+    async def _check_saved(self, room: Room, after: float = UNSAVED_AFTER) -> None:
+        """Notice that the server cannot write the file, and say why."""
+        if not self._saving.is_due(after) or await self._saving.tried(room, self._notebook):
+            return
+        self._odd = True
+        unsaved = NotSaved(self.path, await self._why_unsaved(), kept="room")
+        self._saving.failure = self._not_savable(changed=True) or unsaved
+        raise self._saving.failure
 
-    async def _look_whether_gone(self) -> None:
-        """Raise Gone where the server does not have the file any more."""
+    async def _why_unsaved(self) -> str:
+        """What keeps the server from writing. Raises Gone where it does not have the file any more."""
         if not await self._is_there():
             await self._is_gone()
             self.refuse_if_gone()
+        model = await self._server.contents(self.path, content=False)
+        unknown = "the server's log has the reason (disk full, or not writable?)"
+        return READ_ONLY if not model.get("writable", True) else self._place.lacks() or unknown
 
     def show(self, who: Author, cell_id: str | None = None) -> None:
         self._shown[who.key] = (who.name, cell_id or self._shown.get(who.key, ("", None))[1])
@@ -379,22 +391,10 @@ class SharedDocument(Document):
         source: Text | None = self._notebook.ycells[ids.index(cell_id)]["source"] if cell_id in ids else None
         self._room.presences.show(key, agent_state(name, cell_id, source))
 
-    def _states(self) -> list[dict[str, Any]]:
-        states = self._room.awareness.states.values() if self._room is not None else []
-        return [state for state in states if state and state.get("user") and not state.get("agent")]
-
     def people(self) -> list[str]:
-        return [name_of(state) for state in self._states()]
+        return [] if self._room is None else people_in(self._room.awareness)
 
     async def cursor_of(self, name: str) -> Cell | None:
         room = await self._joined()
-        for state in self._states():
-            if name_of(state) != name:
-                continue
-            if state.get("activeCellId") in self._editor.ids():
-                return self._editor.cell(state["activeCellId"])
-            for cursor in state.get("cursors") or []:
-                index = cell_of(room.doc, self._notebook.ycells, cursor.get("head"))
-                if index is not None:
-                    return self._editor.cell_at(index, outputs=False)
-        return None
+        found = looks_at(room.doc, room.awareness, self._notebook.ycells, self._editor.ids(), name)
+        return None if found is None else self._editor.cell_at(found, outputs=False)

@@ -33,7 +33,7 @@ from ..errors import NotShareable, ServerError, ServerUnreachable, Unknown
 from .presence import Presences
 from .quickack import acknowledge_at_once
 from .server import JupyterServer
-from .writers import Writers
+from .writers import Writers, wrote_in
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,9 @@ class Room:
         self.writers = Writers(self.awareness)
         self.counts_as_written: Callable[[], bool] = bool
         """Whether the change that has just come is one whose writer shall be known."""
+        self.on_change: Callable[[list[int]], None] = lambda wrote: None
+        """Called after each change of others, once the document has been filled, with the replicas that wrote."""
+        self._wrote: list[int] | None = None
         self.presences = Presences(self._outgoing.put_nowait)
         self._barriers: list[asyncio.Future[None]] = []
         self._saves: dict[int, asyncio.Future[str]] = {}
@@ -256,6 +259,9 @@ class Room:
             reply = handle_sync_message(message, self.doc)
         finally:
             self._applying = False
+        if self._wrote is not None:
+            wrote, self._wrote = self._wrote, None
+            self.on_change(wrote)
         if reply is not None:
             self._outgoing.put_nowait(reply)
         if message[0] == YSyncMessageType.SYNC_UPDATE:
@@ -272,8 +278,10 @@ class Room:
     def _on_local_change(self, event: TransactionEvent) -> None:
         # A transaction that changed nothing has an update too: no structs, no deletions.
         if self._applying:
-            if self._synced.is_set() and self.counts_as_written():
-                self.writers.heard(event)
+            if self._synced.is_set():
+                if self.counts_as_written():
+                    self.writers.heard(event)
+                self._wrote = wrote_in(event)
         elif event.update == b"\x00\x00":
             return
         elif self._held is not None:

@@ -41,7 +41,10 @@ class Spool:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as we
             self._file.seek(self._end)
-            self._end += self._file.write(data)
+            while data:  # a disk that becomes full takes a part of it, without an error
+                written = self._file.write(data)
+                self._end += written
+                data = data[written:]
 
     def peek(self, start: int, size: int) -> bytes:
         """Bytes from `start` on, all of which must be there, without taking them out."""
@@ -82,6 +85,8 @@ class Drain:
         self._news = asyncio.Event()
         self._told = False
         self._spool = Spool()
+        self._failure: OSError | None = None
+        """Why nothing more can be kept."""
         connection.setblocking(True)
         self._thread = threading.Thread(target=self._run, name="kernel output", daemon=True)
         self._thread.start()
@@ -90,13 +95,21 @@ class Drain:
         buffer = memoryview(bytearray(READ_AT_ONCE))
         try:
             while size := self._connection.recv_into(buffer):
-                self._spool.append(buffer[:size])
+                if not self._kept(buffer[:size]):
+                    break
                 self._tell()
         except (OSError, ValueError) as error:
             log.debug("a kernel's port: %s", error)
         self._spool.ended = True
         self._told = False
         self._tell()
+
+    def _kept(self, data: memoryview) -> bool:
+        try:
+            self._spool.append(data)
+        except OSError as error:  # a full disk, say: the kernel lives
+            self._failure = error
+        return self._failure is None
 
     def _tell(self) -> None:
         if not self._told:
@@ -111,12 +124,15 @@ class Drain:
         self._news.set()
 
     async def has(self, size: int) -> None:
-        """Return once so many bytes are there. Raises EOFError where they do not come any more."""
+        """Return once so many bytes are there. Raises EOFError where they do not come any more, OSError where
+        they cannot be kept."""
         while len(self._spool) < size:
             self._news.clear()
             ended = self._spool.ended
             if len(self._spool) >= size:
                 return
+            if ended and self._failure is not None:
+                raise OSError(*self._failure.args)
             if ended:
                 raise EOFError
             await self._news.wait()

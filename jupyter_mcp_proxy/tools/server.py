@@ -177,7 +177,8 @@ def with_notices(call: Call, touched: list[Document], result: Any, error: ProxyE
         lines = [notice(*call.workspace.news(call.client, document), call.client)]
         if call.workspace.restarted(call.client, document.path):
             lines.append("[Note: the kernel has died or was restarted meanwhile: its variables are gone.]")
-        if document.trouble is not None:
+        lines += [f"[Note: {lost}]" for lost in document.losses(call.client)]
+        if document.trouble is not None and str(document.trouble) != str(error):
             lines.append(f"[Note: {document.trouble}]")
         result.content += [TextContent(type="text", text=line) for line in lines if line]
     for execution in call.workspace.runner.all:

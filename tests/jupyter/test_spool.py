@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
+import socket
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
 from jupyter_mcp_proxy.jupyter.pieces import texts
-from jupyter_mcp_proxy.jupyter.spool import SPOOL_IN_MEMORY, Spool
+from jupyter_mcp_proxy.jupyter.spool import SPOOL_IN_MEMORY, Drain, Spool
 
 
 @pytest.mark.parametrize("ascii_only", [True, False])
@@ -49,3 +53,20 @@ def test_the_time_of_a_spool_is_short() -> None:
         spool.drop(10)
     assert time.process_time() - began < 1
     spool.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+async def test_a_disk_that_is_full_is_not_taken_for_the_kernels_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has come before is read; then the reason is raised, and not the end of the connection."""
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "r+b", buffering=0))  # noqa: SIM115
+    kernel, ours = socket.socketpair()
+    with kernel:
+        drain = Drain(ours)
+        kernel.setblocking(False)
+        sending = asyncio.ensure_future(asyncio.get_running_loop().sock_sendall(kernel, bytes(SPOOL_IN_MEMORY * 2)))
+        assert len(await drain.take(1000)) == 1000
+        with pytest.raises(OSError, match="No space left on device"):
+            await drain.has(SPOOL_IN_MEMORY * 2)
+        sending.cancel()
+        await drain.close()

@@ -1,0 +1,96 @@
+"""A disk that is full, and a file that the server's user may not write."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+from harness import StartJupyter, connect, until, write_notebook
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounts a disk, which root may"),
+]
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """A disk of 1 MB at a folder."""
+    folder.mkdir(parents=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"no disk can be mounted here: {mounted.stderr}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(path: Path) -> None:
+    """Take all that the disk has."""
+    with path.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+
+
+async def test_live_a_full_disk_is_told_seconds_later_at_each_call_until_it_has_room(
+    start_jupyter: StartJupyter, tmp_path: Path
+) -> None:
+    root = tmp_path / "server0" / "root"
+    with small_disk(root):
+        try:
+            path = write_notebook(root / "a.ipynb", "a = 1", "b = 2")
+            server = start_jupyter()
+            async with connect(server) as agent:
+                await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 2")
+                await until(lambda: "a = 2" in path.read_text())
+                fill(root / "filler")
+                before = path.read_bytes()
+                big = "a = 3 # " + "x" * 9000
+                await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=0, source=big)
+                await anyio.sleep(3.5)
+                for number in range(2):
+                    told = await agent.fails("overwrite_cell_source", notebook="a.ipynb", cell=1, source=str(number))
+                    assert "could not save 'a.ipynb': its disk is full" in told
+                    assert told.count("could not save") == 1
+                    assert "its disk is full" in await agent.ok("list_cells", notebook="a.ipynb")
+                assert path.read_bytes() == before, "what was there is whole"
+                (root / "filler").unlink()
+                await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=1, source="b = 3")
+                assert "disk" not in await agent.ok("read_cells", notebook="a.ipynb", cells=[1])
+                await until(lambda: "a = 3" in path.read_text() and "b = 3" in path.read_text())
+        finally:
+            server.stop()
+
+
+@pytest.mark.parametrize("rtc", [True, False])
+async def test_a_file_that_the_servers_user_may_not_write_says_so_at_once(
+    start_jupyter: StartJupyter, tmp_path: Path, rtc: bool
+) -> None:
+    """The server has no more rights than a plain user: root without them may not write a read-only file either."""
+    plain = tmp_path / "plain"
+    rights = "-dac_override,-dac_read_search"
+    plain.write_text(f'#!/bin/sh\nexec setpriv --bounding-set={rights} --inh-caps={rights} {sys.executable} "$@"\n')
+    plain.chmod(0o755)
+    server = start_jupyter(rtc=rtc, python=str(plain))
+    path = server.write_notebook("a.ipynb", "a = 1")
+    before = path.read_bytes()
+    path.chmod(0o444)
+    async with connect(server) as agent:
+        for _ in range(2):
+            told = await agent.fails("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 2")
+            assert ("it is read-only" if rtc else "Permission denied") in told
+            assert "Nothing was changed" in told
+        assert path.read_bytes() == before
+        path.chmod(0o644)
+    async with connect(server) as agent:
+        assert "a = 1" in await agent.ok("read_cells", notebook="a.ipynb")
