@@ -8,6 +8,7 @@ ProxyError
 ├── ProtectedCell      a cell that its author has marked as not to be edited, or not to be deleted
 ├── StaleCell          a write based on a source that is no longer current
 ├── OtherCell          an index that means another cell than it did
+├── NotLooked          an index, where what its caller had seen was lost in a crash
 ├── StaleFile          a write based on a file's content that is no longer current
 ├── InvalidNotebook    a file that is not a readable notebook
 ├── OutsideRoot        a path that leaves the server's root
@@ -122,6 +123,17 @@ class OtherCell(ProxyError):
         self.index, self.where = index, where
         story = f" {why}" if why else ""
         super().__init__(f"Index {index} is another cell; {where}.{story} Nothing was done: name cells by their ids.")
+
+
+class NotLooked(ProxyError):
+    """An index from a caller who may have seen the notebook before a crash, and has not been told of it since."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        super().__init__(
+            f"Index {index} may be another cell: what clients had seen of this notebook was forgotten when the sidecar "
+            "crashed. Nothing was done: look again with list_cells, or name cells by their ids."
+        )
 
 
 class StaleFile(ProxyError):
