@@ -258,16 +258,22 @@ class MaybeSaved(ProxyError):
         super().__init__(f"{told} Look with list_cells before you repeat it.")
 
 
+GONE = "it is not there any more"
+"""Why a change cannot be taken back whose cell somebody has deleted."""
+
+
 class CannotUndo(ProxyError):
     """A change that is tied up with what somebody else did since. `later` ones may have been taken back before."""
 
     def __init__(self, cell: str, reason: str, *, later: bool = False) -> None:
         self.cell, self.reason = cell, reason
         done = "Your later changes were taken back, this one was not." if later else "Nothing was taken back."
-        super().__init__(
-            f"Taking this back would remove what somebody else did in cell {cell}: {reason}. {done} "
-            "Read the cell and edit it instead."
-        )
+        if reason == GONE:
+            told = f"This cannot be taken back: it changed cell {cell}, and {reason}. {done} Your earlier changes "
+            super().__init__(f"{told}cannot be taken back before it: read what is there and edit that instead.")
+        else:
+            told = f"Taking this back would remove what somebody else did in cell {cell}: {reason}. {done}"
+            super().__init__(f"{told} Read the cell and edit it instead.")
 
 
 class NotAllowed(ProxyError):
