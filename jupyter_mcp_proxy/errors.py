@@ -8,6 +8,7 @@ ProxyError
 ├── ProtectedCell      a cell that its author has marked as not to be edited, or not to be deleted
 ├── StaleCell          a write based on a source that is no longer current
 ├── OtherCell          an index that means another cell than it did
+├── NotLooked          an index, where what its caller had seen was lost in a crash
 ├── StaleFile          a write based on a file's content that is no longer current
 ├── InvalidNotebook    a file that is not a readable notebook
 ├── OutsideRoot        a path that leaves the server's root
@@ -114,6 +115,17 @@ class OtherCell(ProxyError):
         self.index, self.where = index, where
         story = f" {why}" if why else ""
         super().__init__(f"Index {index} is another cell; {where}.{story} Nothing was done: name cells by their ids.")
+
+
+class NotLooked(ProxyError):
+    """An index from a caller who may have seen the notebook before a crash, and has not been told of it since."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        super().__init__(
+            f"Index {index} may be another cell: what clients had seen of this notebook was forgotten when the sidecar "
+            "crashed. Nothing was done: look again with list_cells, or name cells by their ids."
+        )
 
 
 class StaleFile(ProxyError):
@@ -238,16 +250,22 @@ class MaybeSaved(ProxyError):
         super().__init__(f"{told} Look with list_cells before you repeat it.")
 
 
+GONE = "it is not there any more"
+"""Why a change cannot be taken back whose cell somebody has deleted."""
+
+
 class CannotUndo(ProxyError):
     """A change that is tied up with what somebody else did since. `later` ones may have been taken back before."""
 
     def __init__(self, cell: str, reason: str, *, later: bool = False) -> None:
         self.cell, self.reason = cell, reason
         done = "Your later changes were taken back, this one was not." if later else "Nothing was taken back."
-        super().__init__(
-            f"Taking this back would remove what somebody else did in cell {cell}: {reason}. {done} "
-            "Read the cell and edit it instead."
-        )
+        if reason == GONE:
+            told = f"This cannot be taken back: it changed cell {cell}, and {reason}. {done} Your earlier changes "
+            super().__init__(f"{told}cannot be taken back before it: read what is there and edit that instead.")
+        else:
+            told = f"Taking this back would remove what somebody else did in cell {cell}: {reason}. {done}"
+            super().__init__(f"{told} Read the cell and edit it instead.")
 
 
 class NotAllowed(ProxyError):

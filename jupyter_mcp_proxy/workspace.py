@@ -19,6 +19,7 @@ from .documents.names import Names
 from .documents.opening import open_document
 from .documents.place import same_file
 from .documents.seen import Looks, Seen
+from .documents.told import Told
 from .documents.unsaved import NAME as UNSAVED
 from .errors import NotNamed, ProxyError, ServerError, Unknown
 from .execution.inspection import Inspector
@@ -77,7 +78,7 @@ class Workspace:
         """Paths that a notebook had that is elsewhere now, and another has."""
         self._closing: set[asyncio.Task[None]] = set()
         self._clients: OrderedDict[str, dict[str, None]] = OrderedDict()
-        self._looks = Looks()
+        self._looks = Looks(Told(runtime_dir, run_id))
         self._told: OrderedDict[str, dict[str, int]] = OrderedDict()
         """For each client the number of the last life of a notebook's kernel that it has been told."""
         self._seen: dict[str, float] = {}
@@ -107,6 +108,7 @@ class Workspace:
         )
 
     async def __aenter__(self) -> Workspace:
+        self._stack.callback(self._looks.end)
         await self._stack.enter_async_context(self.server)
         await self._stack.enter_async_context(self.kernels)
         self._stack.push_async_callback(self._close_documents)
@@ -358,7 +360,7 @@ class Workspace:
         return self._looks.take(client, document.path, document.history)
 
     def seen(self, client: str, document: Document) -> Seen:
-        """What a client knows of a document's cells; all, where it has not looked yet."""
+        """What a client knows of a document's cells; all but after a crash, where it has not looked yet."""
         return self._looks.of(client, document.path, document.history)
 
     def restarted(self, client: str, path: str) -> bool:

@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import CannotUndo, ProxyError
+from ..errors import GONE, CannotUndo, ProxyError
 from ..outputs.text import joined
 from .editor import Editor
 from .file_editor import FileEditor
@@ -60,7 +60,7 @@ class Step:
             raise NothingLeft
         for each in self.touched:
             if each.after is not None and each.id not in ids:
-                raise CannotUndo(each.id, "it is not there any more")
+                raise CannotUndo(each.id, GONE)
             if each.after is not None and _content(cells[ids.index(each.id)]) != _content(each.after[1]):
                 raise CannotUndo(each.id, "its source is not what you left there")
             if each.after is None and each.id in ids:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ..errors import BadValue, OtherCell, StaleCell, Unknown
+from ..errors import BadValue, NotLooked, OtherCell, StaleCell, Unknown
 from .cells import SHORT, Cell, as_index
 from .editor import Editor
 from .history import OTHERS, STRUCTURAL, Entry, History, between
 from .sources import EXCERPT, excerpt
+from .told import Told
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,16 @@ class Seen:
     serial: int
     """That of the history which the number is of."""
     history: History
+    lost: bool = False
+    """Whether it may have been told by a process that crashed, and nothing since: an index may mean any cell."""
 
     def find(self, editor: Editor, cell: str | int) -> int:
         """The index of the cell that is meant; raises OtherCell where an index has come to mean another one."""
         ids = editor.ids()
         index = self.index(ids, cell)
         if index is not None:
+            if self.lost:
+                raise NotLooked(index)
             before = _at(self.order, index)
             if before != _at(ids, index) and self.others_moved():
                 raise OtherCell(index, self.where_is(before, ids), self.story())
@@ -55,6 +60,8 @@ class Seen:
     def place(self, editor: Editor, position: int) -> int:
         """An index that a new cell is to have; raises OtherCell where it has come between other cells."""
         ids = editor.ids()
+        if self.lost and 0 < position < len(ids):
+            raise NotLooked(position)
         if 0 < position < max(len(ids), len(self.order)):
             neighbours = (position - 1, position)
             if all(_at(self.order, each) != _at(ids, each) for each in neighbours) and self.others_moved():
@@ -88,8 +95,14 @@ class Seen:
 class Looks:
     """What each client knows of the cells of each notebook, by the client's key and the notebook's path."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Told | None = None) -> None:
         self._known: dict[str, dict[str, Seen]] = {}
+        self._told = told
+
+    def end(self) -> None:
+        """The sidecar ends in good order: nothing comes after it that could be asked."""
+        if self._told is not None:
+            self._told.remove()
 
     def forget(self, client: str) -> None:
         """A client is gone."""
@@ -97,6 +110,8 @@ class Looks:
 
     def moved(self, old: str, new: str) -> list[str]:
         """A notebook has another path; the clients that knew it by the old one."""
+        if self._told is not None:
+            self._told.moved(old, new)
         clients = [client for client, known in self._known.items() if old in known]
         for client in clients:
             self._known[client][new] = self._known[client].pop(old)
@@ -104,6 +119,8 @@ class Looks:
 
     def take(self, client: str, path: str, history: History) -> tuple[list[Entry], int]:
         """What happened in a notebook since a client was last told, and the number of the last change before."""
+        if self._told is not None:
+            self._told.note(path)
         known = self._known.setdefault(client, {})
         before, known[path] = known.get(path), Seen(client, history.order, history.last, history.serial, history)
         if before is None:
@@ -112,11 +129,15 @@ class Looks:
             return between(list(before.order), history.order), 0
         return history.since(before.number), before.number
 
+    def lost(self, client: str, path: str) -> bool:
+        """Whether what a client knew may have gone with a process that crashed."""
+        return self._told is not None and self._told.before(path) and path not in self._known.get(client, {})
+
     def of(self, client: str, path: str, history: History) -> Seen:
         """What a client knows of a notebook's cells; all, where it has not looked yet."""
         known = self._known.get(client, {}).get(path)
         if known is None:
-            return Seen(client, [], history.last, history.serial, history)
+            return Seen(client, [], history.last, history.serial, history, lost=self.lost(client, path))
         return replace(known, history=history)
 
 
@@ -151,11 +172,13 @@ def _refuse_another(editor: Editor, index: int, digest: str, seen: Seen) -> None
     ids = editor.ids()
     known, now = _at(seen.order, index), _at(ids, index)
     if now is not None and editor.cell_at(ids.index(now), outputs=False).hash == digest:
+        if seen.lost and sum(cell.hash == digest for cell in editor.cells(outputs=False)) > 1:
+            raise NotLooked(index)
         twin = editor.cell_at(ids.index(known), outputs=False) if known in ids and known != now else None
         if twin is not None and twin.hash == digest and seen.others_moved():
             raise OtherCell(index, seen.where_is(known, ids), seen.story())
         return
-    if known in (None, now) and not any(entry.action in STRUCTURAL for entry in seen.history.entries):
+    if not seen.lost and known in (None, now) and not any(entry.action in STRUCTURAL for entry in seen.history.entries):
         return  # nothing has moved: it is the cell, and has been edited
     same = [cell for cell in editor.cells(outputs=False) if cell.hash == digest]
     if same:

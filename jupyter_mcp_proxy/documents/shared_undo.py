@@ -8,7 +8,7 @@ from typing import Any
 
 from pycrdt import Array, UndoManager
 
-from ..errors import CannotUndo
+from ..errors import GONE, CannotUndo
 from .cells import source_hash
 from .edits import splices
 from .shared_editor import SharedEditor
@@ -55,10 +55,10 @@ class Step:
         for cell in self.taken:  # Yjs would bring a second copy of it, beside the one that somebody else has made
             here = editor.copy_of(cell)
             if here != self.copies.get(cell):
-                raise CannotUndo(cell, "it is not there any more" if here is None else "it was moved since")
+                raise CannotUndo(cell, GONE if here is None else "it was moved since")
         for cell in self.rewrote if self.made or self.taken else ():  # text went from one to another, as in a split
             if editor.source(cell) is None:
-                raise CannotUndo(cell, "it is not there any more")
+                raise CannotUndo(cell, GONE)
         for cell, digest in self.made.items():
             source = editor.source(cell)
             if source is not None and source_hash(source) != digest:

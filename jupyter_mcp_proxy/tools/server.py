@@ -73,6 +73,9 @@ PATHS = {"notebook", "path", "to"}
 LONGEST_ERROR = 8000
 """Characters of an error that are told."""
 
+FORGOTTEN = (
+    "[Note: the sidecar crashed and has forgotten what you saw of this notebook: its cells may have other indices now.]"
+)
 PAUSED = "[Note: a person has paused agents: edits and runs are refused until they release it, what is queued waits.]"
 
 
@@ -174,7 +177,8 @@ def with_notices(call: Call, touched: list[Document], result: Any, error: ProxyE
     lines = call.workspace.names.news(call.client)
     result.content += [TextContent(type="text", text=line) for line in lines]
     for document in {document.path: document for document in touched}.values():
-        lines = [notice(*call.workspace.news(call.client, document), call.client)]
+        forgotten = FORGOTTEN if call.seen(document).lost else ""
+        lines = [forgotten, notice(*call.workspace.news(call.client, document), call.client)]
         if call.workspace.restarted(call.client, document.path):
             lines.append("[Note: the kernel has died or was restarted meanwhile: its variables are gone.]")
         lines += [f"[Note: {lost}]" for lost in document.losses(call.client)]

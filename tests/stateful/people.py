@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -137,6 +138,19 @@ class AtTheFile(Somebody):
             one["source"] = f"{one['source']}\n{word}" if one["source"] else word
 
         await self._change(add)
+
+    async def replace(self, word: str) -> None:
+        """Another file takes its place, as git does it, with a line more in its first cell."""
+        there = self._server.root / self._path[0]
+        content = json.loads(await anyio.Path(there).read_text())
+        if word and content["cells"]:
+            content["cells"][0]["source"] = "".join(content["cells"][0]["source"]) + f"\n{word}"
+        beside = there.with_suffix(".new")
+        await anyio.Path(beside).write_text(json.dumps(content, indent=1))
+        await anyio.Path(beside).replace(there)
+
+    async def touch(self) -> None:
+        await anyio.to_thread.run_sync(os.utime, self._server.root / self._path[0])
 
     async def back(self) -> bool:
         """A save of a notebook that was read a while ago: JupyterLab asks, and is told to overwrite."""

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from stateful.agents import Target, Worker
 from stateful.model import Knowledge, State, deleted, inserted, merged, moved, rewritten, source_of, split, words
-from stateful.people import somebody
+from stateful.people import AtTheFile, somebody
 from stateful.world import FIRST, World
 
 RUNS = int(os.environ.get("RUNS", "50"))
@@ -212,6 +212,29 @@ class Everybody(RuleBasedStateMachine):
             await self.world.person.back()
 
         self._now(self.world.person_does("goes back", act))
+
+    @precondition(lambda self: self._server.guarantee == "file")
+    @rule(more=st.booleans())
+    def the_file_is_replaced(self, more: bool) -> None:
+        """As by `git checkout`, with other content or the same."""
+        word = self.world.word("d") if more else ""
+
+        async def act(state: State) -> State:
+            assert isinstance(self.world.person, AtTheFile)
+            await self.world.person.replace(word)
+            return rewritten(state, state[0].id, f"{state[0].source}\n{word}") if state and more else state
+
+        self._now(self.world.person_does("replaces the file", act))
+
+    @precondition(lambda self: self._server.guarantee == "file")
+    @rule()
+    def the_file_is_touched(self) -> None:
+        async def act(state: State) -> State:
+            assert isinstance(self.world.person, AtTheFile)
+            await self.world.person.touch()
+            return state
+
+        self._now(self.world.person_does("touches the file", act))
 
     @precondition(lambda self: self.weather == "crash")
     @rule()

@@ -33,9 +33,11 @@ class World:
         self.last: State = ()
         self.log: list[str] = []
         self.remade: dict[str, int] = {}
-        """The act that last moved each cell, which in a shared document makes it anew: older changes of it stay."""
+        """The act that last moved each cell, or brought it back: shared documents make it anew, older changes stay."""
         self.forgotten = False
         """Whether the sidecar was killed: it has forgotten who did what."""
+        self.unsure: set[str] = set()
+        """The agents that it has told nothing since."""
 
     def word(self, letter: str) -> str:
         self._word += 1
@@ -74,7 +76,8 @@ class World:
         for cell in {*ids(before)} - {*ids(after)}:
             self.deleted_by[cell] = who
         for cell in {*ids(after)} - {*ids(before)}:
-            self.deleted_by.pop(cell, None)
+            if self.deleted_by.pop(cell, None) is not None and self.server.guarantee == "live":
+                self.remade[cell] = self.acts
         self.last = after
         both = set(ids(before)) & set(ids(after))
         orders = [[cell for cell in ids(state) if cell in both] for state in (before, after)]
@@ -117,10 +120,12 @@ class World:
             deleter = self.deleted_by.get((target.meant if target else None) or "", "")
             wrong = (
                 ""
-                if "cells" in arguments and not self.can(expected, before, meant)
+                if (told.startswith("Index ") and " may be another cell: " in told and worker.letter in self.unsure)
+                or ("cells" in arguments and not self.can(expected, before, meant))
                 else self.refusal(told, target, before, expected, "you" if deleter == worker.shown else deleter)
             )
             self.check(wrong, told, target, before)
+        self.unsure.discard(worker.letter)
         worker.told(after)
 
     def refusal(self, told: str, target: Target | None, state: State, expected: Expected, deleter: str) -> str:
@@ -156,6 +161,7 @@ class World:
         done, told = await worker.call("undo_changes", self.path[0])
         after = await self.person.state()
         self.note(worker.shown, before, after, "undo", repr(told))
+        self.unsure.discard(worker.letter)
         worker.told(after)
         steps = worker.knows.steps
         if not done or "nothing was done" in told:
@@ -187,12 +193,14 @@ class World:
     async def reads(self, worker: Worker) -> None:
         state = await self.settled()
         told, _ = await worker.reads(self.path[0])
+        self.unsure.discard(worker.letter)
         worker.told(state)
         worker.learns(state, told)
 
     async def crash(self) -> None:
         os.kill(self.server.sidecar_pid(), signal.SIGKILL)
         self.forgotten = True
+        self.unsure = {worker.letter for worker in self.agents}
         for worker in self.agents:
             worker.knows.steps.clear()
         await anyio.to_thread.run_sync(self.server.wait)
