@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from realclients.installed import TYPESCRIPT_1, Kind
 
 NATIVE_CLAUDE = "@anthropic-ai/claude-code-linux-x64@2.1.332"
+GEMINI = """{"security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": false}}}"""
 OPENCODE = """{"mcp": {"jup": {"type": "remote", "url": "{url}"}}}"""
 
 
 @dataclass(frozen=True)
 class Client(Kind):
-    """A client. In its commands and files {url}, {notebook}, {png} and {folder} stand for what it is given."""
+    """A client. In its commands and files {url}, {notebook}, {png}, {call} and {folder} stand for what it is given.
+
+    {call} is the arguments of the call whose answer has an image.
+    """
 
     commands: tuple[tuple[str, ...], ...] = ()
     connected: str = ""
@@ -21,6 +25,11 @@ class Client(Kind):
     """A configuration file below the home folder, as the client's documentation has it."""
     terminal: str = ""
     """A word of the command that has to be on a terminal."""
+    done: str = ""
+    """What that command says (a regular expression) when it has done what it is for, where it then goes on."""
+    typed: tuple[tuple[str, str], ...] = ()
+    """What the person types there, each when the terminal shows something (a regular expression)."""
+    environment: tuple[tuple[str, str], ...] = ()
 
     @property
     def version(self) -> str:
@@ -67,5 +76,27 @@ CLIENTS = (
         commands=(node("opencode", "mcp", "auth", "jup"), node("opencode", "mcp", "list")),
         connected=r"jup.*connected",
         file=(".config/opencode/opencode.json", OPENCODE),
+    ),
+    Client(
+        "MCP Inspector", "", ("@modelcontextprotocol/inspector@2.12.0",),
+        commands=(
+            node(
+                "mcp-inspector", "--cli", "{url}", "--transport", "http", "--method", "tools/call",
+                "--tool-name", "insert_execute_code_cell", "--tool-args-json", "{call}", "--format", "json",
+            ),
+        ),
+        terminal="--cli",
+    ),
+    Client(
+        "Gemini CLI", "", ("@google/gemini-cli@0.61.0",),
+        commands=(
+            node("gemini", "mcp", "add", "--scope", "user", "--transport", "http", "jup", "{url}"),
+            node("gemini", "--skip-trust"), node("gemini", "mcp", "list"),
+        ),
+        connected=r"jup:.*Connected",
+        file=(".gemini/settings.json", GEMINI), terminal="--skip-trust",
+        typed=(("Type your message", "/mcp auth jup"), ("> /mcp auth jup", "\r"), ("Do you want to continue", "\r")),
+        done=r"Successfully authenticated",
+        environment=(("GEMINI_API_KEY", "none"),),  # it asks for a way to reach a model first, and reaches none
     ),
 )  # fmt: skip

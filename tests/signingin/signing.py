@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import fcntl
 import json
 import os
 import pty
 import re
 import signal
+import struct
+import termios
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +25,7 @@ from signingin.clients import Client
 from signingin.person import Person
 from signingin.places import Place
 
-LONGEST = 150.0
+LONGEST = 120.0
 """Seconds that a command of a client may take, with the page in it."""
 PNG = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAFklEQVR4nGNQSDhAEmIY1TCqYfhqAAB/t0AQz57WYAAAAABJRU5ErkJggg=="
 """16 × 16 pixels of one blue."""
@@ -51,9 +57,11 @@ async def sign_in(client: Client, place: Place, below: Path, home: Path, verbose
         "BROWSER": str(person.programs / "xdg-open"),
         "DISPLAY": ":0",  # where there is none some clients open no browser
     }
-    env.pop("XDG_DATA_DIRS"), env.pop("XDG_CONFIG_DIRS")
+    env |= dict(client.environment)
     folder = below / client.folder
-    given = {"url": place.url, "notebook": notebook, "png": PNG, "folder": str(folder)}
+    source = f'import base64, IPython.display as d\nd.display(d.Image(base64.b64decode("{PNG}")))'
+    call = json.dumps({"notebook": notebook, "source": source})
+    given = {"call": call, "url": place.url, "notebook": notebook, "png": PNG, "folder": str(folder)}
 
     def filled(text: str) -> str:
         return re.sub(r"\{(\w+)\}", lambda found: given.get(found[1], found[0]), text)
@@ -70,37 +78,58 @@ async def sign_in(client: Client, place: Place, below: Path, home: Path, verbose
     said = ""
     async with person.watching():
         for words in commands:
-            said = await run(words, folder if client.program else home, env, person, client.terminal in words)
+            at = folder if client.program else home
+            if client.terminal in words:
+                said = await run(words, at, env, person, True, client.done, client.typed)
+            else:
+                said = await run(words, at, env, person)
             if verbose:
                 print(f"$ {' '.join(words)[:200]}\n{said}", flush=True)
-    call, failed = judged(client, said)
+    can, failed = judged(client, said)
     failed = failed or "; ".join(person.wrong)
     if person.clicks:
-        signed_in = f"yes, {person.clicks} click{'s' * (person.clicks > 1)}" if call else "clicked Allow"
+        signed_in = f"yes, {person.clicks} click{'s' * (person.clicks > 1)}" if can else "clicked Allow"
     else:
         signed_in = "no"
-    return Outcome(client, place.name, signed_in, call or "no", failed)
+    return Outcome(client, place.name, signed_in, can or "no", failed)
 
 
 def judged(client: Client, said: str) -> tuple[str, str]:
     """What a client's last words mean: what it has done, or else the line that says what failed."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     for line in reversed(lines):
-        if line.startswith('{"error"'):
-            answer = json.loads(line)
-            images = [block for block in answer["blocks"] if block["type"] == "image"]
-            if images and not answer["error"]:
-                return f"yes, an image of {images[0]['bytes']} bytes", ""
-            return "", line[:300]
+        if (size := image_in(line)) is not None:
+            return f"yes, an image of {size} bytes", ""
     if client.connected and (found := re.search(client.connected, said)):
         return f"connected: “{' '.join(found[0].split())}”", ""
     telling = [line for line in lines if re.search(r"[Ee]rror|[Ff]ail|[Rr]efused|needs", line)]
     return "", (telling or lines or ["it said nothing"])[-1][:300]
 
 
-async def run(words: list[str], folder: Path, env: dict[str, str], person: Person, terminal: bool) -> str:
+def image_in(line: str) -> int | None:
+    """The size of the image in the result of a call, which some client prints as JSON; None where there is none."""
+    try:
+        result = json.loads(line)
+        result = result.get("result", result)  # the Inspector's
+        images = [block for block in result["content"] if block["type"] == "image"]
+        return None if result.get("isError") else len(base64.b64decode(images[0]["data"]))
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+async def run(
+    words: list[str],
+    folder: Path,
+    env: dict[str, str],
+    person: Person,
+    terminal: bool = False,
+    done: str = "",
+    typed: Sequence[tuple[str, str]] = (),
+) -> str:
     """Run a command and hand the person what it prints, which may be a page to open; what it printed."""
     reading, writing = pty.openpty() if terminal else os.pipe()
+    if terminal:
+        fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("4H", 50, 250, 0, 0))
     process = await asyncio.create_subprocess_exec(
         *words, cwd=folder, env=env, stdin=writing if terminal else asyncio.subprocess.DEVNULL, stdout=writing,
         stderr=writing, start_new_session=True,
@@ -114,11 +143,16 @@ async def run(words: list[str], folder: Path, env: dict[str, str], person: Perso
                 said.extend(got)
 
     reader = asyncio.create_task(asyncio.to_thread(read))
-    with suppress(asyncio.TimeoutError):
-        async with asyncio.timeout(LONGEST):
-            while process.returncode is None:
-                await person.see(plain(said).rpartition("\n")[0])
-                await asyncio.sleep(0.2)
+    began = time.monotonic()
+    typing = list(typed)
+    while process.returncode is None and time.monotonic() < began + LONGEST:
+        await person.see(plain(said).rpartition("\n")[0])
+        if typing and re.search(typing[0][0], plain(said)):
+            await asyncio.sleep(1)
+            os.write(reading, typing.pop(0)[1].encode())
+        elif done and re.search(done, plain(said)):
+            break
+        await asyncio.sleep(0.2)
     with suppress(ProcessLookupError):  # with what it has started, which may have the pipe
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()

@@ -33,10 +33,8 @@ export function wanted(notebook, png) {
   return { name: 'insert_execute_code_cell', arguments: { notebook, source } };
 }
 
-export function tell(result) {
-  const blocks = result.content.map(({ type, text, data }) =>
-    type === 'image' ? { type, bytes: Buffer.from(data, 'base64').length } : { type, text });
-  console.log(JSON.stringify({ error: Boolean(result.isError), blocks }));
+export function tell({ content, isError }) {
+  console.log(JSON.stringify({ content, isError }));
 }
 
 export async function show(client) {

@@ -1,7 +1,6 @@
 """What an application brings to the Python SDKs' sign-in: a browser, a place to come back to, and a memory."""
 
 import asyncio
-import base64
 import json
 import sys
 from urllib.parse import parse_qsl, urlsplit
@@ -48,10 +47,4 @@ def wanted():
 
 
 def show(content, error):
-    blocks = [
-        {"type": "image", "bytes": len(base64.b64decode(block.data))}
-        if block.type == "image"
-        else {"type": block.type, "text": getattr(block, "text", "")}
-        for block in content
-    ]
-    print(json.dumps({"error": bool(error), "blocks": blocks}), flush=True)
+    print(json.dumps({"content": [block.model_dump(mode="json") for block in content], "isError": bool(error)}))
