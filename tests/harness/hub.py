@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,10 +19,22 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import Implementation
 
-from harness import Agent, free_port, own_world
+from harness import Agent, free_port, needs, own_world
 
 PROXY = "configurable-http-proxy"
 USERS = ("alice", "bob")
+
+
+def installed_proxy(folder: Path) -> str:
+    """The Hub's proxy: the installed one, else one from npm, in a folder."""
+    if installed := shutil.which(PROXY):
+        return installed
+    proxy = folder / "node_modules" / ".bin" / PROXY
+    if not proxy.exists():
+        command = [needs("npm"), "install", "--prefix", str(folder), "--no-audit", "--no-fund", f"{PROXY}@5"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=150)
+        assert done.returncode == 0, done.stderr
+    return str(proxy)
 
 
 class Hub:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -16,9 +15,9 @@ from typing import Any
 import httpx2
 import nbformat
 import pytest
-from harness import ERAS, SLEEP, connect, free_port, needs, own_world, shows, write_notebook
+from harness import ERAS, SLEEP, connect, free_port, own_world, shows, write_notebook
 from harness.browser import KERNELSPEC, chromium, empty_window, lab_path, make_token
-from harness.hub import PROXY, USERS, Hub, connect_to
+from harness.hub import USERS, Hub, connect_to, installed_proxy
 from playwright.async_api import expect
 
 # Starting the hub falls into whichever test comes first.
@@ -29,16 +28,8 @@ MCP_HEADERS = {"Accept": "application/json, text/event-stream", "Content-Type": 
 
 @pytest.fixture(scope="session")
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The Hub's proxy: the installed one, else one from npm that goes with the test."""
-    installed = shutil.which(PROXY)
-    if installed:
-        return installed
-    needs("npm")
-    folder = tmp_path_factory.mktemp("proxy")
-    command = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", f"{PROXY}@5"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=150)
-    assert done.returncode == 0, done.stderr
-    return str(folder / "node_modules" / ".bin" / PROXY)
+    """The Hub's proxy, which goes with the tests where it is not installed."""
+    return installed_proxy(tmp_path_factory.mktemp("proxy"))
 
 
 @pytest.fixture(scope="session")

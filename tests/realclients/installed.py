@@ -41,11 +41,11 @@ KINDS = (
 )
 
 
-def install(kind: Kind, below: Path) -> None:
-    """Install a client's packages, unless they are there."""
+def install(kind: Kind, below: Path, programs: Path = PROGRAMS) -> None:
+    """Install a client's packages, unless they are there, and put the programs beside them."""
     folder = below / kind.folder
     if not folder.exists():
-        if kind.program.endswith(".mjs"):
+        if not kind.program.endswith(".py"):
             folder.mkdir(parents=True)
             (folder / "package.json").write_text('{"private": true}')
             quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
@@ -53,7 +53,7 @@ def install(kind: Kind, below: Path) -> None:
         else:
             venv.create(folder, with_pip=True)
             subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "-qq", *kind.packages], check=True)
-    for program in PROGRAMS.iterdir():  # Node looks for packages from where the program is
+    for program in programs.iterdir():  # Node looks for packages from where the program is
         if program.is_file():
             shutil.copy(program, folder)
 
