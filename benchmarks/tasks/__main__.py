@@ -1,0 +1,44 @@
+"""`python -m benchmarks.tasks`: the six tasks of `docs/agent-tasks.md` with our tools, counted."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.lean import NEW_ERA
+from benchmarks.parts import JupyterProcess, jupyter
+from benchmarks.wire import metered
+
+from .notebooks import write
+from .playbill import CALLS, TOKENS, play_ours, table
+from .playing import Score
+
+
+async def _ours(server: JupyterProcess, pause: float, show: bool) -> list[Score]:
+    async with metered(server.endpoint, server.token, NEW_ERA) as (client, _):
+        return await play_ours(client, server, pause, show)
+
+
+def main() -> None:
+    """Play and print. The limits make no exit code."""
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks.tasks", description=__doc__)
+    arguments.add_argument("--pause", type=float, default=1.0, help="seconds of an epoch of the loop (default 1)")
+    arguments.add_argument("--show", action="store_true", help="show every call and its answer")
+    options = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    with (
+        TemporaryDirectory(prefix="mcp-proxy-tasks-", ignore_cleanup_errors=True) as folder,
+        jupyter(Path(folder)) as server,
+    ):
+        write(server, options.pause)
+        scores = asyncio.run(_ours(server, options.pause, options.show))
+    print(table("jupyter-mcp-proxy", scores))
+    print(f"to reach: all right, at most {CALLS} calls and {TOKENS:,} tokens")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Playing the six tasks on a server, and the table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from traceback import print_exc
+
+import anyio
+from harness.people import person
+from mcp.client.client import Client
+
+from benchmarks.parts import JupyterProcess
+
+from . import ours, outcomes
+from .people import Actor
+from .playing import Player, Score
+
+CALLS = 60
+TOKENS = 12_000
+
+
+async def play_ours(client: Client, server: JupyterProcess, pause: float, show: bool = False) -> list[Score]:
+    """All six with our tools, one after the other."""
+
+    async def beside(player: Player) -> bool:
+        async with person(server, "shared.ipynb", "Ada") as ada:
+            return await ours.beside(player, Actor(server, ada))
+
+    acts: list[tuple[str, Callable[[Player], Awaitable[bool]], Callable[[JupyterProcess], bool]]] = [
+        ("explore 40 cells", ours.explore, outcomes.explored_only),
+        ("a dirty CSV", ours.analyse, outcomes.analysed),
+        ("six bugs", ours.repair, outcomes.repaired),
+        ("rename and split", ours.rename, outcomes.renamed),
+        ("a 90 s training loop", lambda player: ours.train(player, pause), outcomes.trained),
+        ("beside a person", beside, outcomes.shared),
+    ]
+    scores = []
+    for name, act, holds in acts:
+        player = Player(client, name, show)
+        try:
+            answered = await act(player)
+        except (AssertionError, StopIteration, RuntimeError):
+            print_exc()  # the player was lost: the task is not done
+            answered = False
+        right = await anyio.to_thread.run_sync(outcomes.comes, holds, server)
+        if not answered and right:
+            print(f"{name}: done, but the answers do not say so", file=sys.stderr)
+        player.score.outcome = answered and right
+        scores.append(player.score)
+    return scores
+
+
+def table(side: str, scores: Sequence[Score]) -> str:
+    """A line for each task, and the sum."""
+    lines = [f"{side:24}{'calls':>8}{'tokens':>8}{'errors':>8}  outcome"]
+    for score in scores:
+        said = "right" if score.outcome else "WRONG"
+        lines.append(f"{score.task:24}{score.calls:8}{score.tokens:8,}{score.errors:8}  {said}")
+    calls, tokens, errors = (sum(getattr(s, name) for s in scores) for name in ("calls", "tokens", "errors"))
+    right = sum(score.outcome for score in scores)
+    lines.append(f"{'in all':24}{calls:8}{tokens:8,}{errors:8}  {right} of {len(scores)}")
+    return "\n".join(lines)
