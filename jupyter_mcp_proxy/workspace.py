@@ -19,7 +19,6 @@ from .documents.names import Names
 from .documents.opening import open_document
 from .documents.place import same_file
 from .documents.seen import Looks, Seen
-from .documents.told import Told
 from .documents.unsaved import NAME as UNSAVED
 from .errors import NotNamed, ProxyError, ServerError, Unknown
 from .execution.inspection import Inspector
@@ -78,7 +77,7 @@ class Workspace:
         """Paths that a notebook had that is elsewhere now, and another has."""
         self._closing: set[asyncio.Task[None]] = set()
         self._clients: OrderedDict[str, dict[str, None]] = OrderedDict()
-        self._looks = Looks(Told(runtime_dir, run_id))
+        self._looks = Looks.of_run(runtime_dir, run_id)
         self._told: OrderedDict[str, dict[str, int]] = OrderedDict()
         """For each client the number of the last life of a notebook's kernel that it has been told."""
         self._seen: dict[str, float] = {}

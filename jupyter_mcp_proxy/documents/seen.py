@@ -99,6 +99,11 @@ class Looks:
         self._known: dict[str, dict[str, Seen]] = {}
         self._told = told
 
+    @classmethod
+    def of_run(cls, runtime_dir: str, run_id: str) -> Looks:
+        """Those of a run of the sidecar, which know after a crash what they have forgotten."""
+        return cls(Told(runtime_dir, run_id))
+
     def end(self) -> None:
         """The sidecar ends in good order: nothing comes after it that could be asked."""
         if self._told is not None:
