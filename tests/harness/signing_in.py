@@ -90,10 +90,8 @@ Answer = tuple[int, dict[str, Any]]
 
 def register(server: JupyterProcess, **metadata: Any) -> Answer:
     """Register a client, of a name that no other has: the status and what the server says."""
-    status, _, body = post(
-        server, {"redirect_uris": [CALLBACK], "client_name": f"By hand {secrets.token_hex(4)}", **metadata}, f"{OAUTH}/register",
-        Content_Type="application/json",
-    )  # fmt: skip
+    said = {"redirect_uris": [CALLBACK], "client_name": f"By hand {secrets.token_hex(4)}", **metadata}
+    status, _, body = post(server, said, f"{OAUTH}/register", Content_Type="application/json")
     return status, json.loads(body)
 
 
