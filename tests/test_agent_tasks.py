@@ -8,8 +8,9 @@ import pytest
 
 from benchmarks.lean import NEW_ERA
 from benchmarks.parts import jupyter
+from benchmarks.tasks import ours
 from benchmarks.tasks.notebooks import write
-from benchmarks.tasks.playbill import CALLS, TOKENS, play_ours, table
+from benchmarks.tasks.playbill import CALLS, TOKENS, play, table
 from benchmarks.tasks.playing import Score
 from benchmarks.wire import metered
 
@@ -22,7 +23,7 @@ async def test_six_tasks_come_out_right_within_60_calls_and_12000_tokens(tmp_pat
     with jupyter(tmp_path) as server:
         write(server, PAUSE)
         async with metered(server.endpoint, server.token, NEW_ERA) as (client, _):
-            scores = await play_ours(client, server, PAUSE)
+            scores = await play(ours, client, server, PAUSE)
     told = table("ours", scores)
     assert all(score.outcome for score in scores), told
     assert sum(score.calls for score in scores) <= CALLS, told

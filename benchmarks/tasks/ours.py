@@ -44,6 +44,12 @@ for row in rows:
     totals[row["region"].strip().lower()] += int(row["amount"].replace(",", ""))
 print(*(f"{name}={total}" for name, total in sorted(totals.items())))"""
 
+NARROWED = {
+    "old": "for row in rows:\n",
+    "new": "for row in rows:\n    if not row['amount'].replace(',', '').isdigit():\n        continue\n",
+}
+"""What the error of the first try calls for."""
+
 
 async def analyse(player: Player) -> bool:
     """From a CSV as it is to totals: the first try fails on an amount that is none."""
@@ -54,9 +60,7 @@ async def analyse(player: Player) -> bool:
     await player.call("insert_execute_code_cell", notebook=n, source=LOADED)
     tried = await player.call("insert_execute_code_cell", notebook=n, source=SUMMED)
     assert "ValueError" in tried
-    old = "for row in rows:\n"
-    new = "for row in rows:\n    if not row['amount'].replace(',', '').isdigit():\n        continue\n"
-    await player.call("edit_cell", notebook=n, cell=-1, edits=[{"old": old, "new": new}])
+    await player.call("edit_cell", notebook=n, cell=-1, edits=[NARROWED])
     done = await player.call("execute_cell", notebook=n, cell=-1)
     return "north=350" in done
 

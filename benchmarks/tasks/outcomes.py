@@ -73,7 +73,7 @@ def trained(server: JupyterProcess) -> bool:
 
 
 def shared(server: JupyterProcess) -> bool:
-    """The person's comment and deletion stand, the agent's edits too; one file, one kernel for it."""
+    """The person's comment and deletion stand, the agent's edits too; one file, one session for it."""
     if (server.root / "shared.ipynb").exists():
         return False
     notebook = server.read_notebook("final.ipynb")

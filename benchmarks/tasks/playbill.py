@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from traceback import print_exc
+from types import ModuleType
 
 import anyio
 from harness.people import person
@@ -12,7 +13,7 @@ from mcp.client.client import Client
 
 from benchmarks.parts import JupyterProcess
 
-from . import ours, outcomes
+from . import outcomes
 from .people import Actor
 from .playing import Player, Score
 
@@ -20,19 +21,21 @@ CALLS = 60
 TOKENS = 12_000
 
 
-async def play_ours(client: Client, server: JupyterProcess, pause: float, show: bool = False) -> list[Score]:
-    """All six with our tools, one after the other."""
+async def play(
+    side: ModuleType, client: Client, server: JupyterProcess, pause: float, show: bool = False
+) -> list[Score]:
+    """All six with a side's tools (`ours`, `peers`), one after the other."""
 
     async def beside(player: Player) -> bool:
         async with person(server, "shared.ipynb", "Ada") as ada:
-            return await ours.beside(player, Actor(server, ada))
+            return bool(await side.beside(player, Actor(server, ada)))
 
     acts: list[tuple[str, Callable[[Player], Awaitable[bool]], Callable[[JupyterProcess], bool]]] = [
-        ("explore 40 cells", ours.explore, outcomes.explored_only),
-        ("a dirty CSV", ours.analyse, outcomes.analysed),
-        ("six bugs", ours.repair, outcomes.repaired),
-        ("rename and split", ours.rename, outcomes.renamed),
-        ("a 90 s training loop", lambda player: ours.train(player, pause), outcomes.trained),
+        ("explore 40 cells", side.explore, outcomes.explored_only),
+        ("a dirty CSV", side.analyse, outcomes.analysed),
+        ("six bugs", side.repair, outcomes.repaired),
+        ("rename and split", side.rename, outcomes.renamed),
+        ("a 90 s training loop", lambda player: side.train(player, pause), outcomes.trained),
         ("beside a person", beside, outcomes.shared),
     ]
     scores = []
