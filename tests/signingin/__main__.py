@@ -42,7 +42,7 @@ async def main() -> int:
                         outcomes.append(await sign_in(client, place, below, at, options.verbose))
                         print(outcomes[-1].line, flush=True)
     print("\n".join((HEAD, *(outcome.line for outcome in outcomes))))
-    return int(any(outcome.failed for outcome in outcomes))
+    return int(any(outcome.unexpected for outcome in outcomes))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ class Client(Kind):
     """What that command says (a regular expression) when it has done what it is for, where it then goes on."""
     typed: tuple[tuple[str, str], ...] = ()
     """What the person types there, each when the terminal shows something (a regular expression)."""
+    cannot: str = ""
+    """The place where it is known not to get in; docs/signin.md says why."""
     environment: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -64,6 +66,11 @@ CLIENTS = (
             claude("list"),
         ),
         connected=r"jup:.*Connected", terminal="login",
+    ),
+    Client(
+        "Claude Code, login first", "", (NATIVE_CLAUDE,),
+        commands=(claude("add", "--transport", "http", "jup", "{url}"), claude("login", "jup")),
+        connected=r"Authenticated with", terminal="login", cannot="JupyterHub",
     ),
     Client(
         "Codex", "", ("@openai/codex@0.171.0",),

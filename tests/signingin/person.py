@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -13,10 +14,12 @@ from playwright.async_api import BrowserContext, Error
 OPENER = '#!/bin/sh\nprintf "%s\\n" "$1" >> {file}\n'
 """Stands for every program by which one program opens a page in the person's browser."""
 PAGE = re.compile(r"https?://[^\s\"'<>\x1b]+/mcp-proxy/oauth/authorize\?[^\s\"'<>\x1b]+")
+OPENS_ITSELF = 5.0
+"""Seconds after it has printed a page within which a client opens it by itself."""
 
 
 class Person:
-    """Clicks Allow in each page that is opened, once, and tells how often and what went wrong."""
+    """Clicks Allow in each page that is opened, once; tells how often, and what went wrong."""
 
     def __init__(self, context: BrowserContext, home: Path) -> None:
         self.context = context
@@ -33,6 +36,8 @@ class Person:
         """Where the browser was after each click."""
         self.wrong: list[str] = []
         self._seen: set[str] = set()
+        self._printed = float("inf")
+        """When a client first printed a page (monotonic seconds)."""
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -46,11 +51,17 @@ class Person:
 
     async def _watch(self) -> None:
         while True:
-            await self.see(self.opened.read_text())
+            await self._see(self.opened.read_text())
             await asyncio.sleep(0.2)
 
-    async def see(self, text: str) -> None:
-        """Go to the pages that a text names, and click."""
+    async def read(self, text: str) -> None:
+        """Open a page that a client has printed, where it opens none by itself; in a terminal it may be cut."""
+        if PAGE.search(text) and not self._seen:
+            self._printed = min(self._printed, time.monotonic())
+            if time.monotonic() > self._printed + OPENS_ITSELF:
+                await self._see(text)
+
+    async def _see(self, text: str) -> None:
         for url in PAGE.findall(text):
             if url not in self._seen:
                 self._seen.add(url)

@@ -15,7 +15,7 @@ import termios
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import own_world
@@ -43,6 +43,10 @@ class Outcome:
     failed: str
 
     @property
+    def unexpected(self) -> bool:
+        return bool(self.failed) and self.place != self.client.cannot
+
+    @property
     def line(self) -> str:
         cells = (f"{self.client.name} {self.client.version}", self.place, self.signed_in, self.call, self.failed)
         return "| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |"
@@ -56,8 +60,8 @@ async def sign_in(client: Client, place: Place, below: Path, home: Path, verbose
         "PATH": f"{person.programs}{os.pathsep}{os.environ['PATH']}",
         "BROWSER": str(person.programs / "xdg-open"),
         "DISPLAY": ":0",  # where there is none some clients open no browser
+        **dict(client.environment),
     }
-    env |= dict(client.environment)
     folder = below / client.folder
     source = f'import base64, IPython.display as d\nd.display(d.Image(base64.b64decode("{PNG}")))'
     call = json.dumps({"notebook": notebook, "source": source})
@@ -72,9 +76,7 @@ async def sign_in(client: Client, place: Place, below: Path, home: Path, verbose
         path.write_text(filled(client.file[1]))
     commands = [[filled(word) for word in words] for words in client.commands]
     if client.program:
-        given_first = [*command(client, below, place.url, notebook)]
-        first = given_first[: len(given_first) - len(client.arguments)]
-        commands.insert(0, [*first, PNG, *client.arguments])
+        commands = [[*command(replace(client, arguments=()), below, place.url, notebook), PNG, *client.arguments]]
     said = ""
     async with person.watching():
         for words in commands:
@@ -113,7 +115,7 @@ def image_in(line: str) -> int | None:
         result = result.get("result", result)  # the Inspector's
         images = [block for block in result["content"] if block["type"] == "image"]
         return None if result.get("isError") else len(base64.b64decode(images[0]["data"]))
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, AttributeError):  # a line that is something else
         return None
 
 
@@ -146,7 +148,7 @@ async def run(
     began = time.monotonic()
     typing = list(typed)
     while process.returncode is None and time.monotonic() < began + LONGEST:
-        await person.see(plain(said).rpartition("\n")[0])
+        await person.read(plain(said).rpartition("\n")[0])
         if typing and re.search(typing[0][0], plain(said)):
             await asyncio.sleep(1)
             os.write(reading, typing.pop(0)[1].encode())
