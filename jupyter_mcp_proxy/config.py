@@ -35,20 +35,15 @@ RUN_UNASKED = (
 """What Jupyter, Python or a shell runs, or takes for settings, without somebody's asking for just that file."""
 
 SIGNIN_HOSTS = (
-    "claude.ai",
-    "claude.com",
-    "chatgpt.com",
-    "vscode.dev",
-    "insiders.vscode.dev",
-    "cursor.com",
-    "www.cursor.com",
-    "goose-docs.ai",
-    "cursor:",
-    "vscode:",
-    "vscode-insiders:",
-    "windsurf:",
-    "zed:",
-    "goose:",
+    "https://claude.ai/api/mcp/auth_callback",
+    "https://claude.com/api/mcp/auth_callback",
+    "https://chatgpt.com/connector/",
+    "https://chatgpt.com/connector_platform_oauth_redirect",
+    "https://vscode.dev/redirect",
+    "https://insiders.vscode.dev/redirect",
+    "https://www.cursor.com/agents/mcp/oauth/callback",
+    "https://goose-docs.ai/oauth/",
+    "cursor://anysphere.cursor-mcp/",
 )
 """Where clients that people use have a sign-in handed to, beside loopback."""
 
@@ -163,8 +158,10 @@ class MCPProxy(Configurable):
     signin_hosts = List(
         Unicode(),
         list(SIGNIN_HOSTS),
-        help="Where a sign-in may be handed to, besides programs on the person's own machine (loopback): hosts, which "
-        "are reached by https, and schemes of programs, which end with a colon. * stands for every host.",
+        help="Where a sign-in may be handed to, besides programs on the person's own machine (loopback): the "
+        "beginnings of URLs (https://host/path, program://authority/), hosts, which are reached by https at any path, "
+        "and schemes of programs, which end with a colon. * stands for every host. A client may describe itself at a "
+        "host that is among them.",
     ).tag(config=True)
 
     public_url = Unicode(

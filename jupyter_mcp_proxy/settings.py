@@ -7,9 +7,14 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from .contract import ENV_PREFIX
+from .contract import ENV_PREFIX, TIERS
 
 Tier = Literal["read", "edit", "run"]
+
+
+def _within(tier: str, tiers: list[str]) -> list[str]:
+    """Those of some tiers that another includes."""
+    return [each for each in tiers if TIERS.index(each) <= TIERS.index(tier)]
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class Settings:
             server_socket=value("SERVER_SOCKET", ""),
             server_certificate=value("SERVER_CERTIFICATE", ""),
             server_open=bool(value("SERVER_OPEN", "")),
-            signin=value("SIGNIN", "False") == "True" and value("SIGNIN_TIERS", "[]") != "[]",
+            signin=value("SIGNIN", "False") == "True" and bool(_within(tier, json.loads(value("SIGNIN_TIERS", "[]")))),
             secret=value("SECRET"),
             server_token=value("SERVER_TOKEN", ""),
         )

@@ -100,13 +100,17 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
     async def _admit_client(self, path: policy.Path) -> None:
         asked = auth.asked_by(self.request)
         policy.check_origin(asked)
-        if path.kind == "endpoint" and asked.has_nothing and self._desk.is_open:
-            raise self._challenged(policy.SIGN_IN_FIRST)
         presented = asked.scoped_token if path.kind == "endpoint" else None
         if presented is not None:
             self._scoped = self._admitted(presented)
             auth.stand_for_server(self.request, server_token(self.serverapp))
-        await auth.admit_client(self, path)
+        try:
+            await auth.admit_client(self, path)
+        except Refused as refused:
+            # Jupyter is asked first: it may know a caller by something that we do not know of.
+            if refused.status == 403 and path.kind == "endpoint" and asked.has_nothing and self._desk.is_open:
+                raise self._challenged(policy.SIGN_IN_FIRST) from refused
+            raise
 
     def _admitted(self, presented: str) -> ScopedToken:
         """The scoped token that a request came with, before Jupyter is asked about anything."""

@@ -77,6 +77,8 @@ class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         token = next((token for token in tokens if token.id == token_id), None)
         if token is None:
             self._refuse(404, str(Unknown("token", token_id or "", hint="GET api/tokens lists them all.")))
+        # Not narrowed by MCPProxy.tier, which is for agents: what a person may allow, they may end.
+        self._tier = await auth.permitted_tier(self, "run") or self._tier
         self._require(token.tier)
         if isinstance(token, SignIn):
             token = await self._do(self._signins.revoke, token.id) or token  # somebody was quicker

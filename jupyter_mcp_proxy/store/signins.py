@@ -28,6 +28,8 @@ MOST = 50
 """Sign-ins of one server that hold at a time; of more, the one longest unused ends."""
 MOST_ACCESSES = 4
 """Access tokens of one sign-in that hold at a time: programs that share its refresh token have older ones."""
+CLOCKS = timedelta(days=1)
+"""How far ahead of now a sign-in may have been made: clocks of machines that share a home differ."""
 USED_AFTER = timedelta(minutes=5)
 """How much later a use must be than the one that is noted, to be noted: the file is not written for each call."""
 
@@ -71,7 +73,9 @@ class SignIn:
         """`active`, `expired` or `revoked`."""
         if self.revoked:
             return "revoked"
-        return "active" if now < datetime.fromisoformat(self.expires) else "expired"
+        # Made under a clock that was far ahead, it would hold for years.
+        begins = datetime.fromisoformat(self.created) - CLOCKS
+        return "active" if begins <= now < datetime.fromisoformat(self.expires) else "expired"
 
     @property
     def last_seen(self) -> datetime:
@@ -159,9 +163,10 @@ class SignIns:
             raise TokenRefused("expired")
         return found
 
-    def last_of(self, name: str, place: Place) -> SignIn | None:
+    def last_of(self, name: str, maker: str, place: Place) -> SignIn | None:
         """What a person allowed a client of that name last, whether it still holds or not."""
-        named = [signin for signin in self.read() if (signin.name, signin.place) == (name, place)]
+        sought = (name, maker, place)
+        named = [signin for signin in self.read() if (signin.name, signin.maker, signin.place) == sought]
         return max(named, key=lambda signin: signin.created, default=None)
 
     def has_ended(self, signin_id: str) -> bool:
@@ -198,6 +203,9 @@ class SignIns:
         """
         now, refused, tokens = self.now(), "", None
         signin_id, family, secret = _parts_of(presented)
+        # Anybody may ask: what is not ours locks and writes nothing.
+        if self.of_token(presented) is None:
+            raise TokenRefused("unknown")
         with self._changing() as signins:
             found = next((signin for signin in signins if signin.id == signin_id), None)
             if found is None or not same(found.family, digest_of(family)):

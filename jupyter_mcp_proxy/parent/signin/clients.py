@@ -104,8 +104,9 @@ def read_registration(client_id: str, key: str, place: Place, hosts: Collection[
 
 
 def _about(place: Place) -> str:
-    digest = hashlib.sha256(f"{place.root_dir}\n{place.base_url}".encode("utf-8", "surrogatepass")).hexdigest()
-    return f"mcp-proxy-client-{digest[:32]}"
+    """What a registration is signed for. Not the root folder: a client keeps its registration for a URL, and asks for
+    no other while its tokens alone are refused (TypeScript SDK 1.32)."""
+    return f"mcp-proxy-client-{hashlib.sha256(place.base_url.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 # -- documents ------------------------------------------------------------------------------------------

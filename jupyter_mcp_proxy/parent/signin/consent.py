@@ -62,10 +62,17 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
     def initialize(self, desk: Desk) -> None:
         """Called by tornado with what the extension registered."""
         self._desk = desk
+        self._form_action = ""
+        self._has_form = True
+
+    def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
+        """Our own page is at the public address, which Jupyter does not know where a proxy keeps it from us."""
+        if self.request.headers.get("Origin") == self._address.origin:
+            return True
+        return bool(super().check_origin(origin_to_satisfy_tornado))
 
     async def prepare(self) -> None:
         """Jupyter's own login and XSRF check, for people from this server's pages only."""
-        self._form_action = ""
         if not self._desk.is_open:
             raise web.HTTPError(404)
         asked = auth.asked_by(self.request)
@@ -83,9 +90,10 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
     @web.authenticated
     async def get(self) -> None:
         """Who asks, and for what."""
-        asked = await self._asked(self._parameters(self.request.query_arguments))
+        parameters = self._parameters(self.request.query_arguments)
+        asked = await self._asked(parameters)
         tiers = await self._tiers()
-        last_tier, last_days = self._desk.last_choice(asked.client) or (tiers[-1], self._days()[-1])
+        last_tier, last_days = await self._last_choice(asked) or (tiers[-1], self._days()[-1])
         wanted = policy.lower_tier(policy.lower_tier(highest_asked(asked.scope), last_tier), tiers[-1])
         chosen = wanted if wanted in tiers else tiers[0]
         self._page(
@@ -93,7 +101,8 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
             tiers=[(tier, *WORDS[tier]) for tier in tiers], chosen=chosen, days=self._days(),
             chosen_days=last_days if last_days in self._days() else self._days()[-1], user=self._user(),
             server=self._address.origin + self._address.base_url, folder=self._desk.place.root_dir,
-            parameters=self._parameters(self.request.query_arguments), xsrf=self.xsrf_token.decode("ascii"),
+            parameters={name: parameters[name] for name in PARAMETERS if name in parameters},
+            xsrf=self.xsrf_token.decode("ascii"),
             style=self._style,
         )  # fmt: skip
 
@@ -136,6 +145,8 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         except TokensUnreadable as error:
             self.log.error("mcp-proxy: %s", error)
             self._tell(500, "This server cannot read its list of tokens; its log says why.")
+        if redirects.origin(redirect) == self._address.origin:
+            self._tell(400, "The client asks for an answer at this server itself.")
         self._form_action = redirects.form_action(redirect)
         try:
             return flow.checked(client, redirect, parameters, self._address.endpoint)
@@ -148,8 +159,16 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
                 error=error.code,
                 error_description=str(error),
                 state=parameters.get("state", ""),
+                by_itself=False,
             )
             raise web.Finish from error
+
+    async def _last_choice(self, asked: flow.Asked) -> tuple[str, float] | None:
+        try:
+            return await self._desk.last_choice(asked.client, self._user())
+        except TokensUnreadable as error:
+            self.log.error("mcp-proxy: %s", error)
+            self._tell(500, "This server cannot read its list of tokens; its log says why.")
 
     async def _tiers(self) -> list[str]:
         """What this person may allow."""
@@ -169,15 +188,22 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
 
     # -- what is shown --------------------------------------------------------------------------------
 
-    def _back(self, redirect: str, title: str, client: str = "", tier: str = "", **answer: str) -> None:
-        """Send the person on with the answer. Where a program of their machine takes it, this page stays behind."""
+    def _back(
+        self, redirect: str, title: str, client: str = "", tier: str = "", *, by_itself: bool = True, **answer: str
+    ) -> None:
+        """Send the person on with the answer. Where a program of their machine takes it, this page stays behind.
+
+        Not by itself where the person has not answered yet: a link alone must open no program of theirs.
+        """
         where = redirects.with_parameters(redirect, iss=self._address.issuer, **answer)
         self._form_action = redirects.form_action(redirect)
         if not redirects.stays_open(redirect):
             self._secure()
             self.redirect(where, status=303)
             return
-        self.set_header("Refresh", f"0; url={where}")
+        if by_itself:
+            self.set_header("Refresh", f"0; url={where}")
+        self._has_form = False
         what = WORDS[tier][1] if tier else ""
         self._page(
             "after.html", title=title, client=client, may=what, where=where, style=self._style,
@@ -209,8 +235,8 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         self.set_header("X-Frame-Options", "DENY")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
-        # Not `no-referrer`: browsers then send `Origin: null` with the form.
-        self.set_header("Referrer-Policy", "same-origin")
+        # Not `no-referrer` where there is a form: browsers then send `Origin: null` with it.
+        self.set_header("Referrer-Policy", "same-origin" if self._has_form else "no-referrer")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """A page of ours, whatever went wrong."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_server.serverapp import ServerApp
 from tornado.httputil import HTTPServerRequest
@@ -14,6 +17,7 @@ from ...config import MCPProxy
 from ...store.signins import USED_AFTER, SignIn, SignIns, Tokens
 from ...store.token_errors import TokenRefused, TokensUnreadable
 from ...store.tokens import Place, TokenStore
+from .. import policy
 from . import clients, metadata
 from .clients import Client, Invalid
 from .documents import Documents
@@ -35,9 +39,17 @@ class Desk:
         self.signins = SignIns(tokens)
         self._codes = Codes()
         self._documents: Documents | None = None
-        self._public_url = config.public_url or os.environ.get(PUBLIC_URL, "")
+        self._public_url = config.public_url or self._hubs_address()
         self._noting: dict[str, asyncio.Task[None]] = {}
         """By a sign-in's id, where it is being noted that it was used."""
+
+    def _hubs_address(self) -> str:
+        url = os.environ.get(PUBLIC_URL, "")
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname or "*" in parts.netloc):
+            self._server.log.warning("mcp-proxy: %s=%r is no address, and is not used", PUBLIC_URL, url)
+            return ""
+        return url
 
     @property
     def is_open(self) -> bool:
@@ -97,9 +109,9 @@ class Desk:
 
     # -- tokens ---------------------------------------------------------------------------------------
 
-    def last_choice(self, client: Client) -> tuple[str, float] | None:
+    async def last_choice(self, client: Client, maker: str) -> tuple[str, float] | None:
         """What a person chose for a client of that name last: tier and days. Raises TokensUnreadable."""
-        last = self.signins.last_of(client.name, self.place)
+        last = await asyncio.to_thread(self.signins.last_of, client.name, maker, self.place)
         return (last.tier, last.days) if last is not None else None
 
     def allow(self, asked: Asked, tier: str, days: float, maker: str) -> str:
@@ -127,10 +139,28 @@ class Desk:
 
     async def refresh(self, presented: str, client_id: str) -> Tokens:
         """Tokens for a refresh token. Raises Invalid and TokensUnreadable."""
+        await self._registered(client_id)
         try:
+            signin = await asyncio.to_thread(self.signins.of_token, presented)
+            if signin is not None:
+                self._permitted(signin)
             return await asyncio.to_thread(self.signins.refreshed, presented, self.place, client_id, self._lasts)
         except TokenRefused as error:
-            raise Invalid("invalid_grant", str(error)) from error
+            raise Invalid("invalid_grant", policy.SIGN_IN_AGAIN) from error
+
+    async def _registered(self, client_id: str) -> None:
+        """A client whose registration is good no more is told so: only that has it register anew. Raises Invalid."""
+        if client_id and not clients.is_document(client_id):
+            await self.client(client_id)
+
+    def _permitted(self, signin: SignIn) -> str:
+        """What a sign-in permits by the settings of now, which may have become narrower. Raises TokenRefused."""
+        if self.signins.now() > datetime.fromisoformat(signin.created) + timedelta(days=self.longest_days):
+            raise TokenRefused("expired")
+        permitted = [tier for tier in included(signin.tier) if tier in self.tiers]
+        if not permitted:
+            raise TokenRefused("off")
+        return permitted[-1]
 
     async def revoke(self, presented: str) -> SignIn | None:
         """End the sign-in that a token belongs to, with all its tokens."""
@@ -142,10 +172,11 @@ class Desk:
         if not self.is_open:
             raise TokenRefused("off")
         signin = self.signins.admit(presented, self.place)
+        tier = self._permitted(signin)
         lately = signin.used and self.signins.now() - signin.last_seen < USED_AFTER
         if not lately and signin.id not in self._noting:
             self._noting[signin.id] = asyncio.create_task(self._note_use(signin))
-        return signin
+        return replace(signin, tier=tier)
 
     async def _note_use(self, signin: SignIn) -> None:
         try:

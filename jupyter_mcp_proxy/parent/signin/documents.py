@@ -41,10 +41,12 @@ def is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
         # A translator of the network's makes these into addresses that it reaches.
-        if address in ipaddress.ip_network("64:ff9b::/32") or address.sixtofour or address.teredo:
-            return False
         if address.ipv4_mapped is not None:
             address = address.ipv4_mapped
+        elif address not in ipaddress.ip_network("2000::/3") or address.sixtofour or address.teredo:
+            return False
+    if address in ipaddress.ip_network("192.88.99.0/24"):  # relays to what IPv6 reaches
+        return False
     return address.is_global and not address.is_multicast
 
 

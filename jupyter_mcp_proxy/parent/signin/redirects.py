@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
-from .origin import is_loopback
+from .origin import is_loopback, normal
 
 LONGEST = 500
 _NETLOC = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
@@ -20,7 +20,7 @@ def checked(redirect: object, hosts: Collection[str]) -> str:
     """
     if not isinstance(redirect, str) or not redirect or len(redirect) > LONGEST:
         raise ValueError(f"a redirect is a URL of at most {LONGEST} characters")
-    if not redirect.isascii() or not redirect.isprintable() or set(redirect) & set(" \\\"'<>`{}|^"):
+    if not has_characters_of_urls(redirect):
         raise ValueError(f"{redirect!r} has characters that no URL has")
     parts = urlsplit(redirect)  # it raises ValueError for a host or port that can be none
     _ = parts.port
@@ -31,26 +31,49 @@ def checked(redirect: object, hosts: Collection[str]) -> str:
             raise ValueError(f"{redirect} has no host that is one")
         if is_loopback(parts.hostname):
             return redirect
-        if parts.scheme == "https" and host_is_among(parts.hostname, hosts):
+        if parts.scheme == "https" and (begins_with_one(redirect, hosts) or _is_at(parts, hosts)):
             return redirect
         raise ValueError(
             f"{parts.scheme}://{parts.netloc} is not where a sign-in is handed to here: programs on the person's own "
             "machine (http://127.0.0.1, http://localhost), and what `MCPProxy.signin_hosts` names"
         )
-    if f"{parts.scheme}:" in hosts and parts.scheme:
+    if parts.query:  # it would tell the program more than the answer
+        raise ValueError(f"{redirect} has a query")
+    if parts.scheme and (f"{parts.scheme}:" in hosts or begins_with_one(redirect, hosts)):
         return redirect
     raise ValueError(f"the scheme {parts.scheme}: is not in `MCPProxy.signin_hosts`")
 
 
+def has_characters_of_urls(text: str) -> bool:
+    """Whether a text has only characters that a URL has: `urlsplit` strips some others without a word."""
+    return text.isascii() and text.isprintable() and not set(text) & set(" \\\"'<>`{}|^")
+
+
+def begins_with_one(redirect: str, hosts: Collection[str]) -> bool:
+    """Whether a setting has the beginning of a redirect: up to a slash, or the whole."""
+    for each in (each for each in hosts if "://" in each):
+        if redirect == each or redirect.startswith(each if each.endswith("/") else f"{each}/"):
+            return ".." not in redirect and "%" not in redirect
+    return False
+
+
+def _is_at(parts: SplitResult, hosts: Collection[str]) -> bool:
+    names = {each.lower() for each in hosts if "://" not in each}
+    return parts.port in (None, 443) and ("*" in names or (parts.hostname or "") in names)
+
+
 def host_is_among(host: str, hosts: Collection[str]) -> bool:
-    """Whether a setting has a host, by its name or by `*`."""
-    return "*" in hosts or host.lower() in {each.lower() for each in hosts}
+    """Whether a setting has a host, by its name, in a URL, or by `*`."""
+    names = {(urlsplit(each).hostname or "") if "://" in each else each.lower() for each in hosts}
+    return "*" in names or host.lower() in names
 
 
 def matching(redirect: str, registered: Collection[str]) -> str | None:
     """The registered redirect that a request's is: the very same, or one on loopback but for its port (RFC 8252)."""
     if redirect in registered:
         return redirect
+    if not has_characters_of_urls(redirect):
+        return None
     try:
         asked = _without_port(urlsplit(redirect))
         return next((each for each in registered if asked is not None and asked == _without_port(urlsplit(each))), None)
@@ -76,6 +99,12 @@ def with_parameters(redirect: str, **parameters: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 
+def origin(redirect: str) -> str:
+    """The origin of a redirect, as `origin.normal` spells one; empty for a program's own scheme."""
+    parts = urlsplit(redirect)
+    return normal(parts.scheme, parts.netloc) if parts.scheme in ("http", "https") else ""
+
+
 def stays_open(redirect: str) -> bool:
     """Whether a program of the person's machine takes the code, so that our page is the last that they see."""
     parts = urlsplit(redirect)
@@ -86,7 +115,7 @@ def shown_host(redirect: str) -> str:
     """Who takes the code, in words."""
     parts = urlsplit(redirect)
     if parts.scheme not in ("http", "https"):
-        return f"the program for {parts.scheme}: on your computer"
+        return f"the program for {parts.scheme}://{parts.netloc} on your computer"
     if is_loopback(parts.hostname or ""):
         return f"a program on your computer ({parts.netloc})"
     return parts.netloc

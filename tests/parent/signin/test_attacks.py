@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import secrets
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -87,11 +89,33 @@ def test_another_clients_code_is_refused(live: JupyterProcess) -> None:
 def test_a_request_that_lacks_something_is_answered_with_an_error_and_no_code(
     live: JupyterProcess, changed: dict[str, str | None]
 ) -> None:
-    status, headers, body = Browser(live).open(authorize_url(live, client_id(live), **changed))
-    told = dict(parse_qsl(urlsplit(went_to((status, headers, body))).query))
+    _, headers, body = Browser(live).open(authorize_url(live, client_id(live), **changed))
+    link = re.search(r'<a id="continue" href="([^"]+)"', body)
+    assert link, body
+    told = dict(parse_qsl(urlsplit(html.unescape(link[1])).query))
+    # The page waits for a click: a link alone shall not open a program of the person's.
+    assert "refresh" not in headers
+    assert headers["referrer-policy"] == "no-referrer"
     assert told["error"] in ("invalid_request", "unsupported_response_type", "invalid_target")
     assert "code" not in told
     assert "Allow" not in body
+
+
+def test_no_answer_goes_to_this_server_itself(live: JupyterProcess) -> None:
+    redirect = f"{live.url}api/kernels"
+    url = authorize_url(live, client_id(live, redirect_uris=[redirect]), redirect_uri=redirect)
+    status, headers, _ = Browser(live).open(url)
+    assert status == 400
+    assert "refresh" not in headers
+
+
+def test_what_is_no_token_of_ours_writes_nothing(live: JupyterProcess) -> None:
+    client, _ = sign_in(live)
+    file = store_of(live).file
+    before = file.stat().st_ino
+    for token in ("junk", "jmr_s00000000_a.b", ""):
+        assert refresh(live, client, token)[0] == 400
+    assert file.stat().st_ino == before
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,25 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from harness import INITIALIZE, REPOSITORY, TOKEN, JupyterProcess, StartJupyter, as_client, login_cookie, post, refused
+from harness import (
+    INITIALIZE,
+    REPOSITORY,
+    TOKEN,
+    JupyterProcess,
+    StartJupyter,
+    as_client,
+    connect,
+    login_cookie,
+    post,
+    refused,
+)
 from harness.signing_in import refresh, sign_in
 from harness.tokens import expired_token, make, place_of, store_of
 
 from jupyter_mcp_proxy.store.signins import SignIns
 from jupyter_mcp_proxy.store.tokens import Place, utc_now
+
+pytestmark = pytest.mark.anyio
 
 
 def credential(server: JupyterProcess, kind: str) -> str | None:
@@ -100,6 +113,38 @@ def test_who_is_challenged_and_who_is_refused(live: JupyterProcess, kind: str) -
             refused(answer, status=int(expected))
             assert ("www-authenticate" in answer[1]) == (expected == ASK), (client, answer)
             assert "set-cookie" not in answer[1]
+
+
+@pytest.mark.parametrize("given", ["", "Bearer ", "Bearer"])
+def test_a_header_whose_variable_is_not_set_is_no_wish_to_sign_in(live: JupyterProcess, given: str) -> None:
+    answer = post(live, INITIALIZE, **as_client(None, Authorization=given))
+    refused(answer, status=403)
+    assert "www-authenticate" not in answer[1]
+
+
+def test_a_client_of_before_is_told_to_register_anew(live: JupyterProcess) -> None:
+    """It keeps its registration for a URL, and asks for another only where it hears `invalid_client`."""
+    client, tokens = sign_in(live)
+    status, told = refresh(live, f"{client[:-4]}AAAA", tokens["refresh_token"])
+    assert (status, told["error"]) == (401, "invalid_client")
+
+
+async def test_a_sign_in_does_no_more_than_the_settings_of_now_permit(start_jupyter: StartJupyter) -> None:
+    server = start_jupyter(rtc=False, environment={"JUPYTER_MCP_PROXY_SIGNIN_TIERS": '["read"]'})
+    signins = SignIns(store_of(server))
+    wide = signins.begin(place_of(server), "before", "run", 300, "ann", "client", 3600).access
+    async with connect(server, token=wide) as agent:
+        await agent.ok("list_notebooks")
+        assert "run" in await agent.fails("execute_ipython", notebook="a.ipynb", code="1")
+    long_ago = SignIns(store_of(server, now=lambda: utc_now() - timedelta(days=40)))
+    token = long_ago.begin(place_of(server), "before", "read", 300, "ann", "client", 41 * 24 * 3600).access
+    refused(post(server, INITIALIZE, **as_client(token)), status=401)
+
+
+def test_a_sign_in_made_under_a_clock_far_ahead_does_not_hold_for_years(live: JupyterProcess) -> None:
+    ahead = SignIns(store_of(live, now=lambda: utc_now() + timedelta(days=3650)))
+    token = ahead.begin(place_of(live), "ahead", "run", 30, "ann", "client", 3600).access
+    refused(post(live, INITIALIZE, **as_client(token)), status=401)
 
 
 def test_the_table_for_people_is_this_one() -> None:

@@ -94,8 +94,7 @@ def test_behind_a_proxy_that_jupyter_trusts_the_scheme_is_the_proxys(start_jupyt
 
 def test_a_public_url_is_the_only_address(start_jupyter: StartJupyter) -> None:
     """Whatever name a proxy passes on: the client has typed that one."""
-    arguments = ("--MCPProxy.public_url=https://lab.example.org/x", "--ServerApp.allow_origin=https://lab.example.org")
-    server = start_jupyter(rtc=False, arguments=arguments)
+    server = start_jupyter(rtc=False, arguments=("--MCPProxy.public_url=https://lab.example.org/x",))
     for host in (f"127.0.0.1:{server.port}", "localhost"):
         assert found(server, RESOURCE[0], Host=host)["resource"] == "https://lab.example.org/mcp-proxy/mcp"
     public = "https://lab.example.org/mcp-proxy/mcp"

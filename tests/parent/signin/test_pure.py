@@ -92,11 +92,27 @@ def test_one_endpoint_is_known_however_it_is_spelled() -> None:
     "redirect",
     [
         "http://127.0.0.1:1/cb", "http://localhost/cb", "http://[::1]:9/cb", "https://claude.ai/api/mcp/auth_callback",
-        "cursor://anysphere.cursor-mcp/oauth/callback", "vscode://x/y", "https://vscode.dev/redirect?a=b",
+        "cursor://anysphere.cursor-mcp/oauth/callback", "https://vscode.dev/redirect",
+        "https://chatgpt.com/connector/oauth/abc",
     ],
 )  # fmt: skip
 def test_these_redirects_are_taken(redirect: str) -> None:
     assert redirects.checked(redirect, SIGNIN_HOSTS) == redirect
+
+
+@pytest.mark.parametrize(
+    "redirect",
+    [
+        "https://claude.ai/anything?next=https://evil.example/", "https://claude.ai/api/mcp/auth_callback_",
+        "https://vscode.dev:8443/redirect", "https://vscode.dev/redirect/../x", "https://vscode.dev/redirect/%2e%2e/x",
+        "https://goose-docs.ai/x", "vscode://evil.ext/cb", "cursor://evil.ext/cb", "cursor://anysphere.cursor-mcp/a?b=c",
+        "windsurf:x",
+    ],
+)  # fmt: skip
+def test_these_redirects_are_not_taken(redirect: str) -> None:
+    """A host of a good name may show what it was sent, or send it on; a scheme reaches every extension of a program."""
+    with pytest.raises(ValueError, match=r"."):
+        redirects.checked(redirect, SIGNIN_HOSTS)
 
 
 @given(st.text(max_size=60))
@@ -125,12 +141,13 @@ def test_the_setting_says_which_hosts(hosts: tuple[str, ...]) -> None:
 
 
 def test_a_registration_comes_back_as_it_went() -> None:
-    client = Client("", "Mein Agent 🐍", ("http://127.0.0.1/cb", "cursor://x/y"))
+    client = Client("", "Mein Agent 🐍", ("http://127.0.0.1/cb", "cursor://anysphere.cursor-mcp/y"))
     client_id = clients.registered(client, "key", PLACE)
     read = clients.read_registration(client_id, "key", PLACE, SIGNIN_HOSTS)
     assert (read.name, read.redirects, read.source) == (client.name, client.redirects, "")
     assert clients.registered(client, "key", PLACE) != client_id
-    for key, place in (("another", PLACE), ("key", Place("/other", "/")), ("key", Place("/work", "/a/"))):
+    assert clients.read_registration(client_id, "key", Place("/other", PLACE.base_url), SIGNIN_HOSTS) == read
+    for key, place in (("another", PLACE), ("key", Place("/work", "/a/"))):
         with pytest.raises(Invalid):
             clients.read_registration(client_id, key, place, SIGNIN_HOSTS)
     with pytest.raises(Invalid, match="signin_hosts"):
@@ -209,7 +226,7 @@ def test_a_document_is_about_its_own_url() -> None:
         "127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "224.0.0.1",
         "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1", "::ffff:127.0.0.1",
         "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "2002:7f00:1::", "2001:0:1::", "198.18.0.1",
-        "192.0.2.1", "240.0.0.1",
+        "192.0.2.1", "240.0.0.1", "::127.0.0.1", "::ffff:0:127.0.0.1", "fec0::1", "192.88.99.1",
     ],
 )  # fmt: skip
 def test_an_address_that_is_not_public_is_not_asked(address: str) -> None:
