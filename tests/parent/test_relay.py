@@ -226,7 +226,7 @@ async def test_only_json_is_taken(live: JupyterProcess) -> None:
 
 async def test_a_batch_is_refused_with_the_reason(live: JupyterProcess) -> None:
     refused(post(live, [INITIALIZE, INITIALIZE], **as_client()), "Send each JSON-RPC message by itself", status=400)
-    refused(post(live, [INITIALIZE], **as_client(None)), "token")
+    refused(post(live, [INITIALIZE], **as_client(None)), "token", status=401)
 
 
 async def test_each_of_jupyters_ways_to_send_the_token_works(live: JupyterProcess) -> None:
