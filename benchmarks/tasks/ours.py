@@ -109,8 +109,9 @@ async def train(player: Player, pause: float) -> bool:
     await player.call("read_cell", notebook=n, cell=0)
     seen = await player.call("execute_cell", notebook=n, cell=0, wait=8 * pause)
     execution = _execution(seen)
-    while len(losses := [float(loss) for loss in re.findall(r"loss (\S+)", seen)]) < 4:
-        seen += await player.call("wait_execution", execution=execution, wait=6 * pause)
+    # An answer ends without the last line's end: the next one begins a line of its own.
+    while len(losses := [float(loss) for loss in re.findall(r"loss (\S+)$", seen, re.M)]) < 4:
+        seen += "\n" + await player.call("wait_execution", execution=execution, wait=6 * pause)
     assert losses[-1] > losses[0] > 1
     await player.call("interrupt_kernel", execution=execution)
     await player.call("edit_cell", notebook=n, cell=0, edits=[{"old": "rate, loss = 3.0", "new": "rate, loss = 0.9"}])
