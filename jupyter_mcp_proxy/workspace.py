@@ -63,7 +63,7 @@ class Workspace:
         self.pause = pause
         self.kernels = Kernels(server, f"mcp-proxy-{run_id}", runtime_dir)
         self.runner = Runner(server, self.kernels, Journal(runtime_dir, run_id), pause)
-        self.marks = Marks(self.kernels, lambda: self.runner.all, lambda path: self._documents.get(path))
+        self.marks = Marks(self.kernels, lambda: self.runner.kept.all, lambda path: self._documents.get(path))
         self.snapshots = self._snapshots = Snapshots(folder_of_all(data_dir), root_dir)
         self._documents: dict[str, Document] = {}
         self._last_use: dict[str, float] = {}
@@ -161,7 +161,7 @@ class Workspace:
 
     async def inspector(self, path: str) -> Inspector:
         """What looks into a notebook's kernel. Raises KernelFailed where it has none."""
-        return await Inspector.of(path, server=self.server, kernels=self.kernels, running=self.runner.running)
+        return await Inspector.of(path, server=self.server, kernels=self.kernels, running=self.runner.kept.running)
 
     # -- documents ------------------------------------------------------------------------------------
 
@@ -297,7 +297,7 @@ class Workspace:
                 for document in self._documents.values():
                     document.hide(client)
             self.users.forget_idle()
-            await self.kernels.reap(lambda kernel: bool(self.runner.running(kernel)))
+            await self.kernels.reap(lambda kernel: bool(self.runner.kept.running(kernel)))
             for path in list(self._documents):
                 if now - self._last_use.get(path, 0) > IDLE_LIMIT and not self.needed(path):
                     try:
@@ -320,7 +320,7 @@ class Workspace:
     def needed(self, path: str) -> bool:
         """Whether a client has the notebook open, a call works on it, or something runs or is to be written in it."""
         unsaved = path in self._documents and self._documents[path].unsaved
-        return self.users.has_open(path) or unsaved or self._held[path] > 0 or self.runner.runs_in(path)
+        return self.users.has_open(path) or unsaved or self._held[path] > 0 or self.runner.kept.runs_in(path)
 
     def hold(self, document: Document) -> None:
         """Keep a document open while a call works on it, until `release`."""
