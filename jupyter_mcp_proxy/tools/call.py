@@ -66,7 +66,10 @@ class Call:
             ctx=ctx,
             workspace=state.workspace,
             settings=state.settings,
-            tier=_tier(headers.get(TIER_HEADER.lower()), state.settings.tier),
+            # By standard input comes whoever started us, and no relay says of them what they may do.
+            tier=state.settings.tier
+            if request is None
+            else _tier(headers.get(TIER_HEADER.lower()), state.settings.tier),
             user=unquote(headers.get(USER_HEADER.lower(), "")),
             client=f"{caller}:{session_id or name}",
             client_name=name,

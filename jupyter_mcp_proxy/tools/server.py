@@ -27,7 +27,7 @@ from .changes import notice
 from .characters import check_texts
 from .following import resume
 from .ours import told_apart, with_ours_told_apart
-from .pictures import Which, fitted
+from .pictures import Which, fitted, without_images
 from .prompts import register as register_prompts
 from .recording import Recording
 from .registry import TOOLS, build
@@ -91,7 +91,7 @@ class NotebookServer(MCPServer[Any]):
         with call.recorded(name, arguments) as recording:
             result = await self._call(name, arguments, call, recording)
             if isinstance(result, CallToolResult):
-                result = await fitted(result)
+                result = await fitted(result if state.settings.images else without_images(result))
             if isinstance(result, CallToolResult) and result.is_error and recording.outcome == "ok":
                 recording.failed()
         return signed(result, context)
@@ -241,7 +241,7 @@ def create_server(state: State) -> NotebookServer:
         version=__version__,
         website_url=WEBSITE,
         icons=[icon()],
-        instructions=INSTRUCTIONS,
+        instructions=INSTRUCTIONS + told_of(state.settings.notebook),
         tools=list(CATALOGUE.values()),
         lifespan=lambda _: state,
         log_level="WARNING",
@@ -251,6 +251,11 @@ def create_server(state: State) -> NotebookServer:
     register_resources(server, bus)
     register_prompts(server)
     return server
+
+
+def told_of(notebook: str) -> str:
+    """What the instructions say of the notebook that is meant where a person has named one; nothing where not."""
+    return f"\nWhere nobody names another notebook, {notebook!r} is meant: begin with use_notebook." if notebook else ""
 
 
 def icon() -> Icon:
