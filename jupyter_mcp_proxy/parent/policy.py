@@ -46,6 +46,7 @@ SIGN_IN_AGAIN = (
     "The sign-in that this token came from has ended, or the token has and its client gets a new one: sign in again. "
     "A client that can do so opens a page of this server in your browser."
 )
+ONLY_AT = "Signing in works at {endpoint} (`MCPProxy.public_url`): give the client that URL."
 
 REQUIRED = (("read", "read", "contents"), ("edit", "write", "contents"), ("run", "execute", "kernels"))
 """Each tier with the action and resource that Jupyter's authorizer must grant for it."""

@@ -129,6 +129,8 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
     def _challenged(self, message: str, error: str = "") -> Refused:
         """What has a client sign in; at a name that this server does not go by, which setting to make."""
         address = self._desk.address(self.request)
+        if not address.is_of(self.request.host):
+            message = f"{message} {policy.ONLY_AT.format(endpoint=address.endpoint)}"
         return Refused(401, message, challenge=metadata.challenge(address, self._desk.tiers, error))
 
     def _refuse(self, refused: Refused) -> NoReturn:
@@ -280,8 +282,17 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             self._tier,
             self._scoped,
         )
-        address = forwarding.Address(request.host, request.protocol, self.base_url)
+        address = forwarding.Address(*self._seen_at(), self.base_url)
         return forwarding.request_headers(request.headers.get_all(), launch.request_headers(), caller, address)
+
+    def _seen_at(self) -> tuple[str, str]:
+        """Host and scheme of the address that the sender has: of that at which people sign in, where there is one."""
+        try:
+            origin = self._desk.address(self.request).origin
+        except Refused:
+            return self.request.host, self.request.protocol
+        scheme, _, host = origin.partition("://")
+        return host, scheme
 
     def on_connection_close(self) -> None:
         """The client is gone: the sidecar must see that at once, it ends what the client waited for."""

@@ -22,7 +22,7 @@ from . import clients, metadata
 from .clients import Client, Invalid
 from .documents import Documents
 from .flow import Asked, Codes, Grant, Replayed
-from .origin import Names, origin_of
+from .origin import Names, origin_of, seen_scheme
 from .scopes import included
 
 PUBLIC_URL = "JUPYTERHUB_PUBLIC_URL"
@@ -79,7 +79,8 @@ class Desk:
             settings.get("local_hostnames", ["localhost"]),
             bool(settings.get("allow_remote_access", False)),
         )
-        return metadata.Address(origin_of(request.protocol, request.host, names), self._server.base_url)
+        scheme = seen_scheme(request.protocol, request.headers, bool(self._server.trust_xheaders))
+        return metadata.Address(origin_of(scheme, request.host, names), self._server.base_url)
 
     # -- clients --------------------------------------------------------------------------------------
 

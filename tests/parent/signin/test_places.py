@@ -98,13 +98,18 @@ def test_a_public_url_is_the_only_address(start_jupyter: StartJupyter) -> None:
     for host in (f"127.0.0.1:{server.port}", "localhost"):
         assert found(server, RESOURCE[0], Host=host)["resource"] == "https://lab.example.org/mcp-proxy/mcp"
     public = "https://lab.example.org/mcp-proxy/mcp"
+    told = post(server, INITIALIZE, **as_client(None))[2].decode()
+    assert f"Signing in works at {public} (`MCPProxy.public_url`)" in told, "who has typed another address learns why"
+    assert public not in post(server, INITIALIZE, Host="lab.example.org", **as_client(None))[2].decode()
     client, browser = client_id(server), Browser(server)
     page = browser.open(authorize_url(server, client, resource=public))[2]
     form = browser.form(page) | {"answer": "allow"}
     assert browser.send(form, Origin="https://evil.example")[0] == 403
-    told = dict(parse_qsl(urlsplit(went_to(browser.send(form, Origin="https://lab.example.org"))).query))
-    assert told["iss"] == "https://lab.example.org/mcp-proxy/oauth"
-    assert exchange(server, client, told["code"], resource=public)[0] == 200
+    _, _, page = browser.open(authorize_url(server, client))
+    assert f"for {public} and nothing else: give the client that URL" in page
+    sent = dict(parse_qsl(urlsplit(went_to(browser.send(form, Origin="https://lab.example.org"))).query))
+    assert sent["iss"] == "https://lab.example.org/mcp-proxy/oauth"
+    assert exchange(server, client, sent["code"], resource=public)[0] == 200
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"])
