@@ -7,6 +7,7 @@ the sidecar that a client is gone, so this subclass of its handler does the forw
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from jupyter_server.base.handlers import JupyterHandler, utcnow
@@ -108,7 +109,8 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             await auth.admit_client(self, path)
         except Refused as refused:
             # Jupyter is asked first: it may know a caller by something that we do not know of.
-            if refused.status == 403 and path.kind == "endpoint" and asked.has_nothing and self._desk.is_open:
+            unknown = refused.status == 403 and asked.has_nothing and not auth.login_of(self).known
+            if unknown and path.kind == "endpoint" and self._desk.is_open:
                 raise self._challenged(policy.SIGN_IN_FIRST) from refused
             raise
 
@@ -225,7 +227,7 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             if self._desk.signins.has_ended(token.id) if of_signin else self._tokens.has_ended(token):
                 break
         self.log.warning("mcp-proxy: token %s (%r) has ended, and a request with it", token.id, token.name)
-        self._token_ended = str(TokenRefused(self._tokens.why_ended(token)))
+        self._token_ended = policy.SIGN_IN_AGAIN if of_signin else str(TokenRefused(self._tokens.why_ended(token)))
         if self._upstream is None:
             self.request.connection.stream.close()
         else:
@@ -264,7 +266,7 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             else:  # the client must not take a part of a reply for the whole
                 self.request.connection.stream.close()
         elif self._token_ended is not None:
-            self._refuse(Refused(403, message))
+            self._refuse(self._ended(message))
         elif perhaps_done and len(ids) == 1:
             self._headers = httputil.HTTPHeaders({"Content-Type": "application/json"})
             self.write(forwarding.errors_for(ids, message)[0])
@@ -272,6 +274,13 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             self._refuse(Refused(502, message))
         else:
             self._refuse(forwarding.went_away())
+
+    def _ended(self, message: str) -> Refused:
+        """What is said where a token has ended before anything was answered: the client of a sign-in gets another."""
+        if self._scoped is not None and is_of_a_signin(PREFIX + self._scoped.id):
+            with suppress(Refused):
+                return self._challenged(message, "invalid_token")
+        return Refused(403, message)
 
     def _forwarded_headers(self) -> forwarding.Headers:
         launch, request = self._sidecar.launch, self.request

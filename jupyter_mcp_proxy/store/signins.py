@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..contract import TIERS, same
-from .token_errors import AmbiguousToken, TokenRefused, TokensUnreadable
+from .token_errors import AmbiguousToken, SigninsUnreadable, TokenRefused, TokensUnreadable
 from .tokens import NOBODY, PREFIX, REMEMBERED, Place, ScopedToken, TokenStore, digest_of, stamp
 
 REFRESH_PREFIX = "jmr_"
@@ -281,7 +281,7 @@ class SignIns:
         try:
             return parsed(part)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise TokensUnreadable(self.store.file, f"its sign-ins are damaged ({error})", damaged=True) from error
+            raise SigninsUnreadable(self.store.file, f"they are damaged ({error})") from error
 
 
 def parsed(part: Any) -> list[SignIn]:
