@@ -54,9 +54,14 @@ class Desk:
         return url
 
     @property
+    def is_offered(self) -> bool:
+        """Whether the settings want it, wherever there is a login."""
+        return bool(self._config.signin)
+
+    @property
     def is_open(self) -> bool:
         """Whether people can sign clients in here: it is not switched off, there is a login, and something to allow."""
-        return bool(self._config.signin and self.tiers and self._server.identity_provider.auth_enabled)
+        return bool(self.is_offered and self.tiers and self._server.identity_provider.auth_enabled)
 
     @property
     def tiers(self) -> list[str]:
