@@ -34,7 +34,6 @@ from mcp.shared.exceptions import MCPError
 
 from jupyter_mcp_proxy.cli import main
 from jupyter_mcp_proxy.contract import TIERS
-from jupyter_mcp_proxy.store.signins import SignIns
 from jupyter_mcp_proxy.tools.server import TOOLS
 
 pytestmark = pytest.mark.anyio
@@ -342,33 +341,6 @@ async def test_a_token_survives_a_restart_and_is_good_for_no_other_server(tmp_pa
     finally:
         for server in servers:
             server.stop()
-
-
-async def test_damaged_sign_ins_leave_the_list_of_tokens_and_say_so(
-    start_jupyter: StartJupyter, use: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    server = start_jupyter(rtc=False)
-    store, token = store_of(server), make(server, "claude")
-    signed_in = SignIns(store).begin(place_of(server), "agent", "run", 1, "ann", "client", 3600).access
-    content = json.loads(store.file.read_text())
-    content["signins"] = [{"id": "x"}]
-    store.file.write_text(json.dumps(content))
-    refused(post(server, INITIALIZE, **as_client(signed_in)), "cannot read its list of tokens")
-    assert post(server, INITIALIZE, **as_client(token))[0] == 200
-    status, _, body = post(server, None, API, "GET", **as_client())
-    told = json.loads(body)
-    assert (status, [each["name"] for each in told["tokens"]]) == (200, ["claude"])
-    assert f"The sign-ins in {store.file} cannot be used" in told["problem"]
-    assert post(server, {"name": "more"}, API, **as_client())[0] == 201
-    use(server)
-    assert main(["token", "list"]) == 1
-    shown = capsys.readouterr()
-    assert "claude" in shown.out
-    assert "The sign-ins in" in shown.err
-    status, _, _ = post(server, None, f"{API}/{told['tokens'][0]['id']}", "DELETE", **as_client())
-    assert status == 200
-    refused(post(server, INITIALIZE, **as_client(token)), "was revoked")
-    assert json.loads(store.file.read_text())["signins"] == [{"id": "x"}], "what is damaged is left as it is"
 
 
 async def test_a_damaged_file_closes_the_endpoint_to_scoped_tokens_only(start_jupyter: StartJupyter, use: Any) -> None:

@@ -31,6 +31,7 @@ WORDS = {
 """What a tier is called here, and what it means to who works with data."""
 
 _FOLDER = Path(__file__).parent
+_COMMON = _FOLDER.parents[1] / "common.css"
 
 
 @cache
@@ -51,7 +52,7 @@ class StyleHandler(web.RequestHandler):
             raise web.HTTPError(404)
         self.set_header("Content-Type", "text/css; charset=utf-8")
         self.set_header("X-Content-Type-Options", "nosniff")
-        self.finish((_FOLDER / "static" / "consent.css").read_bytes())
+        self.finish(_COMMON.read_bytes() + (_FOLDER / "static" / "consent.css").read_bytes())
 
 
 class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]

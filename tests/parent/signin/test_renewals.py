@@ -12,6 +12,7 @@ from harness.signing_in import client_id, refresh, sign_in
 from harness.tokens import place_of, store_of
 
 from jupyter_mcp_proxy.parent.signin.renewals import Renewals
+from jupyter_mcp_proxy.store.filelock import locked
 from jupyter_mcp_proxy.store.signins import SignIns
 
 pytestmark = pytest.mark.anyio
@@ -75,3 +76,15 @@ async def test_a_failure_is_told_to_all_who_asked() -> None:
     answers = await asyncio.gather(*(renewals.answer("t", "c", fails) for _ in range(3)), return_exceptions=True)
     assert [str(each) for each in answers] == ["no"] * 3
     await until(lambda: not renewals._answers)
+
+
+def test_whoever_waits_for_the_file_holds_up_nobody_else(live: JupyterProcess) -> None:
+    """Another process is writing it: that is waited for in a thread, not in the server's loop."""
+    client, first = sign_in(live)
+    with ThreadPoolExecutor(1) as window:
+        with locked(store_of(live).file.with_suffix(".lock")):
+            renewal = window.submit(refresh, live, client, first["refresh_token"])
+            assert post(live, None, "mcp-proxy/.well-known/oauth-protected-resource", "GET")[0] == 200
+            assert post(live, INITIALIZE, **as_client(first["access_token"]))[0] == 200
+            assert not renewal.done()
+        assert renewal.result()[0] == 200
