@@ -156,10 +156,16 @@ def parsed(body: bytes) -> Mapping[str, Any]:
 
 def show(store: TokenStore) -> int:
     """List the tokens and sign-ins of every server."""
-    from ..store.signins import SignIns
+    from ..store.signins import SignIn, SignIns
+    from ..store.token_errors import SigninsUnreadable
 
     tokens, now = store.shown(), store.now()
-    signins = SignIns(store).shown()
+    signins: list[SignIn] = []
+    problem = ""
+    try:
+        signins = SignIns(store).shown()
+    except SigninsUnreadable as error:
+        problem = str(error)
     for token in tokens:
         state = {"active": f"until {token.expires[:16]} UTC", "expired": f"EXPIRED {token.expires[:16]} UTC"}
         print(
@@ -171,9 +177,11 @@ def show(store: TokenStore) -> int:
         who = f"{signin.label}, {used}"
         where = f"({signin.root_dir}, {signin.base_url})"
         print(f"{signin.id}  {signin.tier:4}  {state[signin.state(now)]}  {who}  {where}")
-    if not tokens and not signins:
+    if problem:
+        remark(problem)
+    elif not tokens and not signins:
         remark(f"There are no tokens. `{PROGRAM} token new --name <name>` makes one.")
-    return 0
+    return 1 if problem else 0
 
 
 def revoke(store: TokenStore, name_or_id: str) -> int:

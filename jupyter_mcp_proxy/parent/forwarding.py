@@ -137,7 +137,7 @@ def error_reply(kind: Kind | None, status: int, refused: Refused | None) -> tupl
     if refused and refused.retry_after:
         headers["Retry-After"] = str(max(1, round(refused.retry_after)))
     if refused and refused.challenge:
-        headers["WWW-Authenticate"] = refused.challenge
+        headers |= {"WWW-Authenticate": refused.challenge, "Cache-Control": "no-store", "Vary": "Host"}
     if kind == "api":
         return headers | {"Cache-Control": "no-store"}, json.dumps({"message": message})
     return headers, json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": message}})

@@ -46,11 +46,15 @@ SIGN_IN_AGAIN = (
     "The sign-in that this token came from has ended, or the token has and its client gets a new one: sign in again. "
     "A client that can do so opens a page of this server in your browser."
 )
+ONLY_AT = "Signing in works at {endpoint} (`MCPProxy.public_url`): give the client that URL."
 
 REQUIRED = (("read", "read", "contents"), ("edit", "write", "contents"), ("run", "execute", "kernels"))
 """Each tier with the action and resource that Jupyter's authorizer must grant for it."""
 
 _AUTHORIZATION = re.compile(r"(?:token|bearer)\s+(.+)", re.IGNORECASE)
+_JUPYTERS_COOKIE = re.compile(r"(?:^|;)\s*(?:_xsrf|username-|jupyterhub-)", re.IGNORECASE)
+"""What a browser has that was at this server or its Hub. Those of a load balancer, by which it finds the same server
+again, say nothing of who asks; programs that keep cookies (httpx) send them."""
 _MADE_UP = re.compile(r"[0-9a-f]{32}")
 """A name that Jupyter makes up where one token is for everybody: `IdentityProvider.generate_anonymous_user`."""
 
@@ -94,10 +98,10 @@ class Asked:
 
     @property
     def has_nothing(self) -> bool:
-        """Whether it carries nothing that could say who asks: no token, no cookie, and no page's origin."""
+        """Whether it carries nothing that could say who asks: no token, no cookie of Jupyter's, no page's origin."""
         # An empty header is a configuration whose variable is not set: not a client that would sign in.
-        named = ("Authorization", "Cookie", "Origin")
-        return not (self.query.get("token") or any(name in self.headers for name in named))
+        named = self.query.get("token") or any(name in self.headers for name in ("Authorization", "Origin"))
+        return not (named or _JUPYTERS_COOKIE.search(self.headers.get("Cookie", "")))
 
     @property
     def is_json(self) -> bool:

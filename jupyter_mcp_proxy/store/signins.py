@@ -18,8 +18,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..contract import TIERS, same
-from .token_errors import AmbiguousToken, TokenRefused, TokensUnreadable
-from .tokens import NOBODY, PREFIX, REMEMBERED, Place, ScopedToken, TokenStore, digest_of, stamp
+from .token_errors import AmbiguousToken, SigninsUnreadable, TokenRefused, TokensUnreadable
+from .tokens import NOBODY, PREFIX, REMEMBERED, GoodAtOneServer, Place, ScopedToken, TokenStore, digest_of, stamp
 
 REFRESH_PREFIX = "jmr_"
 PART = "signins"
@@ -43,7 +43,7 @@ class Access:
 
 
 @dataclass(frozen=True)
-class SignIn:
+class SignIn(GoodAtOneServer):
     """What a person has allowed a client. Times are ISO 8601 in UTC."""
 
     id: str
@@ -64,18 +64,11 @@ class SignIn:
     used: str = ""
     revoked: str = ""
 
-    @property
-    def place(self) -> Place:
-        """The server that it is good for."""
-        return Place(self.root_dir, self.base_url)
-
     def state(self, now: datetime) -> str:
-        """`active`, `expired` or `revoked`."""
-        if self.revoked:
-            return "revoked"
-        # Made under a clock that was far ahead, it would hold for years.
-        begins = datetime.fromisoformat(self.created) - CLOCKS
-        return "active" if begins <= now < datetime.fromisoformat(self.expires) else "expired"
+        """`active`, `expired` or `revoked`. Made under a clock that was far ahead, it would hold for years."""
+        state = super().state(now)
+        ahead = now < datetime.fromisoformat(self.created) - CLOCKS
+        return "expired" if state == "active" and ahead else state
 
     @property
     def last_seen(self) -> datetime:
@@ -281,7 +274,7 @@ class SignIns:
         try:
             return parsed(part)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise TokensUnreadable(self.store.file, f"its sign-ins are damaged ({error})", damaged=True) from error
+            raise SigninsUnreadable(self.store.file, f"they are damaged ({error})") from error
 
 
 def parsed(part: Any) -> list[SignIn]:

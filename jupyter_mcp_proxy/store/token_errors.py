@@ -54,6 +54,17 @@ class TokensUnreadable(ProxyError):
         super().__init__(text)
 
 
+class SigninsUnreadable(TokensUnreadable):
+    """The sign-ins in the file are damaged; the tokens beside them are not."""
+
+    def __init__(self, file: object, reason: str) -> None:
+        super().__init__(file, reason, damaged=True)
+        self.args = (
+            f"The sign-ins in {file} cannot be used: {reason}. No sign-in is accepted, and none can be made; "
+            "the tokens that people made hold. Repair that part of the file (`signins`), or take it out.",
+        )
+
+
 class NameTaken(ProxyError):
     """A new scoped token that would have the name of one that still works."""
 

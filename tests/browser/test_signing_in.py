@@ -124,6 +124,47 @@ async def test_the_page_can_be_answered_by_keyboard_alone(person: BrowserContext
     await page.wait_for_url(f"{CALLBACK}**")
 
 
+async def test_a_click_that_was_meant_for_another_page_allows_nothing(
+    person: BrowserContext, live: JupyterProcess
+) -> None:
+    """The second half of a double click, of which the first brought the page or took away what lay over it."""
+    page = await person.new_page()
+    await page.route(f"{CALLBACK}**", lambda route: route.fulfill(body="back"))
+    url = authorize_url(live, client_id(live))
+    tools = await person.new_cdp_session(page)
+    await tools.send("Animation.enable")
+
+    async def time_goes(rate: float) -> None:
+        await tools.send("Animation.setPlaybackRate", {"playbackRate": rate})
+
+    async def a_while_passes() -> None:
+        await time_goes(1000)
+        await page.evaluate("Promise.allSettled(document.getAnimations().map((each) => each.finished))")
+
+    async def double_click_is_lost() -> None:
+        for _ in range(2):
+            await page.mouse.down()
+            await page.mouse.up()
+        await page.evaluate("new Promise(requestAnimationFrame)")
+        assert page.url == url
+
+    await time_goes(0.001)  # however busy this machine is, no second passes
+    await page.goto(url)
+    box = await page.get_by_role("button", name="Allow", exact=True).bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await double_click_is_lost()
+    await a_while_passes()
+    await time_goes(0.001)
+    await page.mouse.move(-5, -5)  # something in front has the pointer
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await double_click_is_lost()
+    await a_while_passes()
+    await page.mouse.down()
+    await page.mouse.up()
+    await page.wait_for_url(f"{CALLBACK}**")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1280])
 async def test_the_page_is_accessible(

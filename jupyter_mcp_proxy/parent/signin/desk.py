@@ -22,7 +22,8 @@ from . import clients, metadata
 from .clients import Client, Invalid
 from .documents import Documents
 from .flow import Asked, Codes, Grant, Replayed
-from .origin import Names, origin_of
+from .origin import Names, origin_of, seen_scheme
+from .renewals import Renewals
 from .scopes import included
 
 PUBLIC_URL = "JUPYTERHUB_PUBLIC_URL"
@@ -38,6 +39,7 @@ class Desk:
         self.place = place
         self.signins = SignIns(tokens)
         self._codes = Codes()
+        self._renewals = Renewals()
         self._documents: Documents | None = None
         self._public_url = config.public_url or self._hubs_address()
         self._noting: dict[str, asyncio.Task[None]] = {}
@@ -52,9 +54,14 @@ class Desk:
         return url
 
     @property
+    def is_offered(self) -> bool:
+        """Whether the settings want it, wherever there is a login."""
+        return bool(self._config.signin)
+
+    @property
     def is_open(self) -> bool:
         """Whether people can sign clients in here: it is not switched off, there is a login, and something to allow."""
-        return bool(self._config.signin and self.tiers and self._server.identity_provider.auth_enabled)
+        return bool(self.is_offered and self.tiers and self._server.identity_provider.auth_enabled)
 
     @property
     def tiers(self) -> list[str]:
@@ -79,7 +86,8 @@ class Desk:
             settings.get("local_hostnames", ["localhost"]),
             bool(settings.get("allow_remote_access", False)),
         )
-        return metadata.Address(origin_of(request.protocol, request.host, names), self._server.base_url)
+        scheme = seen_scheme(request.protocol, request.headers, bool(self._server.trust_xheaders))
+        return metadata.Address(origin_of(scheme, request.host, names), self._server.base_url)
 
     # -- clients --------------------------------------------------------------------------------------
 
@@ -142,9 +150,15 @@ class Desk:
         await self._registered(client_id)
         try:
             signin = await asyncio.to_thread(self.signins.of_token, presented)
-            if signin is not None:
-                self._permitted(signin)
-            return await asyncio.to_thread(self.signins.refreshed, presented, self.place, client_id, self._lasts)
+            if signin is None:
+                raise TokenRefused("unknown")
+            self._permitted(signin)
+            if signin.state(self.signins.now()) != "active":  # it may have ended since the answer of a moment ago
+                raise TokenRefused(signin.state(self.signins.now()))
+            return await self._renewals.answer(
+                presented, client_id,
+                lambda: asyncio.to_thread(self.signins.refreshed, presented, self.place, client_id, self._lasts),
+            )  # fmt: skip
         except TokenRefused as error:
             raise Invalid("invalid_grant", policy.SIGN_IN_AGAIN) from error
 
