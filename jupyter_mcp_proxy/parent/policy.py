@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ..contract import NAME, TIERS
+from ..contract import COMMAND, NAME, TIERS
 from ..store.tokens import PREFIX
 
 UNAUTHENTICATED = (
     "No Jupyter token came with this request. Send the header `Authorization: Bearer <token>`. "
-    "Where the server runs, `jupyter mcp-proxy token new` makes a token for one agent and `jupyter mcp-proxy connect` "
+    f"Where the server runs, `{COMMAND} token new` makes a token for one agent and `{COMMAND} connect` "
     "prints the line with the server's own. Retrying without a token will not help."
 )
 REJECTED = (
     "The server did not accept this token: it is wrong, has expired, was revoked, or belongs to another server "
-    "or user (a stopped JupyterHub server answers like this too). Get a new one (`jupyter mcp-proxy token new` or "
-    "`jupyter mcp-proxy connect` where the server runs) and put it in the client's configuration."
+    "or user (a stopped JupyterHub server answers like this too). Get a new one (the MCP tile of JupyterLab's "
+    f"launcher, or `{COMMAND} token new` where the server runs) and put it in the client's configuration."
 )
 COOKIE_ONLY = (
     "A login cookie alone is not enough here, so that no other web page can use it. Send the header "
-    "`Authorization: Bearer <token>`; `jupyter mcp-proxy connect` prints the complete line."
+    f"`Authorization: Bearer <token>`; `{COMMAND} connect` prints the complete line."
 )
 FOREIGN_ORIGIN = (
     "This request comes from a web page of another origin ({origin}), which may not use this endpoint. "
@@ -39,8 +39,8 @@ NO_XSRF = "Send Jupyter's XSRF token (the cookie `_xsrf`) in the header `X-XSRFT
 
 SIGN_IN_FIRST = (
     "No Jupyter token came with this request. A client that can sign in opens a page of this server in your browser; "
-    "else send the header `Authorization: Bearer <token>`. Where the server runs, `jupyter mcp-proxy token new` makes "
-    "a token for one agent and `jupyter mcp-proxy connect` prints the line with the server's own."
+    f"else send the header `Authorization: Bearer <token>`. Where the server runs, `{COMMAND} token new` makes "
+    f"a token for one agent and `{COMMAND} connect` prints the line with the server's own."
 )
 SIGN_IN_AGAIN = (
     "The sign-in that this token came from has ended, or the token has and its client gets a new one: sign in again. "

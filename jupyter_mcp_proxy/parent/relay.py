@@ -118,7 +118,7 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
         """The scoped token that a request came with, before Jupyter is asked about anything."""
         of_signin = is_of_a_signin(presented)
         try:
-            return self._desk.admit(presented).token if of_signin else self._tokens.admit(presented, self._place)
+            return self._desk.admit(presented) if of_signin else self._tokens.admit(presented, self._place)
         except TokensUnreadable as error:
             self.log.error("mcp-proxy: %s", error)
             raise Refused(403, str(TokenRefused("unreadable"))) from error

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from ..contract import TIERS, same
@@ -86,10 +87,10 @@ class SignIn(GoodAtOneServer):
         """How lists and the audit name it; a login that is one token for everybody has no name."""
         return f"{self.name}, signed in" + (f" by {self.maker}" if self.maker != "anonymous" else "")
 
-    @property
+    @cached_property
     def token(self) -> ScopedToken:
         """What a request is admitted with; it ends with the sign-in and not with an access token, so that no call ends
-        in the middle."""
+        in the middle. Made once: a sign-in is read once and admits many calls."""
         return ScopedToken(
             self.id, self.label, self.tier, self.created, self.expires, self.root_dir, self.base_url,
             self.family, self.revoked, self.maker,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
@@ -18,9 +17,6 @@ from harness.signing_in import CALLBACK, Kept, authorize_url, client_id, signed_
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 pytestmark = pytest.mark.anyio
-
-STOPWATCH = 10.0
-"""Seconds that the whole way may take on a busy machine, without the person."""
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +78,6 @@ async def test_from_the_url_to_the_first_result_it_is_one_click(
     await expect(page.locator("#arrived")).to_have_text("Waiting for your agent…")
     await page.screenshot(path=screenshots / "sign-in-waiting.png", full_page=True)
     clicks = Clicks(person)
-    began = time.monotonic()
     async with signed_in(live, Kept(), clicks.answer, name="Data helper") as agent:
         await agent.client.list_tools()
         await page.bring_to_front()
@@ -90,13 +85,11 @@ async def test_from_the_url_to_the_first_result_it_is_one_click(
         await page.evaluate("window.dispatchEvent(new Event('focus'))")
         await expect(page.locator("#arrived")).to_contain_text("✓ Data helper has signed in (run).")
         await agent.ok("use_notebook", notebook=name, create=True)
-        took = time.monotonic() - began
         await expect(page.locator("#arrived")).to_have_text("✓ Data helper is connected (run).")
         await expect(page.locator("#since")).to_have_text(re.compile(r"^First call \d+(\.\d)? s ago\.$"))
         await expect(page.locator("#list li").filter(has_text="Data helper").first).to_contain_text("signed in")
         await page.screenshot(path=screenshots / "sign-in-connected.png", full_page=True)
     assert clicks.count == 1
-    assert took < STOPWATCH
 
 
 async def test_who_is_refused_is_told_so_and_nothing_is_kept(person: BrowserContext, live: JupyterProcess) -> None:
