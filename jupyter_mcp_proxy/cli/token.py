@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..clients import BY_ID, Target
 from ..contract import TIERS
-from .connect import declare_client, where
 from .output import PROGRAM, remark
+from .printing import declare_client, where
 from .servers import NoAnswer, NotAsked, Server, fetch, is_meant, reachable, remarks_on, running, without_endpoint
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from .messages import (
 )
 from .ways import Unreachable, Way
 
-PATIENCE = 30.0
+PATIENCE = 45.0
 """Seconds that a request waits for a server that is gone: a restart of Jupyter takes some, a client waits a minute."""
 PAUSE, LONGEST_PAUSE = 0.3, 5.0
 """Seconds between two looks for it."""
@@ -49,7 +49,10 @@ PERHAPS_DONE = (
 
 
 class Again(Exception):
-    """Not done, or harmless: it may be sent again after a pause. The text is for when there is no more time."""
+    """Not done, or harmless: it may be sent again after a pause. The text is for when there is no more time.
+
+    Without a pause something has been mended, such as the session, which is done so often and no oftener.
+    """
 
     def __init__(self, text: str, pause: float = PAUSE) -> None:
         super().__init__(text)
@@ -140,7 +143,7 @@ class Bridge:
                 except Again as again:
                     if asked.acknowledged:  # a stream is wanted for as long as its client wants it
                         pause = min(pause * 1.5, LONGEST_PAUSE)
-                    elif time.monotonic() + again.pause > deadline:
+                    elif again.pause and time.monotonic() + again.pause > deadline:
                         self._fail(asked, str(again))
                         break
                     await asyncio.sleep(pause if asked.acknowledged else again.pause)
