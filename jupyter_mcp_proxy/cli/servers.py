@@ -64,20 +64,39 @@ class NotAsked(NoAnswer):
 def running() -> list[Mapping[str, Any]]:
     """The info of each server that this user runs here; empty, with a remark that says why, where none is found."""
     from jupyter_core.paths import jupyter_runtime_dir
-    from jupyter_server.serverapp import list_running_servers
 
     folder = jupyter_runtime_dir()
     try:
-        infos: list[Mapping[str, Any]] = list(list_running_servers(folder))
+        found = infos()
     except OSError as error:
         remark(f"The servers' info files in {folder} cannot be read: {error}. Try again.")
         return []
-    if not infos:
+    if not found:
         remark(
             f"No Jupyter server of yours runs on this machine (looked in {folder}).\n"
             "Start one with `jupyter lab` and run this command again, or see `jupyter mcp-proxy demo`."
         )
-    return infos
+    return found
+
+
+def infos() -> list[Mapping[str, Any]]:
+    """The info of each server that this user runs here. Raises OSError."""
+    from jupyter_core.paths import jupyter_runtime_dir
+    from jupyter_server.serverapp import list_running_servers
+
+    return list(list_running_servers(jupyter_runtime_dir()))
+
+
+def is_meant(server: Server, which: str) -> bool:
+    """Whether a server is named by its URL or endpoint, its port, or its root folder."""
+    from os.path import realpath
+
+    port = server.url.partition("://")[2].partition("/")[0].rpartition(":")[2]
+    return (
+        which in (port, server.endpoint)
+        or which.rstrip("/") == server.url.rstrip("/")
+        or realpath(which) == realpath(server.root)
+    )
 
 
 def usable(info: Mapping[str, Any]) -> Server | None:

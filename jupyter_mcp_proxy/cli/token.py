@@ -11,7 +11,17 @@ from ..clients import BY_ID, Target
 from ..contract import TIERS
 from .connect import declare_client, where
 from .output import PROGRAM, remark
-from .servers import NoAnswer, NotAsked, Server, fetch, reachable, remarks_on, running, without_endpoint
+from .servers import (
+    NoAnswer,
+    NotAsked,
+    Server,
+    fetch,
+    is_meant,
+    reachable,
+    remarks_on,
+    running,
+    without_endpoint,
+)
 
 if TYPE_CHECKING:
     from ..store.tokens import TokenStore
@@ -112,18 +122,6 @@ def chosen(which: str | None) -> Server | None:
     elif infos and which is not None:
         remark(f"No running server has the URL, port or root folder {which!r}. `{PROGRAM} connect` lists them.")
     return None
-
-
-def is_meant(server: Server, which: str) -> bool:
-    """Whether a server is named by its URL or endpoint, its port, or its root folder."""
-    from os.path import realpath
-
-    port = server.url.partition("://")[2].partition("/")[0].rpartition(":")[2]
-    return (
-        which in (port, server.endpoint)
-        or which.rstrip("/") == server.url.rstrip("/")
-        or realpath(which) == realpath(server.root)
-    )
 
 
 def knows(server: Server, token_id: str | None = None) -> bool:

@@ -88,6 +88,12 @@ def packages(here: Packages, there: Packages | str | None, python: str) -> Findi
             f"The sidecar's Python, {python} (MCPProxy.python), has no usable jupyter-mcp-proxy: {there}",
             f"{python} -m pip install jupyter-mcp-proxy=={here.version}\nor take the setting MCPProxy.python out.",
         )
+    if here.error:
+        return failed(
+            "package",
+            f"jupyter-mcp-proxy is not properly installed for {python}: {here.error}",
+            f"{python} -m pip install jupyter-mcp-proxy",
+        )
     for found, program in ((here, "python"), *(((there, python),) if there else ())):
         if found.conflicts:
             parts = [f"{c.name} {c.found or '(missing)'}, where {c.wanted} is needed" for c in found.conflicts]

@@ -48,12 +48,12 @@ class Configured:
 
 def configured() -> Configured:
     """Read Jupyter's configuration. A file of it may be a program: what it prints is kept off the output."""
-    from jupyter_server.serverapp import ServerApp
-
-    from ...config import MCPProxy
-
-    server = ServerApp()
     try:
+        from jupyter_server.serverapp import ServerApp
+
+        from ...config import MCPProxy
+
+        server = ServerApp()
         with redirect_stdout(io.StringIO()):
             server.load_config_file(suppress_errors=False)
             server.find_server_extensions()

@@ -33,6 +33,13 @@ class Packages:
     python: str
     versions: dict[str, str]
     conflicts: tuple[Conflict, ...]
+    error: str = ""
+    """Why nothing of this can be told."""
+
+    @property
+    def is_short_of_something(self) -> bool:
+        """Whether something is not there at all."""
+        return bool(self.error) or any(conflict.found is None for conflict in self.conflicts)
 
     @classmethod
     def parsed(cls, text: str) -> Packages:
