@@ -14,7 +14,7 @@ from ..output import PROGRAM
 from ..servers import Server, without_endpoint
 from .asking import Answer
 from .findings import Finding, failed, note, ok, skipped
-from .rounds import ACKNOWLEDGED, MARK, NEW, RUN_SECONDS, STREAM_LIMIT, Round, text
+from .rounds import ACKNOWLEDGED, MARK, NEW, RUN_SECONDS, Round, text
 
 PROBE: Final = "interrupt_kernel"
 """A tool of the tier `run`, called for a notebook that is not there: who may run is told that."""
@@ -165,11 +165,11 @@ def streaming(opened: Answer, ordinary: Sequence[Answer], *, buffered_by_us: boo
     first = next((seconds for seconds, event in opened.events if event.get("method") == ACKNOWLEDGED), None)
     if first is not None:
         return ok("streaming", f"an event is there after {first * 1000:.0f} ms, while its stream stays open")
-    if opened.refusal:
-        return note("streaming", f"subscriptions/listen is refused, so it could not be looked at: {opened.refusal}")
     if buffered_by_us:
         return failed("streaming", "The plain entry point holds each reply back until it is whole.", ENABLE)
-    return buffers("streaming", f"Nothing of an open stream arrives within {STREAM_LIMIT:.0f} s", ordinary, here=here)
+    if opened.refusal:
+        return note("streaming", f"subscriptions/listen is refused, so it could not be looked at: {opened.refusal}")
+    return buffers("streaming", f"Nothing of an open stream arrives within {opened.seconds:.0f} s", ordinary, here=here)
 
 
 def buffers(step: str, seen: str, ordinary: Sequence[Answer], *, here: bool) -> Finding:

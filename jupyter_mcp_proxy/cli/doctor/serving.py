@@ -68,10 +68,12 @@ class Serving:
         self.buffered = health is not None and health.object.get("relay") != "streaming"
         version = str((first.result.get("serverInfo") or _info_of(first)).get("version") or "")
         self.tell(connection.relay(health, version, self.mine))
-        trips = [self.tell(connection.round_trip(trip(self.asker))) for trip in (rounds.old, rounds.new)]
+        trips = [trip(self.asker) for trip in (rounds.old, rounds.new)]
+        self.ordinary += [answer for trip in trips for _, answer in trip.answers]
+        works = [self.tell(connection.round_trip(trip)).state != "failed" for trip in trips]
         self.stream()
         self.sign_in()
-        if trips[1].state == "failed":
+        if not works[1]:
             return "a round trip comes first"
         if not self.kernel:
             return "left out, as asked"
@@ -103,7 +105,8 @@ class Serving:
 
     def stream(self) -> None:
         """Whether streams stream."""
-        opened = rounds.listen(self.asker)
+        slowest = max(answer.seconds for answer in self.ordinary)
+        opened = Answer() if self.buffered else rounds.listen(self.asker, slowest)
         self.tell(connection.streaming(opened, self.ordinary, buffered_by_us=self.buffered, here=self.here))
 
     def sign_in(self) -> None:

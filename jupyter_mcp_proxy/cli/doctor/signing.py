@@ -46,7 +46,7 @@ def chain(server: Server, challenged: Answer, resource: Answer, issued: Sequence
     if challenged.status == 200:
         return skipped("sign-in", "the server asks for no login")
     where = metadata_url(challenged)
-    if challenged.status == 403 or (challenged.status == 401 and not where and challenged.refusal):
+    if challenged.status == 403:
         return note(
             "sign-in",
             f"Clients cannot sign in at {server.url}: {challenged.refusal or 'it is refused without a reason'}",
