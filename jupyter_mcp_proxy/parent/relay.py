@@ -295,13 +295,12 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
         return forwarding.request_headers(request.headers.get_all(), launch.request_headers(), caller, address)
 
     def _seen_at(self) -> tuple[str, str]:
-        """Host and scheme of the address that the sender has: of that at which people sign in, where there is one."""
-        try:
-            origin = self._desk.address(self.request).origin
-        except Refused:
-            return self.request.host, self.request.protocol
-        scheme, _, host = origin.partition("://")
-        return host, scheme
+        """Host and scheme of the address that the sender has; for the page, which shows it, where people sign in."""
+        if self._kind == "page":
+            with suppress(Refused):
+                scheme, _, host = self._desk.address(self.request).origin.partition("://")
+                return host, scheme
+        return self.request.host, self.request.protocol
 
     def on_connection_close(self) -> None:
         """The client is gone: the sidecar must see that at once, it ends what the client waited for."""

@@ -22,7 +22,9 @@ from . import auth, policy
 
 LARGEST_BODY = 10_000
 """Bytes; what is asked for is a name, a tier and a number."""
-STATUS: dict[type[ProxyError], int] = {BadValue: 400, Unknown: 404, NameTaken: 409, TokensUnreadable: 500}
+STATUS: dict[type[ProxyError], int] = {
+    BadValue: 400, Unknown: 404, NameTaken: 409, TokensUnreadable: 500, SigninsUnreadable: 500,
+}  # fmt: skip
 
 
 class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]

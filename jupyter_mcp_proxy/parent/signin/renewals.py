@@ -12,7 +12,8 @@ from ...store.tokens import digest_of
 
 GRACE = 10.0
 """Seconds for which the answer to a refresh token is given again. Each window of a program keeps the token by itself,
-and a client whose answer was lost on its way asks again with the old one. Okta gives 30 s, Supabase 10 s.
+and a client whose answer was lost on its way asks again with the old one. Auth0, Curity and Amazon Cognito (up to 60 s)
+can be set to the like, for the token before the last alone.
 
 Always the same tokens, until they are used: of two different ones the second would be taken for stolen an hour later.
 So a thief who is as quick holds what the client holds, and the next renewals end it for both, as ever."""
@@ -33,7 +34,11 @@ class Renewals:
             self._answers[key] = time.monotonic(), asyncio.ensure_future(renew())
             asyncio.get_running_loop().call_later(self._grace, self._answers.pop, key, None)
         asked, answer = self._answers[key]
-        tokens = await asyncio.shield(answer)
+        try:
+            tokens = await asyncio.shield(answer)
+        except Exception:
+            self._answers.pop(key, None)  # another try may go well
+            raise
         return replace(tokens, lasts=max(0.0, tokens.lasts - (time.monotonic() - asked)))
 
     def _forget_the_one_before(self, presented: str) -> None:
