@@ -111,7 +111,8 @@ def infos_in(folder: Path) -> list[Mapping[str, Any]]:
             continue  # it has ended meanwhile
         except ValueError:
             continue  # it is being written
-        if isinstance(info, dict) and "port" in info and alive(int(info.get("pid", 0))):
+        pid = info.get("pid") if isinstance(info, dict) else None
+        if isinstance(pid, int) and "port" in info and alive(pid):
             infos.append(info)
     return infos
 

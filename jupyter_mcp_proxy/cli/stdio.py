@@ -75,6 +75,8 @@ async def serve(way: Way) -> None:
     from ..stdio.pipes import Pipes
     from ..stdio.ways import Unreachable
 
+    if sys.stdin.isatty():
+        remark("An MCP client starts this and writes its messages to stdin. Ctrl-D ends it; --help says more.")
     pipes = Pipes()
     try:
         await asyncio.to_thread(way.find)
@@ -87,7 +89,7 @@ async def serve(way: Way) -> None:
             asyncio.get_running_loop().add_signal_handler(getattr(signal, name), task.cancel)
     with suppress(asyncio.CancelledError):
         await Bridge(way, pipes.write, remark).run(pipes.lines())
-    pipes.flush(0.3)
+    pipes.flush(0.2)
 
 
 def way_of(options: argparse.Namespace) -> Way:

@@ -78,9 +78,12 @@ def add(client: Client, options: argparse.Namespace) -> int:
             return 1
     assert client.file is not None
     entry = client.file.entry(Target(url, token, options.name))
-    code = _write(client, options, entry, server.root if server is not None else "", token)
-    if code and token:
-        _revoke(token)
+    code = 1
+    try:
+        code = _write(client, options, entry, server.root if server is not None else "", token)
+    finally:
+        if code and token:  # nobody has it
+            _revoke(token)
     if not code and not token and not options.print:
         remark(client.signs_in.replace("jupyter", options.name) if options.name != "jupyter" else client.signs_in)
     return code

@@ -38,9 +38,9 @@ PAUSE, LONGEST_PAUSE = 0.3, 5.0
 """Seconds between two looks for it."""
 RENEWALS = 3
 """How often a request may find that its session is unknown, before its client is told."""
-GRACE, FAREWELL = 0.6, 0.3
-"""Seconds that what is asked may still be answered in once stdin has ended, and that saying goodbye may take. Clients
-(Python SDK 2) end a process 2 s after they have closed its stdin."""
+GRACE, FAREWELL, CLEARING = 0.5, 0.2, 0.8
+"""Seconds that what is asked may still be answered in once stdin has ended, that saying goodbye may take, and leaving
+nothing behind. Clients (Python SDK 2) end a process 2 s after they have closed its stdin."""
 
 PERHAPS_DONE = (
     "The connection to the Jupyter server was lost while this call was under way. The call may have been carried out, "
@@ -169,7 +169,9 @@ class Bridge:
         asked.sent = True
         try:
             async with self._http.asked("POST", address, self._headers(message, session), message.body) as reply:
-                if reply.status in (200, 202):
+                # The relay answers 200 for a sidecar that is not there, and when to come again (Python SDK 1 takes 503
+                # for the end of its connection): the call did not leave.
+                if reply.status in (200, 202) and not (reply.header("retry-after") and message.method):
                     await self._pass(asked, address, reply)
                     if message.is_request and not asked.answered and not asked.cancelled:
                         raise Cut("the reply ended without an answer")
@@ -202,7 +204,7 @@ class Bridge:
         if status in (401, 403) and await asyncio.to_thread(self._way.refused, address):
             self._address = None
             raise Again(text, 0)
-        if status in (429, 503):
+        if status in (200, 202, 429, 503):
             raise Again(text, _seconds(reply.header("retry-after")))
         if status in (502, 504):
             if not asked.message.may_change_something:
@@ -368,7 +370,7 @@ class Bridge:
             await asyncio.wait_for(self._end_session(), FAREWELL)
         self._http.close()
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(asyncio.to_thread(self._way.close), FAREWELL)
+            await asyncio.wait_for(asyncio.to_thread(self._way.close), CLEARING)
 
     async def _end_session(self) -> None:
         if self._session and self._address is not None:

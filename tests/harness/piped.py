@@ -20,6 +20,7 @@ from mcp_types import Implementation
 from harness.agents import ERAS, Agent
 from harness.machine import MODULE, REPOSITORY, own_world
 from harness.servers import JupyterProcess
+from harness.tokens import store_of
 
 
 def world(server: JupyterProcess) -> dict[str, str]:
@@ -29,6 +30,11 @@ def world(server: JupyterProcess) -> dict[str, str]:
         "JUPYTER_DATA_DIR": str(server.data),
         "PYTHONPATH": str(REPOSITORY),
     }
+
+
+def own_tokens(server: JupyterProcess) -> dict[str, str]:
+    """The tokens that stdio servers have made and not revoked, by their ids, with their tiers."""
+    return {token.id: token.tier for token in store_of(server).shown() if token.name.startswith("stdio ")}
 
 
 @asynccontextmanager

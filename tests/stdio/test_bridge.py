@@ -195,6 +195,17 @@ async def test_a_server_that_is_not_ready_is_asked_again() -> None:
         assert "result" in await client.hear()
 
 
+async def test_a_call_that_the_relay_has_told_to_come_again_does() -> None:
+    async def later(request: Request) -> None:
+        await request.reply(200, refusal("The sidecar keeps ending"), Retry_After="1")
+
+    endpoint = Endpoint([later, ok])
+    async with bridged(endpoint) as client:
+        client.say("tools/call", 1, name="execute_cell")
+        assert "result" in await client.hear()
+    assert len(endpoint.requests) == 2
+
+
 async def test_a_session_that_is_unknown_is_opened_as_the_client_had_opened_it() -> None:
     stream: list[Request] = []
 

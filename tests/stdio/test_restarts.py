@@ -16,7 +16,7 @@ from harness import ERAS, JupyterProcess, StartJupyter, connect, until
 from harness.piped import piped
 from mcp.shared.exceptions import MCPError
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]  # two servers, one after the other
 
 COUNTS = "with open('runs', 'a') as file:\n    file.write('x')\nimport time\ntime.sleep(4)\nprint('whole')"
 
@@ -64,11 +64,11 @@ async def test_a_call_that_the_sidecars_death_meets_is_carried_out_once_and_told
         await until((server.root / "runs").exists)
         os.kill(server.sidecar_pid(), signal.SIGKILL)
         with (
-            anyio.fail_after(30),
+            anyio.fail_after(60),
             pytest.raises(MCPError, match="may have been carried out"),
         ):
             await call
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while "whole" not in await agent.ok("read_cell", notebook="a.ipynb", cell=0):
                 await anyio.sleep(0.2)
         assert (server.root / "runs").read_text() == "x"
@@ -83,7 +83,7 @@ async def test_a_call_that_the_servers_death_meets_is_told_that_it_may_have_been
         await until((server.root / "runs").exists)
         server.process.kill()
         with (
-            anyio.fail_after(10),
+            anyio.fail_after(60),
             pytest.raises(MCPError, match="may have been carried out"),
         ):
             await call
@@ -124,8 +124,9 @@ async def test_a_subscriber_is_told_on_after_the_server_came_again(
 
     async def change(another: JupyterProcess) -> None:
         number = 0
-        with anyio.fail_after(60):
-            async with connect(another.wait()) as editor:
+        another.wait()
+        with anyio.fail_after(90):
+            async with connect(another) as editor:
                 while not any(uri in message for message in told):
                     number += 1
                     await editor.ok("overwrite_cell_source", notebook="a.ipynb", cell=0, source=str(number))

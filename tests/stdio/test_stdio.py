@@ -10,8 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from harness import ERAS, SLEEP, TOKEN, JupyterProcess, connect, until
-from harness.piped import Piped, piped, world
-from harness.tokens import store_of
+from harness.piped import Piped, own_tokens, piped, world
 from mcp_types import ElicitResult
 
 pytestmark = pytest.mark.anyio
@@ -120,6 +119,7 @@ async def test_what_the_server_tells_by_itself_reaches_a_subscriber(
 
 
 async def test_stdout_has_messages_only_and_stderr_no_credential(file: JupyterProcess) -> None:
+    there = own_tokens(file)
     client = Piped(world(file), file.root)
     client.say("initialize", HELLO, "a")
     assert client.answer("a")["result"]["serverInfo"]["name"]
@@ -132,8 +132,8 @@ async def test_stdout_has_messages_only_and_stderr_no_credential(file: JupyterPr
     assert client.answer(1)
     client.say("no/such", {}, "1")
     assert client.answer("1")["error"]["code"] == -32601
-    (token,) = [token for token in store_of(file).shown() if token.name.startswith("stdio ")]
-    assert token.tier == "run"
+    (made,) = own_tokens(file).keys() - there
+    assert own_tokens(file)[made] == "run"
     took, said = client.end()
     assert took < 4, "2 s where nothing else keeps the machine busy"
     assert client.process.returncode == 0
@@ -145,6 +145,7 @@ async def test_it_ends_with_its_stdin_and_leaves_no_token_though_a_cell_runs(
     file: JupyterProcess, name: str, era: str
 ) -> None:
     file.write_notebook(name, SLEEP)
+    there = own_tokens(file)
     client = Piped(world(file), file.root)
     arguments = {"name": "execute_cell", "arguments": {"notebook": name, "cell": 0}}
     if era == "legacy":
@@ -159,7 +160,7 @@ async def test_it_ends_with_its_stdin_and_leaves_no_token_though_a_cell_runs(
     assert took < 4, "2 s where nothing else keeps the machine busy"
     assert client.process.returncode == 0
     await until(lambda: "KeyboardInterrupt" in outputs(file, name))
-    assert [token for token in store_of(file).shown() if token.name.startswith("stdio ")] == []
+    assert own_tokens(file).keys() <= there.keys()
 
 
 async def test_what_was_asked_before_stdin_ended_is_still_answered(file: JupyterProcess) -> None:
@@ -173,10 +174,11 @@ async def test_what_was_asked_before_stdin_ended_is_still_answered(file: Jupyter
 
 
 async def test_a_signal_ends_it_in_order(file: JupyterProcess) -> None:
+    there = own_tokens(file)
     client = Piped(world(file), file.root)
     client.say("server/discover", {"_meta": META}, 1)
     assert "result" in client.answer(1)
     client.process.terminate()
     assert client.process.wait(10) == 0
     client.leave()
-    assert [token for token in store_of(file).shown() if token.name.startswith("stdio ")] == []
+    assert own_tokens(file).keys() <= there.keys()
