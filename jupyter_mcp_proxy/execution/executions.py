@@ -325,7 +325,7 @@ class Execution:
         if self.log.left_out_chars:
             self.note(
                 f"{self.log.left_out_chars:,} more characters of output are not in the notebook, "
-                "which keeps 10 MB a cell."
+                "which keeps 10 MB and 2,000 outputs a cell."
             )
         self.finished.set()
         self._notify()

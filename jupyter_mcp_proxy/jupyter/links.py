@@ -28,6 +28,9 @@ LONG = 1024 * 1024
 PIECE = 256 * 1024
 SLICE = 0.005
 """Seconds that messages may keep the event loop from other work."""
+TURNS = 8
+"""Turns that other work then has, of which a call takes some twenty or more: with one at a time it would have to wait
+for as many slices."""
 
 Peek = Callable[[int, int], bytes]
 """Bytes from an offset on, so many, of something that is there."""
@@ -200,7 +203,8 @@ class PlainLinks(Links):
                 if parts:
                     self._take_parts("iopub", parts)
                 if loop.time() - began > SLICE:
-                    await asyncio.sleep(0)
+                    for _ in range(TURNS):
+                        await asyncio.sleep(0)
                     began = loop.time()
         except EOFError:
             # The system closes a connection in the moment its process ends, and after all that it has sent.
