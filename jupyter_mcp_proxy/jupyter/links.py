@@ -40,7 +40,7 @@ class Links(ABC):
     """The connections to the ports of one kernel's process.
 
     What it says is handed to `take`; `ended` is called in the moment its process ends, after all that it has sent, and
-    `failed` where its output cannot be taken any more for another reason.
+    `failed`, with the reason, where its output cannot be taken any more for another one.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Links(ABC):
         *,
         take: Callable[[Message], None],
         ended: Callable[[], None],
-        failed: Callable[[], None],
+        failed: Callable[[str], None],
     ) -> None:
         self._ports = ports
         self._kernel_id = kernel_id
@@ -211,7 +211,7 @@ class PlainLinks(Links):
             self._ended()
         except OSError as error:
             log.warning("the output of kernel %s cannot be kept: %s", self._kernel_id, error)
-            self._failed()
+            self._failed(error.strerror or str(error))
 
 
 def comes_next(parts: list[bytes]) -> str:
