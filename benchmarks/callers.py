@@ -1,6 +1,6 @@
 """`python -m benchmarks.callers`: what a call costs the Jupyter process, by a scoped token and by one of a sign-in.
 
-Counted is its processor time, which other programs on the machine do not add to; beside it stands the clock's.
+Counted is its processor time, in which other programs on the machine slow both alike; beside it stands the clock's.
 """
 
 from __future__ import annotations

@@ -53,6 +53,6 @@ async def set_level(ctx: ServerRequestContext[Any, Any], params: SetLevelRequest
 
 
 def register(server: MCPServer[Any]) -> None:
-    """Let clients of the old era set a level: some do so at once, and take an error for a fault of the connection."""
+    """Let clients of the old era set a level of logging, as its protocol has it."""
     handlers = server._lowlevel_server  # as in `resources.py`
     handlers.add_request_handler("logging/setLevel", SetLevelRequestParams, set_level)
