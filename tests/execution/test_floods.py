@@ -18,6 +18,7 @@ def kinds(server: JupyterProcess, name: str) -> list[str]:
     return [output["output_type"] for output in server.read_notebook(name)["cells"][0]["outputs"]]
 
 
+@pytest.mark.timeout(400)
 async def test_what_displays_without_end_is_interrupted_and_others_work_meanwhile(
     server: JupyterProcess, name: str
 ) -> None:
