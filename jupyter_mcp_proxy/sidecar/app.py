@@ -20,6 +20,7 @@ from ..tools.state import State
 from .api import Api
 from .guard import Guard
 from .page import FILES, connect_page
+from .review import ReviewApi
 from .sessions import Sessions
 
 SESSION_IDLE = 24 * 3600.0
@@ -56,6 +57,7 @@ def create_app(settings: Settings) -> Guard:
             Route("/healthz", healthz),
             Route("/mcp", endpoint=Sessions(StreamableHTTPASGIApp(manager), settings.secret)),
             *Api(state).routes(),
+            *ReviewApi(state).routes(),
         ],
         lifespan=lifespan,
     )
