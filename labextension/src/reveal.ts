@@ -34,6 +34,15 @@ export class Notebooks {
     }
   }
 
+  /** Scroll to a cell of a notebook that is in sight; nothing else changes, neither the focus nor the active cell. */
+  bringIntoView(path: string, cell: string): void {
+    const panel = this.find(path);
+    const place = panel?.content.widgets.findIndex(each => each.model.id === cell) ?? -1;
+    if (panel?.isVisible && place >= 0 && !isTyping(panel)) {
+      void panel.content.scrollToItem(place, 'smart').catch(() => undefined);
+    }
+  }
+
   /** The notebook at a path of the server, whichever drive it was opened with. */
   find(path: string): NotebookPanel | null {
     return this._tracker?.find(panel => pathOf(panel) === path) ?? null;
@@ -44,6 +53,11 @@ export class Notebooks {
     const widget = this._documents?.openOrReveal(drive ? `${drive}:${path}` : path);
     return widget instanceof NotebookPanel ? widget : null;
   }
+}
+
+/** Whether somebody types in a cell, so that the page should stay where it is. */
+function isTyping(panel: NotebookPanel): boolean {
+  return panel.content.mode === 'edit' && panel.node.contains(document.activeElement);
 }
 
 /** A notebook's path on the server: without the drive, which with jupyter-collaboration is one of its own. */
