@@ -64,7 +64,7 @@ class Workspace:
         self.pause = pause
         self.kernels = Kernels(server, f"mcp-proxy-{run_id}", runtime_dir)
         self.runner = Runner(server, self.kernels, Journal(runtime_dir, run_id), pause)
-        self.marks = Marks(self.kernels, lambda: self.runner.all, lambda path: self._documents.get(path))
+        self.marks = Marks(self.kernels, lambda: self.runner.kept.all, lambda path: self._documents.get(path))
         self.snapshots = self._snapshots = Snapshots(folder_of_all(data_dir), root_dir)
         self._documents: dict[str, Document] = {}
         self._last_use: dict[str, float] = {}
@@ -164,7 +164,7 @@ class Workspace:
 
     async def inspector(self, path: str) -> Inspector:
         """What looks into a notebook's kernel. Raises KernelFailed where it has none."""
-        return await Inspector.of(path, server=self.server, kernels=self.kernels, running=self.runner.running)
+        return await Inspector.of(path, server=self.server, kernels=self.kernels, running=self.runner.kept.running)
 
     # -- documents ------------------------------------------------------------------------------------
 
@@ -306,7 +306,7 @@ class Workspace:
                 for document in self._documents.values():
                     document.hide(client)
             self.users.forget_idle()
-            await self.kernels.reap(lambda kernel: bool(self.runner.running(kernel)))
+            await self.kernels.reap(lambda kernel: bool(self.runner.kept.running(kernel)))
             for path in list(self._documents):
                 if now - self._last_use.get(path, 0) > IDLE_LIMIT and not self.needed(path):
                     try:
@@ -331,7 +331,7 @@ class Workspace:
         agent's change waits for a person, who could not take it back once it is closed."""
         document = self._documents.get(path)
         waits = document is not None and (document.unsaved or document.review.is_fresh)
-        return self.users.has_open(path) or waits or self._held[path] > 0 or self.runner.runs_in(path)
+        return self.users.has_open(path) or waits or self._held[path] > 0 or self.runner.kept.runs_in(path)
 
     def hold(self, document: Document) -> None:
         """Keep a document open while a call works on it, until `release`."""

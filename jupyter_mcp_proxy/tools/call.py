@@ -119,7 +119,7 @@ class Call:
         """An execution or a batch by its id. Raises Unknown with those that there are."""
         from ..execution.batch import Batch
 
-        found = self.workspace.runner.get(id)
+        found = self.workspace.runner.kept.get(id)
         self.concerns(found.notebook, None if isinstance(found, Batch) else found.cell_id)
         return found
 

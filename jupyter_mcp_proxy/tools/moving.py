@@ -156,8 +156,8 @@ async def _refuse_if_used(call: Call, path: str, notebooks: list[str], kernels: 
     people: set[str] = set()
     for notebook in notebooks:
         kernel = kernels.get(notebook, {}).get("kernel") or {}
-        busy = bool(kernel) and workspace.runner.state_of(kernel) == "busy"
-        if workspace.runner.runs_in(notebook) or busy:
+        busy = bool(kernel) and workspace.runner.kept.state_of(kernel) == "busy"
+        if workspace.runner.kept.runs_in(notebook) or busy:
             raise KernelBusy(
                 f"Something runs in {notebook!r}: nothing was deleted. Wait for it, or interrupt_kernel stops it."
             )

@@ -132,10 +132,11 @@ async def list_notebooks(ctx: Context[Any, Any]) -> str:
     opened = call.workspace.users.opened_by(call.client)
     sessions = {session["path"]: session for session in await call.workspace.server.sessions() if session.get("kernel")}
     lines = []
+    kept = call.workspace.runner.kept
     for path in dict.fromkeys([*opened, *sessions]):
         kernel = sessions.get(path, {}).get("kernel")
-        state = f"{kernel['name']} {kernel['id']} {call.workspace.runner.state_of(kernel)}" if kernel else "no kernel"
-        running = [e.id for e in call.workspace.runner.running(kernel["id"])] if kernel else []
+        state = f"{kernel['name']} {kernel['id']} {kept.state_of(kernel)}" if kernel else "no kernel"
+        running = [e.id for e in kept.running(kernel["id"])] if kernel else []
         lines.append(
             f"{path}  {'open' if path in opened else 'not open'}, {state}"
             + (f", executions {' '.join(running)}" if running else "")

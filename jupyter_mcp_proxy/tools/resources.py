@@ -110,7 +110,7 @@ class Resources:
         resources = []
         for path in dict.fromkeys([*opened, *kernels]):
             kernel = kernels.get(path)
-            state = f"kernel {kernel['name']} {call.workspace.runner.state_of(kernel)}" if kernel else "no kernel"
+            state = f"kernel {kernel['name']} {call.workspace.runner.kept.state_of(kernel)}" if kernel else "no kernel"
             resources.append(
                 Resource(
                     uri=Target(path).uri,

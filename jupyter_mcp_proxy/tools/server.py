@@ -185,7 +185,7 @@ def with_notices(call: Call, touched: list[Document], result: Any, error: ProxyE
         if document.trouble is not None and str(document.trouble) != str(error):
             lines.append(f"[Note: {document.trouble}]")
         result.content += [TextContent(type="text", text=line) for line in lines if line]
-    for execution in call.workspace.runner.all:
+    for execution in call.workspace.runner.kept.all:
         if execution.late is not None and execution.caller == call.client:
             late = late_block(execution)
             result.content += [late] if late is not None else []
