@@ -36,7 +36,8 @@ async def test_the_panel_shows_an_agent_at_work_and_a_click_reveals_the_cell(
     async with lab(browser, live, name) as window, connect(live, name=MARKUP) as agent:
         await expect(window.status).to_have_text("Agents may look, edit and run.")
         await agent.ok("execute_cell", notebook=name, cell=55)
-        line = window.line(MARKUP, "execute_cell", name, cell[:8], "ok")
+        line = window.line(MARKUP, "ran cell 55", name, "ok")
+        await expect(line).to_have_attribute("data-cell", cell)
         await expect(line).to_contain_text(re.compile(r"\d m?s"))
         client = window.clients.filter(has_text=MARKUP)
         await expect(client).to_have_count(1)
@@ -107,7 +108,7 @@ async def test_stopping_interrupts_what_an_agent_runs(browser: Browser, live: Ju
     live.write_notebook(name, SLEEP, kernelspec=KERNELSPEC)
     async with lab(browser, live, name) as window, connect(live, name="busy") as agent:
         running = await agent.ok("execute_cell", notebook=name, cell=0, wait=0.2)
-        await expect(window.clients.filter(has_text="busy")).to_contain_text("execute_cell")
+        await expect(window.clients.filter(has_text="busy")).to_contain_text("runs cell 0")
         await expect(window.page.locator(".jp-OutputArea-output").first).to_contain_text("begun")
         await window.stop.click()
         await expect(window.line("busy", name, "execute_cell", "cancelled")).to_be_visible()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from harness import JupyterProcess, connect
+from harness import JupyterProcess, StartJupyter, connect
 from harness.browser import KERNELSPEC, Window, chromium, lab
 from playwright.async_api import Browser, Locator, expect
 
@@ -19,6 +20,14 @@ MARKUP = "<img src=x onerror=window.harmed=1>"
 async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
     async with chromium() as browser:
         yield browser
+
+
+def without_collaboration(server: JupyterProcess) -> None:
+    """JupyterLab as it is where jupyter-collaboration is not installed."""
+    config = server.home / "config" / "labconfig" / "page_config.json"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    names = ("collaboration-extension", "docprovider-extension")
+    config.write_text(json.dumps({"disabledExtensions": {f"@jupyter/{name}": True for name in names}}))
 
 
 def cells(window: Window) -> Locator:
@@ -98,8 +107,10 @@ async def test_all_that_an_agent_did_since_is_taken_back_at_once(
 
 
 async def test_where_notebooks_are_files_a_change_is_taken_back_too(
-    browser: Browser, file: JupyterProcess, name: str
+    browser: Browser, start_jupyter: StartJupyter, name: str
 ) -> None:
+    file = start_jupyter(rtc=False)
+    without_collaboration(file)
     file.write_notebook(name, "a = 1", "b = 2", kernelspec=KERNELSPEC)
     async with connect(file) as agent:
         await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 10")
@@ -112,4 +123,4 @@ async def test_where_notebooks_are_files_a_change_is_taken_back_too(
             await row.get_by_role("button", name="Undo", exact=True).click()
             await expect(cells(window).locator(".jp-McpBar")).to_have_count(1)
     content = file.read_notebook(name)
-    assert [cell["source"] for cell in content["cells"]] == ["a = 1", "b = 20"]
+    assert ["".join(cell["source"]) for cell in content["cells"]] == ["a = 1", "b = 20"]
