@@ -1,8 +1,11 @@
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { IDocumentManager } from '@jupyterlab/docmanager';
-import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { INotebookTracker, Notebook, NotebookPanel } from '@jupyterlab/notebook';
 
 import { IPlace } from './model';
+
+/** How often a cell is scrolled to that is not in the page yet. */
+const TRIES = 80;
 
 /** The notebooks of this page, by their path on the server. */
 export class Notebooks {
@@ -30,7 +33,7 @@ export class Notebooks {
     }
     this._activate(panel.id); // gives the focus to the active cell; a cell that gets it becomes the active one
     if (place >= 0) {
-      await notebook.scrollToItem(place, 'smart');
+      await this._scroll(notebook, place);
     }
   }
 
@@ -39,7 +42,7 @@ export class Notebooks {
     const panel = this.find(path);
     const place = panel?.content.widgets.findIndex(each => each.model.id === cell) ?? -1;
     if (panel?.isVisible && place >= 0 && !isTyping(panel)) {
-      void panel.content.scrollToItem(place, 'smart').catch(() => undefined);
+      void this._scroll(panel.content, place);
     }
   }
 
@@ -47,6 +50,23 @@ export class Notebooks {
   find(path: string): NotebookPanel | null {
     return this._tracker?.find(panel => pathOf(panel) === path) ?? null;
   }
+
+  /**
+   * Scroll to a cell, and again for as long as it is not there: JupyterLab (4.6) puts cells into the page that are out of
+   * sight when it has nothing else to do, and gives up on one that is not there yet.
+   */
+  private async _scroll(notebook: Notebook, place: number): Promise<void> {
+    const wanted = ++this._scrolls;
+    for (let tries = 0; tries < TRIES && wanted === this._scrolls && !notebook.isDisposed; tries++) {
+      await notebook.scrollToItem(place, 'smart').catch(() => undefined);
+      if (notebook.widgets[place]?.node.isConnected) {
+        return;
+      }
+      await new Promise(resolve => window.setTimeout(resolve, 250));
+    }
+  }
+
+  private _scrolls = 0;
 
   private _open(path: string): NotebookPanel | null {
     const drive = this._browser?.model.driveName;
