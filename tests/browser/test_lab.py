@@ -46,7 +46,7 @@ async def test_the_panel_shows_an_agent_at_work_and_a_click_reveals_the_cell(
 
         await line.click()
         revealed = window.page.locator(".jp-Cell.jp-mod-active")
-        await expect(revealed).to_contain_text("x = 55")
+        await expect(revealed).to_contain_text("x = 55", timeout=30_000)
         await expect(revealed).to_be_in_viewport()
         await expect(revealed).to_have_attribute("data-mcp-client", MARKUP)
         await agent.ok("edit_cell", notebook=name, cell=54, edits=[{"old": "54", "new": "'edited'"}])
@@ -57,7 +57,7 @@ async def test_the_panel_shows_an_agent_at_work_and_a_click_reveals_the_cell(
         await agent.ok("insert_execute_code_cell", notebook=other, source="z = 1", index=30)
         await window.line("insert_execute_code_cell", other, "ok").click()
         opened_cell = window.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell.jp-mod-active")
-        await expect(opened_cell).to_contain_text("z = 1")
+        await expect(opened_cell).to_contain_text("z = 1", timeout=30_000)
         await expect(opened_cell).to_be_in_viewport()
         await expect(opened_cell).to_have_attribute("data-mcp-client", MARKUP)
 
@@ -177,7 +177,7 @@ async def test_the_panel_comes_back_with_the_sidecar(browser: Browser, start_jup
         os.kill(server.sidecar_pid(), signal.SIGKILL)
         await expect(window.status).to_contain_text("does not answer")
         await expect(window.pause).to_be_disabled()
-        await expect(window.status).to_contain_text("Agents may")
+        await expect(window.status).to_contain_text("Agents may", timeout=30_000)
         async with connect(server, name="after") as agent:
             await agent.ok("list_cells", notebook=name)
             await agent.fails("read_cell", notebook=name, cell=9)

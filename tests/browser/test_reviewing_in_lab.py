@@ -107,10 +107,14 @@ async def test_all_that_an_agent_did_since_is_taken_back_at_once(
 
 
 async def test_where_notebooks_are_files_a_change_is_taken_back_too(
-    browser: Browser, start_jupyter: StartJupyter, name: str
+    browser: Browser, start_jupyter: StartJupyter, name: str, screenshots: Path
 ) -> None:
+    """In a dark theme."""
     file = start_jupyter(rtc=False)
     without_collaboration(file)
+    theme = file.home / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    theme.mkdir(parents=True)
+    (theme / "themes.jupyterlab-settings").write_text('{"theme": "JupyterLab Dark"}')
     file.write_notebook(name, "a = 1", "b = 2", kernelspec=KERNELSPEC)
     async with connect(file) as agent:
         await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 10")
@@ -120,6 +124,7 @@ async def test_where_notebooks_are_files_a_change_is_taken_back_too(
             row = change(window, name, "edited cell 0")
             await row.locator(".jp-McpChange-what").click()
             await expect(row.locator(".cm-deletedChunk")).to_contain_text("a = 1")
+            await window.screenshot(screenshots, "review-dark")
             await row.get_by_role("button", name="Undo", exact=True).click()
             await expect(cells(window).locator(".jp-McpBar")).to_have_count(1)
     content = file.read_notebook(name)
