@@ -88,7 +88,9 @@ class Bar {
       void attempt(() => this._changes.keep(ids, this._cell.model.id));
     });
     this._undo.addEventListener('click', () => void this._take());
-    _cell.node.prepend(this._node);
+    // Lumino counts the children of a cell's element: what is not its own stands behind them, and is shown above them.
+    _cell.node.append(this._node);
+    _cell.addClass('jp-mod-mcpWaits');
   }
 
   show(waiting: IWaiting): void {
@@ -111,14 +113,12 @@ class Bar {
     const cells = new Set(waiting.changes.flatMap(change => change.cells.map(piece => piece.cell)));
     setText(this._undo, cells.size > 1 ? this._trans.__('Undo (%1 cells)', cells.size) : this._trans.__('Undo'));
     this._undo.disabled = !waiting.changes.every(change => change.undoable);
-    if (!this._cell.node.contains(this._node)) {
-      this._cell.node.prepend(this._node);
-    }
   }
 
   remove(): void {
     this._diff.close();
     this._node.remove();
+    this._cell.removeClass('jp-mod-mcpWaits');
   }
 
   private async _toggle(): Promise<void> {
