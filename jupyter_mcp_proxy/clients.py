@@ -57,6 +57,25 @@ class Link:
 
 
 @dataclass(frozen=True)
+class File:
+    """A client's file of its person's own settings, and how an endpoint stands in it.
+
+    In a path `{home}`, `{config}` (XDG_CONFIG_HOME), `{support}` (macOS), `{appdata}` (Windows), `{claude}`, `{codex}`
+    and `{root}` (of the Jupyter server) are folders. Of several files the first one that there is, else the first.
+    """
+
+    paths: tuple[str, ...]
+    keys: tuple[str, ...]
+    entry: Callable[[Target], dict[str, Any]]
+    darwin: tuple[str, ...] = ()
+    windows: tuple[str, ...] = ()
+    listed: bool = False
+    """Whether the servers are a list, each with its name."""
+    comments: bool = False
+    """Whether comments and trailing commas may be in it."""
+
+
+@dataclass(frozen=True)
 class Client:
     """One client: what it is given, where that goes, and where its maker documents it."""
 
@@ -69,7 +88,10 @@ class Client:
     note: str = ""
     link: Callable[[Target], Link] | None = None
     signs_in: str = "It opens a page of this server in your browser when it first connects."
-    """What has it sign in, once it has the URL and no token."""
+    """What has it sign in, once it has the URL and no token; empty for one that cannot."""
+    file: File | None = None
+    starts: Callable[[Sequence[str]], dict[str, Any]] | None = None
+    """The entry with which it starts a program instead, where it takes nothing else."""
 
     @property
     def is_command(self) -> bool:
@@ -96,6 +118,28 @@ def _header(target: Target) -> str:
 def _quoted(text: str) -> str:
     """In double quotes, which every shell understands, Windows' too; as POSIX has it where that is not enough."""
     return shlex.quote(text) if set(text) & set('"$`\\!%') else f'"{text}"'
+
+
+def _named(target: Target) -> dict[str, Any]:
+    """As Jupyter AI has it, after the Agent Client Protocol."""
+    headers = [{"name": name, "value": value} for name, value in target.headers.items()]
+    return {"type": "http", "name": target.name, "url": target.url, "headers": headers}
+
+
+def _codex_entry(target: Target) -> dict[str, Any]:
+    return {"url": target.url} | ({"http_headers": target.headers} if target.headers else {})
+
+
+def _goose_entry(target: Target) -> dict[str, Any]:
+    entry = {
+        "enabled": True, "type": "streamable_http", "name": target.name, "description": "Jupyter notebooks",
+        "uri": target.url, "timeout": TIMEOUT,
+    }  # fmt: skip
+    return entry | ({"headers": target.headers} if target.headers else {})
+
+
+def _started(command: Sequence[str]) -> dict[str, Any]:
+    return {"command": command[0], "args": list(command[1:])}
 
 
 def _commands(command: Callable[[Target], str]) -> Callable[[Sequence[Target]], str]:
@@ -188,6 +232,7 @@ CLIENTS = (
         note="For every project of yours, add --scope user.",
         # `claude mcp login` right after `claude mcp add` (2.1.332) looks at the origin's root alone and fails.
         signs_in="Then start claude, and in it: /mcp → jupyter → Authenticate.",
+        file=File(("{claude}/.claude.json",), ("mcpServers",), _http),
     ),
     Client(
         "claude-desktop", "Claude Desktop", "json", "claude_desktop_config.json (Settings → Developer → Edit Config)",
@@ -196,17 +241,28 @@ CLIENTS = (
         note="Its configuration file takes local programs only, so this runs the bridge mcp-remote, which needs "
         "Node.js 18 or newer; restart Claude Desktop afterwards. A custom connector does not do on your own machine: "
         "Anthropic's servers make its connection, so they would have to reach this address.",
+        file=File(
+            ("{config}/Claude/claude_desktop_config.json",), ("mcpServers",), _bridged,
+            darwin=("{support}/Claude/claude_desktop_config.json",),
+            windows=("{appdata}/Claude/claude_desktop_config.json",),
+        ),
+        starts=_started,
     ),
     Client(
         "cursor", "Cursor", "json", "~/.cursor/mcp.json, or .cursor/mcp.json in a project", "https://cursor.com/docs/mcp",
         _json(lambda servers: {"mcpServers": servers}, _plain),
         link=_cursor_link,
+        file=File(("{home}/.cursor/mcp.json",), ("mcpServers",), _plain, comments=True),
     ),
     Client(
         "vscode", "VS Code", "json", ".vscode/mcp.json, or the command “MCP: Open User Configuration”",
         "https://code.visualstudio.com/docs/copilot/customization/mcp-servers",
         _json(lambda servers: {"servers": servers}, _http),
         link=_vscode_link,
+        file=File(
+            ("{config}/Code/User/mcp.json",), ("servers",), _http, comments=True,
+            darwin=("{support}/Code/User/mcp.json",), windows=("{appdata}/Code/User/mcp.json",),
+        ),
     ),
     Client(
         "codex", "Codex", "toml", "~/.codex/config.toml", "https://developers.openai.com/codex/mcp",
@@ -214,17 +270,23 @@ CLIENTS = (
         signs_in="Then, in a terminal: codex mcp login jupyter.",
         note="To keep the token out of the file, put it in an environment variable and write "
         "bearer_token_env_var = \"NAME\" in place of http_headers.",
+        file=File(("{codex}/config.toml",), ("mcp_servers",), _codex_entry),
     ),
     Client(
         "gemini", "Gemini CLI", "shell", "Run this in a terminal", "https://geminicli.com/docs/tools/mcp-server/",
         _commands(gemini_command),
         note="Gemini CLI connects in folders that it trusts only.",
         signs_in="Then start gemini, and in it: /mcp auth jupyter.",
+        file=File(("{home}/.gemini/settings.json",), ("mcpServers",), _http, comments=True),
     ),
     Client(
         "zed", "Zed", "json", "Zed's settings.json (the command “zed: open settings file”)",
         "https://zed.dev/docs/ai/mcp",
         _json(lambda servers: {"context_servers": servers}, _plain),
+        file=File(
+            ("{config}/zed/settings.json",), ("context_servers",), _plain, comments=True,
+            darwin=("{home}/.config/zed/settings.json",), windows=("{appdata}/Zed/settings.json",),
+        ),
     ),
     Client(
         "goose", "goose", "yaml", "~/.config/goose/config.yaml (Windows: %APPDATA%\\Block\\goose\\config\\config.yaml)",
@@ -232,6 +294,10 @@ CLIENTS = (
         _goose,
         note="The link is for goose Desktop.",
         link=_goose_link,
+        file=File(
+            ("{config}/goose/config.yaml",), ("extensions",), _goose_entry,
+            windows=("{appdata}/Block/goose/config/config.yaml",),
+        ),
     ),
     Client(
         "opencode", "opencode", "json", "~/.config/opencode/opencode.json, or opencode.json in a project",
@@ -239,13 +305,28 @@ CLIENTS = (
         _json(lambda servers: {"$schema": "https://opencode.ai/config.json", "mcp": {"servers": servers}}, _opencode),
         signs_in="Then, in a terminal: opencode mcp auth jupyter.",
         note='Older versions of opencode 1 want the entry directly below "mcp", without "servers".',
+        file=File(
+            ("{config}/opencode/opencode.json", "{config}/opencode/opencode.jsonc"), ("mcp", "servers"), _opencode,
+            comments=True,
+        ),
     ),
     Client(
         "json", "JSON", "json", ".mcp.json in a project, or another client's file of this form",
         "https://modelcontextprotocol.io/clients",
         _json(lambda servers: {"mcpServers": servers}, _http),
+        file=File((), ("mcpServers",), _http, comments=True),
     ),
 )  # fmt: skip
 """Every client, in the order in which they are offered."""
+
+JUPYTER_AI = Client(
+    "jupyter-ai", "Jupyter AI", "json", ".jupyter/mcp_settings.json in the root folder of the server",
+    "https://jupyter-ai.readthedocs.io/",
+    lambda targets: json.dumps({"mcp_servers": [_named(target) for target in targets]}, indent=2),
+    note="Its agents cannot sign in, so the file has a token; keep it out of version control.",
+    signs_in="",
+    file=File(("{root}/.jupyter/mcp_settings.json",), ("mcp_servers",), _named, listed=True),
+)  # fmt: skip
+"""Stands in Jupyter itself, whose page is not needed to find it; the command line alone writes its file."""
 
 BY_ID = {client.id: client for client in CLIENTS}

@@ -19,7 +19,9 @@ CALLER_HEADER: Final = "X-MCP-Proxy-Caller"
 TOKEN_HEADER: Final = "X-MCP-Proxy-Token"  # noqa: S105 - the name of a header
 """The id of the scoped token that a request came with; empty where it came with Jupyter's own."""
 TOKEN_NAME_HEADER: Final = "X-MCP-Proxy-Token-Name"  # noqa: S105 - the name of a header
-IDENTITY_HEADERS: Final = (USER_HEADER, CALLER_HEADER, TOKEN_HEADER, TOKEN_NAME_HEADER)
+TOKEN_TIER_HEADER: Final = "X-MCP-Proxy-Token-Tier"  # noqa: S105 - the name of a header
+"""What that token permits; a sidecar that is told nothing of it takes another cause for a refusal."""
+IDENTITY_HEADERS: Final = (USER_HEADER, CALLER_HEADER, TOKEN_HEADER, TOKEN_NAME_HEADER, TOKEN_TIER_HEADER)
 """Who calls, as the relay tells it."""
 NONCE_HEADER: Final = "X-MCP-Proxy-Nonce"
 PROOF_PATH: Final = "/proof"
@@ -28,6 +30,11 @@ TIERS: Final = ("read", "edit", "run")
 """What a caller may do, each including those before it."""
 
 ENV_PREFIX: Final = "JUPYTER_MCP_PROXY_"
+
+COMMAND: Final = "python -m jupyter_mcp_proxy"
+"""Our command line in what a client is refused with: of a server's errors Claude Code (2.1.332) hides each part of the
+path that it was configured with, such as `mcp-proxy`, so that of `jupyter mcp-proxy token new` the word that matters is
+`[redacted]`."""
 
 ENABLE: Final = "jupyter server extension enable jupyter_mcp_proxy"
 """What a person runs where only the plain entry point serves."""

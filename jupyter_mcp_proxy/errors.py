@@ -269,13 +269,21 @@ class CannotUndo(ProxyError):
 
 
 class NotAllowed(ProxyError):
-    """A call beyond the caller's tier."""
+    """A call beyond the caller's tier; the reason is one of `REASONS`."""
 
-    def __init__(self, what: str, needed: str, tier: str) -> None:
-        self.what, self.needed, self.tier = what, needed, tier
+    REASONS: ClassVar = {
+        "setting": "the person who runs the server decides this (its setting MCPProxy.tier)",
+        "token": "its token permits no more. A person can make another with the MCP tile of JupyterLab's launcher",
+        "sign-in": "its sign-in permits no more. A person can end that with the MCP tile of JupyterLab's launcher, and "
+        "choose more when the client signs in again",
+        "authorizer": "Jupyter's authorizer grants this user no more; the person who runs the server decides that",
+    }
+
+    def __init__(self, what: str, needed: str, tier: str, reason: str = "setting") -> None:
+        self.what, self.needed, self.tier, self.reason = what, needed, tier, reason
         super().__init__(
             f"{what} needs the permission {needed!r}; this connection has {tier!r}. Nothing was done and a retry "
-            "will not help: the person who runs the server decides this (MCPProxy.tier, or Jupyter's authorizer)."
+            f"will not help: {self.REASONS[reason]}."
         )
 
 

@@ -47,6 +47,11 @@ class Settings:
     """Whether a client that comes without a token can sign in."""
     secret: str = ""
     server_token: str = ""
+    endpoint_token: str = ""
+    """What a client shows where no Jupyter extension stands in front: `jupyter mcp-proxy serve`."""
+    notebook: str = ""
+    """The notebook that clients are told of, as `jupyter mcp-proxy serve` was."""
+    images: bool = True
 
     def __repr__(self) -> str:
         return f"Settings(server_url={self.server_url!r}, relay={self.relay!r}, tier={self.tier!r})"
@@ -94,7 +99,10 @@ class Settings:
             signin=value("SIGNIN", "False") == "True" and bool(_within(tier, json.loads(value("SIGNIN_TIERS", "[]")))),
             secret=value("SECRET"),
             server_token=value("SERVER_TOKEN", ""),
+            endpoint_token=value("ENDPOINT_TOKEN", ""),
+            notebook=value("NOTEBOOK", ""),
+            images=value("IMAGES", "True") == "True",
         )
-        for name in ("SECRET", "SERVER_TOKEN"):
+        for name in ("SECRET", "SERVER_TOKEN", "ENDPOINT_TOKEN"):
             environment.pop(ENV_PREFIX + name, None)
         return settings

@@ -31,9 +31,11 @@ async def test_six_tasks_come_out_right_within_60_calls_and_12000_tokens(tmp_pat
 
 
 def test_the_table_tells_each_task_and_the_sum() -> None:
-    told = table("ours", [Score("one", 2, 9, 1, True), Score("two", 3, 4_000, 0, False)]).splitlines()
+    told = table(
+        "ours", [Score("one", 2, 9, 1, True), Score("two", 3, 4_000, 0, False, ["the sum", "no error"])]
+    ).splitlines()
     assert [line.split() for line in told[1:]] == [
         ["one", "2", "3", "1", "right"],
-        ["two", "3", "1,000", "0", "WRONG"],
+        ["two", "3", "1,000", "0", "WRONG,", "without", "the", "sum,", "no", "error"],
         ["in", "all", "5", "1,003", "1", "1", "of", "2"],
     ]

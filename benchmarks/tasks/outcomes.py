@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from benchmarks.parts import JupyterProcess
@@ -29,24 +30,31 @@ def failed(notebook: Any) -> bool:
     return any(output["output_type"] == "error" for cell in notebook["cells"] for output in cell.get("outputs", ()))
 
 
-def explored_only(server: JupyterProcess) -> bool:
+Checks = dict[str, bool]
+"""What must be so, each with whether it is."""
+
+
+def explored_only(server: JupyterProcess) -> Checks:
     """Nothing is changed."""
-    return sources(server.read_notebook("explore.ipynb")) == explored()
+    return {"nothing is changed": sources(server.read_notebook("explore.ipynb")) == explored()}
 
 
-def analysed(server: JupyterProcess) -> bool:
+def analysed(server: JupyterProcess) -> Checks:
     """The totals stand there, and no error."""
     notebook = server.read_notebook("sales.ipynb")
-    return TOTALS in printed(notebook) and not failed(notebook)
+    return {"the totals": TOTALS in printed(notebook), "no error": not failed(notebook)}
 
 
-def repaired(server: JupyterProcess) -> bool:
+def repaired(server: JupyterProcess) -> Checks:
     """All runs, with the right values."""
     notebook = server.read_notebook("bugs.ipynb")
-    return "all right 2.0 2 3 n=3 3.0 True" in printed(notebook) and not failed(notebook)
+    return {
+        "the values": "all right 2.0 2 3 n=3 3.0 True" in printed(notebook),
+        "no error": not failed(notebook),
+    }
 
 
-def renamed(server: JupyterProcess) -> bool:
+def renamed(server: JupyterProcess) -> Checks:
     """No `calc` is left, no `recalc_` is touched, the long cell is three, the whole runs."""
     notebook = server.read_notebook("rename.ipynb")
     found = sources(notebook)
@@ -55,27 +63,31 @@ def renamed(server: JupyterProcess) -> bool:
         LONG[: LONG.index("\n# comp")],
         LONG[LONG.index("# comp") : LONG.index("\n# rep")].replace("calc", "double"),
     ]
-    return (
-        not re.search(r"\bcalc\b", whole)
-        and whole.count("recalc_") == 12
-        and FUNCTION.replace("def calc", "def double") in found
-        and all(part in [source.rstrip() for source in found] for part in parts)
-        and "sum 20" in printed(notebook)
-        and not failed(notebook)
-    )
+    return {
+        "no calc is left": not re.search(r"\bcalc\b", whole),
+        "no recalc_ is touched": whole.count("recalc_") == 12,
+        "the function": FUNCTION.replace("def calc", "def double") in found,
+        "the parts": all(part in [source.rstrip() for source in found] for part in parts),
+        "the sum": "sum 20" in printed(notebook),
+        "no error": not failed(notebook),
+    }
 
 
-def trained(server: JupyterProcess) -> bool:
+def trained(server: JupyterProcess) -> Checks:
     """The last run went through all epochs with the new rate."""
     notebook = server.read_notebook("train.ipynb")
     told = printed(notebook)
-    return "rate, loss = 0.9" in sources(notebook)[0] and told.count("epoch") == 90 and told.endswith("trained\n")
+    return {
+        "the new rate": "rate, loss = 0.9" in sources(notebook)[0],
+        "90 epochs": told.count("epoch") == 90,
+        "its end": told.endswith("trained\n"),
+    }
 
 
-def shared(server: JupyterProcess) -> bool:
+def shared(server: JupyterProcess) -> Checks:
     """The person's comment and deletion stand, the agent's edits too; one file, one session for it."""
     if (server.root / "shared.ipynb").exists():
-        return False
+        return {"no file of the old name": False}
     notebook = server.read_notebook("final.ipynb")
     sessions = [
         s["path"] for s in json.loads(server.get("api/sessions")[1]) if s["path"] in ("shared.ipynb", "final.ipynb")
@@ -88,17 +100,21 @@ def shared(server: JupyterProcess) -> bool:
         "print('checked', total)",
     ]
     told = printed(notebook)
-    return sources(notebook) == expected and "total 30" in told and "checked 30" in told and len(sessions) == 1
+    return {
+        "the cells of both": sources(notebook) == expected,
+        "total 30": "total 30" in told,
+        "checked 30": "checked 30" in told,
+        "one session": len(sessions) == 1,
+    }
 
 
-def comes(holds: Callable[[JupyterProcess], bool], server: JupyterProcess, seconds: float = 10) -> bool:
-    """Whether it holds within some seconds: a room is written a second after the last edit."""
+def lacks(checks: Callable[[JupyterProcess], Checks], server: JupyterProcess, seconds: float = 10) -> list[str]:
+    """What does not hold, after some seconds at most: a room is written a second after the last edit."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if holds(server):
-                return True
-        except (OSError, ValueError):
-            pass
-        time.sleep(0.2)
-    return False
+    missing = ["the notebook"]
+    while missing and time.monotonic() < deadline:
+        with suppress(OSError, ValueError):
+            missing = [what for what, holds in checks(server).items() if not holds]
+        if missing:
+            time.sleep(0.2)
+    return missing

@@ -37,9 +37,13 @@ class Actor:
                 await anyio.to_thread.run_sync(self._ask, "POST", f"api/kernels/{session['kernel']['id']}/restart")
 
     async def renames(self) -> None:
-        """Rename the notebook."""
+        """Rename the notebook, and its session with it, as JupyterLab does (`SessionContext`, `onPathChanged`)."""
         await anyio.sleep(2)  # the room is saved a second after the last edit
         await anyio.to_thread.run_sync(self._ask, "PATCH", "api/contents/shared.ipynb", {"path": "final.ipynb"})
+        renamed = {"path": "final.ipynb", "name": "final.ipynb", "type": "notebook"}
+        for session in await anyio.to_thread.run_sync(self._ask, "GET", "api/sessions"):
+            if session["path"].endswith("shared.ipynb"):
+                await anyio.to_thread.run_sync(self._ask, "PATCH", f"api/sessions/{session['id']}", renamed)
 
     def _find(self, words: str) -> int:
         cells = self._person.notebook.ycells

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from traceback import print_exc
 from types import ModuleType
@@ -30,7 +29,7 @@ async def play(
         async with person(server, "shared.ipynb", "Ada") as ada:
             return bool(await side.beside(player, Actor(server, ada)))
 
-    acts: list[tuple[str, Callable[[Player], Awaitable[bool]], Callable[[JupyterProcess], bool]]] = [
+    acts: list[tuple[str, Callable[[Player], Awaitable[bool]], Callable[[JupyterProcess], outcomes.Checks]]] = [
         ("explore 40 cells", side.explore, outcomes.explored_only),
         ("a dirty CSV", side.analyse, outcomes.analysed),
         ("six bugs", side.repair, outcomes.repaired),
@@ -39,17 +38,17 @@ async def play(
         ("beside a person", beside, outcomes.shared),
     ]
     scores = []
-    for name, act, holds in acts:
+    for name, act, checks in acts:
         player = Player(client, name, show)
         try:
             answered = await act(player)
         except (AssertionError, StopIteration, RuntimeError):
             print_exc()  # the player was lost: the task is not done
             answered = False
-        right = await anyio.to_thread.run_sync(outcomes.comes, holds, server)
-        if not answered and right:
-            print(f"{name}: done, but the answers do not say so", file=sys.stderr)
-        player.score.outcome = answered and right
+        player.score.lacks = await anyio.to_thread.run_sync(outcomes.lacks, checks, server)
+        if not answered:
+            player.score.lacks.append("answers that say so")
+        player.score.outcome = not player.score.lacks
         scores.append(player.score)
     return scores
 
@@ -58,7 +57,7 @@ def table(side: str, scores: Sequence[Score]) -> str:
     """A line for each task, and the sum."""
     lines = [f"{side:24}{'calls':>8}{'tokens':>8}{'errors':>8}  outcome"]
     for score in scores:
-        said = "right" if score.outcome else "WRONG"
+        said = "right" if score.outcome else f"WRONG{', without ' * bool(score.lacks)}{', '.join(score.lacks)}"
         lines.append(f"{score.task:24}{score.calls:8}{score.tokens:8,}{score.errors:8}  {said}")
     calls, tokens, errors = (sum(getattr(s, name) for s in scores) for name in ("calls", "tokens", "errors"))
     right = sum(score.outcome for score in scores)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mcp.client.client import Client
@@ -23,6 +23,8 @@ class Score:
     characters: int = 0
     errors: int = 0
     outcome: bool = False
+    lacks: list[str] = field(default_factory=list)
+    """What does not hold, where the outcome is not right."""
 
     @property
     def tokens(self) -> int:

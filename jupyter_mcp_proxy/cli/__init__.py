@@ -1,4 +1,4 @@
-"""`jupyter mcp-proxy <command>`: try it, connect a client, make tokens for agents, look at the settings."""
+"""`jupyter mcp-proxy <command>`: try it, connect a client, find out what is wrong, make tokens for agents."""
 
 from __future__ import annotations
 

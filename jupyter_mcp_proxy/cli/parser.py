@@ -7,7 +7,7 @@ import sys
 from io import TextIOWrapper
 
 from .. import __version__
-from . import config, connect, demo, log, snapshots, token
+from . import config, connect, demo, doctor, log, serve, snapshots, stdio, token
 from .output import PROGRAM
 
 DESCRIPTION = """\
@@ -21,9 +21,12 @@ examples:
   jupyter mcp-proxy demo                    see it work, in a temporary JupyterLab
   jupyter mcp-proxy connect                 the line that connects Claude Code to your server
   jupyter mcp-proxy connect --client json   the same for clients that are configured with JSON
+  jupyter mcp-proxy doctor                  what does not work, and what helps
+  jupyter mcp-proxy stdio                   the endpoint for clients that start a local program
   jupyter mcp-proxy token new --name my-agent   a token for one agent, good for the endpoint only
   jupyter mcp-proxy log --follow            what agents do on your servers, call by call
   jupyter mcp-proxy config                  every setting, its value and its environment variable
+  jupyter mcp-proxy serve --stdio           beside a server on which nothing is installed ($JUPYTER_URL)
   jupyter mcp-proxy snapshots               notebooks as they were before an agent first wrote to them
 
 `jupyter mcp-proxy <command> --help` explains a command. Exit codes: 0 done, 1 not done (the reason
@@ -32,6 +35,9 @@ is on stderr), 2 wrong usage."""
 COMMANDS = {
     "demo": (demo, "see it work, in a temporary JupyterLab"),
     "connect": (connect, "print what connects a client to your running server"),
+    "doctor": (doctor, "find out what does not work, and what helps"),
+    "serve": (serve, "serve MCP beside a Jupyter server on which nothing is installed"),
+    "stdio": (stdio, "the endpoint for clients that start a local program"),
     "token": (token, "make, list and revoke tokens for one agent each"),
     "log": (log, "what agents did on your servers"),
     "config": (config, "list every setting"),

@@ -7,9 +7,11 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..contract import ENABLE, NAME
+from ..store.processes import alive
 from .output import PROGRAM, remark
 
 HEALTH_TIMEOUT = 30.0
@@ -27,6 +29,7 @@ class Server:
     token: str
     root: str
     base_url: str = "/"
+    pid: int = 0
 
     @property
     def endpoint(self) -> str:
@@ -50,7 +53,9 @@ class Server:
         scheme = "https" if info.get("secure") else "http"
         base_url = str(info.get("base_url") or "/")
         url = f"{scheme}://{host}:{info['port']}{base_url}"
-        return cls(url, str(info.get("token") or ""), str(info.get("root_dir") or ""), base_url)
+        return cls(
+            url, str(info.get("token") or ""), str(info.get("root_dir") or ""), base_url, int(info.get("pid") or 0)
+        )
 
 
 class NoAnswer(Exception):
@@ -63,21 +68,65 @@ class NotAsked(NoAnswer):
 
 def running() -> list[Mapping[str, Any]]:
     """The info of each server that this user runs here; empty, with a remark that says why, where none is found."""
-    from jupyter_core.paths import jupyter_runtime_dir
-    from jupyter_server.serverapp import list_running_servers
-
-    folder = jupyter_runtime_dir()
+    folder = runtime_folder()
     try:
-        infos: list[Mapping[str, Any]] = list(list_running_servers(folder))
+        infos = infos_in(folder)
     except OSError as error:
         remark(f"The servers' info files in {folder} cannot be read: {error}. Try again.")
         return []
     if not infos:
-        remark(
-            f"No Jupyter server of yours runs on this machine (looked in {folder}).\n"
-            "Start one with `jupyter lab` and run this command again, or see `jupyter mcp-proxy demo`."
-        )
+        remark(none_runs(folder))
     return infos
+
+
+def none_runs(folder: Path) -> str:
+    """What is said where no server runs."""
+    return (
+        f"No Jupyter server of yours runs on this machine (looked in {folder}).\n"
+        "Start one with `jupyter lab` and run this command again, or see `jupyter mcp-proxy demo`."
+    )
+
+
+def runtime_folder() -> Path:
+    """Where this user's servers say that they run."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    return Path(jupyter_runtime_dir())
+
+
+def infos_in(folder: Path) -> list[Mapping[str, Any]]:
+    """The info of each server that runs, by the files of a folder. Raises OSError.
+
+    Where it can be, without jupyter_server's `list_running_servers`: to load that takes a second.
+    """
+    if os.name == "nt":  # there a process is not asked after by a signal
+        from jupyter_server.serverapp import list_running_servers
+
+        return list(list_running_servers(str(folder)))
+    infos: list[Mapping[str, Any]] = []
+    for file in sorted(folder.glob("jpserver-*.json")):
+        try:
+            info = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue  # it has ended meanwhile
+        except ValueError:
+            continue  # it is being written
+        pid = info.get("pid") if isinstance(info, dict) else None
+        if isinstance(pid, int) and "port" in info and alive(pid):
+            infos.append(info)
+    return infos
+
+
+def is_meant(server: Server, which: str) -> bool:
+    """Whether a server is named by its URL or endpoint, its port, or its root folder."""
+    from os.path import realpath
+
+    port = server.url.partition("://")[2].partition("/")[0].rpartition(":")[2]
+    return (
+        which in (port, server.endpoint)
+        or which.rstrip("/") == server.url.rstrip("/")
+        or realpath(which) == realpath(server.root)
+    )
 
 
 def usable(info: Mapping[str, Any]) -> Server | None:

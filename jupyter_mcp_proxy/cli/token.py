@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..clients import BY_ID, Target
 from ..contract import TIERS
-from .connect import declare_client, where
 from .output import PROGRAM, remark
-from .servers import NoAnswer, NotAsked, Server, fetch, reachable, remarks_on, running, without_endpoint
+from .printing import declare_client, where
+from .servers import NoAnswer, NotAsked, Server, fetch, is_meant, reachable, remarks_on, running, without_endpoint
 
 if TYPE_CHECKING:
     from ..store.tokens import TokenStore
@@ -114,18 +114,6 @@ def chosen(which: str | None) -> Server | None:
     return None
 
 
-def is_meant(server: Server, which: str) -> bool:
-    """Whether a server is named by its URL or endpoint, its port, or its root folder."""
-    from os.path import realpath
-
-    port = server.url.partition("://")[2].partition("/")[0].rpartition(":")[2]
-    return (
-        which in (port, server.endpoint)
-        or which.rstrip("/") == server.url.rstrip("/")
-        or realpath(which) == realpath(server.root)
-    )
-
-
 def knows(server: Server, token_id: str | None = None) -> bool:
     """Whether a server deals with scoped tokens, and with this one. One that cannot be asked is believed to."""
     try:
@@ -156,10 +144,16 @@ def parsed(body: bytes) -> Mapping[str, Any]:
 
 def show(store: TokenStore) -> int:
     """List the tokens and sign-ins of every server."""
-    from ..store.signins import SignIns
+    from ..store.signins import SignIn, SignIns
+    from ..store.token_errors import SigninsUnreadable
 
     tokens, now = store.shown(), store.now()
-    signins = SignIns(store).shown()
+    signins: list[SignIn] = []
+    problem = ""
+    try:
+        signins = SignIns(store).shown()
+    except SigninsUnreadable as error:
+        problem = str(error)
     for token in tokens:
         state = {"active": f"until {token.expires[:16]} UTC", "expired": f"EXPIRED {token.expires[:16]} UTC"}
         print(
@@ -171,9 +165,11 @@ def show(store: TokenStore) -> int:
         who = f"{signin.label}, {used}"
         where = f"({signin.root_dir}, {signin.base_url})"
         print(f"{signin.id}  {signin.tier:4}  {state[signin.state(now)]}  {who}  {where}")
-    if not tokens and not signins:
+    if problem:
+        remark(problem)
+    elif not tokens and not signins:
         remark(f"There are no tokens. `{PROGRAM} token new --name <name>` makes one.")
-    return 0
+    return 1 if problem else 0
 
 
 def revoke(store: TokenStore, name_or_id: str) -> int:

@@ -21,6 +21,7 @@ SHORT = 8
 LEAST_DIGITS = 3
 """Digits that are rather the beginning of an id than an index."""
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _INDEX = re.compile(r"-?\d{1,18}\Z", re.ASCII)
 
 
@@ -111,6 +112,11 @@ def short_ids(ids: Sequence[str]) -> list[str]:
     while length < longest and len({known[:length] for known in ids}) < len(set(ids)):
         length += 4
     return [known[:length] for known in ids]
+
+
+def brief_id(id: str) -> str:
+    """An id where those of the other cells are not at hand: of a UUID what stands before its first hyphen."""
+    return id[:SHORT] if _UUID.fullmatch(id) else id
 
 
 def parts(source: str, at: Sequence[int]) -> list[str]:

@@ -53,6 +53,7 @@ UNNUMBERED = (
     "Some of this output may be missing: the sidecar was killed or lost its connection while this ran, and this kernel "
     "does not number its messages."
 )
+NOT_KEPT = "Some of this output is missing: what the kernel sent could not be kept beside the notebook ({reason})."
 LOST = "The connection to the kernel was lost while this ran, and what it printed since could not be recovered."
 
 
@@ -127,6 +128,8 @@ class Execution:
         self.newest = ""
         """The id of the last message that was taken whole."""
         self._line_broke = False
+        self._not_kept = False
+        """Whether it broke because what came could not be kept, which says why something is missing."""
 
     # -- what the kernel says -------------------------------------------------------------------------
 
@@ -231,9 +234,15 @@ class Execution:
             return replace(message, content={**message.content, "text": text[taken - start :]})
         return message
 
-    def line_broke(self) -> None:
-        """What comes now may not be all that there was: do not end before `came_back` has said what is missing."""
+    def line_broke(self, reason: str = "") -> None:
+        """What comes now may not be all that there was: do not end before `came_back` has said what is missing.
+
+        `reason`, where it broke for a fault of this machine's.
+        """
         self._line_broke = True
+        self._not_kept = self._not_kept or bool(reason)
+        if reason:
+            self.note(NOT_KEPT.format(reason=reason))
 
     def came_back(self, missing: int | None) -> None:
         """The line is there again; `missing` messages did not arrive, None where that is not known.
@@ -243,7 +252,9 @@ class Execution:
         if self.finished.is_set():
             return
         self.perhaps_asked = missing != 0
-        if missing is None:
+        if self._not_kept:
+            pass
+        elif missing is None:
             self.note(UNNUMBERED)
         elif missing:
             self.note(GAPPED.format(missing=f"{missing:,}"))
@@ -325,7 +336,7 @@ class Execution:
         if self.log.left_out_chars:
             self.note(
                 f"{self.log.left_out_chars:,} more characters of output are not in the notebook, "
-                "which keeps 10 MB a cell."
+                "which keeps 10 MB and 2,000 outputs a cell."
             )
         self.finished.set()
         self._notify()

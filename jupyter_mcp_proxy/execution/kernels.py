@@ -227,6 +227,11 @@ class Kernels:
         channel = self._channels.get(kernel_id)
         return None if channel is None or channel.closed.is_set() else channel
 
+    def why_closed(self, kernel_id: str) -> str:
+        """Why the channel to a kernel has closed, where that lies with us."""
+        channel = self._channels.get(kernel_id)
+        return "" if channel is None else channel.failure
+
     async def channel(self, kernel_id: str, resumption: Resumption | None = None) -> KernelChannel:
         """The channel to a kernel, opened if need be, with what it shall resume.
 

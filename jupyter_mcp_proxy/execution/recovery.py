@@ -88,7 +88,7 @@ class Recovery:
 
     async def come_back(self, execution: Execution) -> None:
         """Open the kernel's channel again for something that runs; the server has buffered for our session."""
-        execution.line_broke()
+        execution.line_broke(self._kernels.why_closed(execution.kernel_id))
         what = Resumption(execution.request_id, lambda channel: self._listen(execution, channel), execution.newest)
         try:
             channel = await self._kernels.channel(execution.kernel_id, what)

@@ -74,6 +74,8 @@ class KernelChannel(ABC):
         self.kernel_id = kernel_id
         self.session = session
         self.closed = asyncio.Event()
+        self.failure = ""
+        """Why it has closed, where that is neither the kernel's doing nor the connection's: a full disk."""
         self.state = "unknown"
         """The kernel's last announced state: starting, idle, busy, restarting, dead, or unknown."""
         self.busy_with = ""

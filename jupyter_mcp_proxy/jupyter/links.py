@@ -28,6 +28,9 @@ LONG = 1024 * 1024
 PIECE = 256 * 1024
 SLICE = 0.005
 """Seconds that messages may keep the event loop from other work."""
+TURNS = 8
+"""Turns that other work then has, of which a call takes some twenty or more: with one at a time it would have to wait
+for as many slices."""
 
 Peek = Callable[[int, int], bytes]
 """Bytes from an offset on, so many, of something that is there."""
@@ -37,7 +40,7 @@ class Links(ABC):
     """The connections to the ports of one kernel's process.
 
     What it says is handed to `take`; `ended` is called in the moment its process ends, after all that it has sent, and
-    `failed` where its output cannot be taken any more for another reason.
+    `failed`, with the reason, where its output cannot be taken any more for another one.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Links(ABC):
         *,
         take: Callable[[Message], None],
         ended: Callable[[], None],
-        failed: Callable[[], None],
+        failed: Callable[[str], None],
     ) -> None:
         self._ports = ports
         self._kernel_id = kernel_id
@@ -200,14 +203,15 @@ class PlainLinks(Links):
                 if parts:
                     self._take_parts("iopub", parts)
                 if loop.time() - began > SLICE:
-                    await asyncio.sleep(0)
+                    for _ in range(TURNS):
+                        await asyncio.sleep(0)
                     began = loop.time()
         except EOFError:
             # The system closes a connection in the moment its process ends, and after all that it has sent.
             self._ended()
         except OSError as error:
             log.warning("the output of kernel %s cannot be kept: %s", self._kernel_id, error)
-            self._failed()
+            self._failed(error.strerror or str(error))
 
 
 def comes_next(parts: list[bytes]) -> str:

@@ -42,7 +42,7 @@ def below_root(path: str, root: str) -> str:
 
     One that begins with a slash is from the root where it begins with a folder there. Raises OutsideRoot for any other.
     """
-    if not root or not PurePath(path).is_absolute():
+    if not PurePath(root).is_absolute() or not PurePath(path).is_absolute():  # of a server elsewhere it is a URL
         return path
     spelled = path.replace("\\", "/")
     for top in (root, os.path.realpath(root)):

@@ -152,7 +152,7 @@ class PortsChannel(KernelChannel):
                 f"{self.session}-ports".encode(),
                 take=self._from_ports,
                 ended=self._ended,
-                failed=self.closed.set,
+                failed=self._failed,
             )
             try:
                 await links.open()
@@ -165,6 +165,10 @@ class PortsChannel(KernelChannel):
                 raise
             self._links = links
             return
+
+    def _failed(self, reason: str) -> None:
+        self.failure = reason
+        self.closed.set()
 
     def _ended(self) -> None:
         if self.joined:

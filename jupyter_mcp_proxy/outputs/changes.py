@@ -65,13 +65,21 @@ def anew(outputs: list[Output]) -> list[Change]:
     return changes
 
 
+MOST_AT_ONCE = 250
+"""Outputs in one portion: a shared document takes 10 ms for them."""
+
+
 def portions(changes: list[Change], size: int) -> Iterator[list[Change]]:
-    """The same changes in one list or more, each of which extends streams by at most `size` characters."""
+    """The same changes in one list or more, each of which extends streams by at most `size` characters and holds a
+    bounded number of other changes."""
     portion: list[Change] = []
     room = size
     for change in changes:
         if not isinstance(change, Extend):
             portion.append(change)
+            if len(portion) >= MOST_AT_ONCE:
+                yield portion
+                portion, room = [], size
             continue
         start = 0
         while len(change.text) - start > room:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import bisect
+import errno
+import os
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ MOST_KEPT = 256 * 1024 * 1024
 """Bytes that are kept: `while True: print()` must not fill the disk, which is everybody's."""
 FOR_BLOCKS = 1024 * 1024
 """Bytes beyond, for what stands by itself: the error with which it ends is told though all else is not."""
+NO_ROOM = "\n[mcp-proxy] What is printed from here on is not kept: {reason}.\n"
 FULL = "\n[mcp-proxy] What is printed from here on is not kept: it was too much.\n"
 
 
@@ -56,7 +59,8 @@ class Transcript:
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=SPOOL_IN_MEMORY)  # noqa: SIM115 - lives as long as we
+        # Without a buffer: what a full disk has not taken would stay in it, and fail again whenever it is read.
+        self._file = tempfile.SpooledTemporaryFile(max_size=SPOOL_IN_MEMORY, buffering=0)  # noqa: SIM115 - as long as we
         self._close = weakref.finalize(self, self._file.close)
         self._marks: list[tuple[int, int]] = [(0, 0)]
         self._chars = 0
@@ -76,6 +80,8 @@ class Transcript:
         self._version = 0
         self._most = MOST_KEPT
         self._is_full = False
+        self._instead = ""
+        """What is told in place of what the disk did not take: why, and what stands by itself."""
 
     def __len__(self) -> int:
         return self._chars + self._block_chars() + len(self._shown_end())
@@ -138,7 +144,7 @@ class Transcript:
     def end_line(self) -> None:
         """What comes next begins a line: it is another output than what came before."""
         if self._line or self._below:
-            self._store(f"{self._shown_end()}\n")
+            self._store(f"{self._open_lines()}\n")
             self._line = ""
             self._below = []
         self._floor = self._bytes
@@ -150,6 +156,7 @@ class Transcript:
         self._marks = [(0, 0)]
         self._chars = self._bytes = self._floor = 0
         self._is_full = False
+        self._instead = ""
         self._line = ""
         self._below = []
         self._cuts.clear()
@@ -217,21 +224,36 @@ class Transcript:
     # -- reading --------------------------------------------------------------------------------------
 
     def _shown_end(self) -> str:
+        """What is not in the file: the lines that are not complete, after what the disk did not take."""
+        return self._instead + self._open_lines()
+
+    def _open_lines(self) -> str:
         """What is not complete yet: the line that is written now, and those below it."""
         return "\n".join([overwrite_line(self._line), *self._below])
 
     def _store(self, text: str) -> None:
         data = text.encode("utf-8", "replace")
+        if self._instead:
+            if self._most > MOST_KEPT and len(self._instead) < FOR_BLOCKS:
+                self._instead += text
+            return
         if self._bytes + len(data) > self._most:
             if self._is_full:
                 return
             self._is_full = True
             text = FULL
             data = text.encode()
-        self._file.seek(0, 2)
+        try:
+            self._file.seek(0, 2)
+            self._append(text, data)
+        except OSError as error:  # a full disk must not take what the notebook keeps along
+            self._instead = NO_ROOM.format(reason=error.strerror or error)
+
+    def _append(self, text: str, data: bytes) -> None:
         for start in range(0, len(text), MARK_EVERY) if len(text) > MARK_EVERY else (0,):
             piece = data if len(text) <= MARK_EVERY else text[start : start + MARK_EVERY].encode("utf-8", "replace")
-            self._file.write(piece)
+            if self._file.write(piece) < len(piece):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._bytes += len(piece)
             self._chars += len(text) if len(text) <= MARK_EVERY else len(text[start : start + MARK_EVERY])
             if self._chars - self._marks[-1][0] >= MARK_EVERY:

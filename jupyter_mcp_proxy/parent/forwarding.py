@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from http.client import responses
 from urllib.parse import quote
 
-from ..contract import CALLER_HEADER, NAME, TIER_HEADER, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
+from ..contract import (
+    CALLER_HEADER,
+    NAME,
+    TIER_HEADER,
+    TOKEN_HEADER,
+    TOKEN_NAME_HEADER,
+    TOKEN_TIER_HEADER,
+    USER_HEADER,
+)
 from ..store.tokens import ScopedToken
 from .policy import Kind, Path, Refused
 
@@ -48,6 +56,7 @@ class Caller:
             CALLER_HEADER: self.id,
             TOKEN_HEADER: self.token.id if self.token else "",
             TOKEN_NAME_HEADER: quote(self.token.name) if self.token else "",
+            TOKEN_TIER_HEADER: self.token.tier if self.token else "",
         }
 
 
@@ -137,7 +146,7 @@ def error_reply(kind: Kind | None, status: int, refused: Refused | None) -> tupl
     if refused and refused.retry_after:
         headers["Retry-After"] = str(max(1, round(refused.retry_after)))
     if refused and refused.challenge:
-        headers["WWW-Authenticate"] = refused.challenge
+        headers |= {"WWW-Authenticate": refused.challenge, "Cache-Control": "no-store", "Vary": "Host"}
     if kind == "api":
         return headers | {"Cache-Control": "no-store"}, json.dumps({"message": message})
     return headers, json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": message}})

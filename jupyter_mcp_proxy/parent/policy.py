@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ..contract import NAME, TIERS
+from ..contract import COMMAND, NAME, TIERS
 from ..store.tokens import PREFIX
 
 UNAUTHENTICATED = (
     "No Jupyter token came with this request. Send the header `Authorization: Bearer <token>`. "
-    "Where the server runs, `jupyter mcp-proxy token new` makes a token for one agent and `jupyter mcp-proxy connect` "
+    f"Where the server runs, `{COMMAND} token new` makes a token for one agent and `{COMMAND} connect` "
     "prints the line with the server's own. Retrying without a token will not help."
 )
 REJECTED = (
     "The server did not accept this token: it is wrong, has expired, was revoked, or belongs to another server "
-    "or user (a stopped JupyterHub server answers like this too). Get a new one (`jupyter mcp-proxy token new` or "
-    "`jupyter mcp-proxy connect` where the server runs) and put it in the client's configuration."
+    "or user (a stopped JupyterHub server answers like this too). Get a new one (the MCP tile of JupyterLab's "
+    f"launcher, or `{COMMAND} token new` where the server runs) and put it in the client's configuration."
 )
 COOKIE_ONLY = (
     "A login cookie alone is not enough here, so that no other web page can use it. Send the header "
-    "`Authorization: Bearer <token>`; `jupyter mcp-proxy connect` prints the complete line."
+    f"`Authorization: Bearer <token>`; `{COMMAND} connect` prints the complete line."
 )
 FOREIGN_ORIGIN = (
     "This request comes from a web page of another origin ({origin}), which may not use this endpoint. "
@@ -39,18 +39,22 @@ NO_XSRF = "Send Jupyter's XSRF token (the cookie `_xsrf`) in the header `X-XSRFT
 
 SIGN_IN_FIRST = (
     "No Jupyter token came with this request. A client that can sign in opens a page of this server in your browser; "
-    "else send the header `Authorization: Bearer <token>`. Where the server runs, `jupyter mcp-proxy token new` makes "
-    "a token for one agent and `jupyter mcp-proxy connect` prints the line with the server's own."
+    f"else send the header `Authorization: Bearer <token>`. Where the server runs, `{COMMAND} token new` makes "
+    f"a token for one agent and `{COMMAND} connect` prints the line with the server's own."
 )
 SIGN_IN_AGAIN = (
     "The sign-in that this token came from has ended, or the token has and its client gets a new one: sign in again. "
     "A client that can do so opens a page of this server in your browser."
 )
+ONLY_AT = "Signing in works at {endpoint} (`MCPProxy.public_url`): give the client that URL."
 
 REQUIRED = (("read", "read", "contents"), ("edit", "write", "contents"), ("run", "execute", "kernels"))
 """Each tier with the action and resource that Jupyter's authorizer must grant for it."""
 
 _AUTHORIZATION = re.compile(r"(?:token|bearer)\s+(.+)", re.IGNORECASE)
+_JUPYTERS_COOKIE = re.compile(r"(?:^|;)\s*(?:_xsrf|username-|jupyterhub-)", re.IGNORECASE)
+"""What a browser has that was at this server or its Hub. Those of a load balancer, by which it finds the same server
+again, say nothing of who asks; programs that keep cookies (httpx) send them."""
 _MADE_UP = re.compile(r"[0-9a-f]{32}")
 """A name that Jupyter makes up where one token is for everybody: `IdentityProvider.generate_anonymous_user`."""
 
@@ -94,10 +98,10 @@ class Asked:
 
     @property
     def has_nothing(self) -> bool:
-        """Whether it carries nothing that could say who asks: no token, no cookie, and no page's origin."""
+        """Whether it carries nothing that could say who asks: no token, no cookie of Jupyter's, no page's origin."""
         # An empty header is a configuration whose variable is not set: not a client that would sign in.
-        named = ("Authorization", "Cookie", "Origin")
-        return not (self.query.get("token") or any(name in self.headers for name in named))
+        named = self.query.get("token") or any(name in self.headers for name in ("Authorization", "Origin"))
+        return not (named or _JUPYTERS_COOKIE.search(self.headers.get("Cookie", "")))
 
     @property
     def is_json(self) -> bool:

@@ -7,6 +7,7 @@ the sidecar that a client is gone, so this subclass of its handler does the forw
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from jupyter_server.base.handlers import JupyterHandler, utcnow
@@ -108,7 +109,8 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             await auth.admit_client(self, path)
         except Refused as refused:
             # Jupyter is asked first: it may know a caller by something that we do not know of.
-            if refused.status == 403 and path.kind == "endpoint" and asked.has_nothing and self._desk.is_open:
+            unknown = refused.status == 403 and asked.has_nothing and not auth.login_of(self).known
+            if unknown and path.kind == "endpoint" and self._desk.is_open:
                 raise self._challenged(policy.SIGN_IN_FIRST) from refused
             raise
 
@@ -116,7 +118,7 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
         """The scoped token that a request came with, before Jupyter is asked about anything."""
         of_signin = is_of_a_signin(presented)
         try:
-            return self._desk.admit(presented).token if of_signin else self._tokens.admit(presented, self._place)
+            return self._desk.admit(presented) if of_signin else self._tokens.admit(presented, self._place)
         except TokensUnreadable as error:
             self.log.error("mcp-proxy: %s", error)
             raise Refused(403, str(TokenRefused("unreadable"))) from error
@@ -129,6 +131,8 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
     def _challenged(self, message: str, error: str = "") -> Refused:
         """What has a client sign in; at a name that this server does not go by, which setting to make."""
         address = self._desk.address(self.request)
+        if not address.is_of(self.request.host):
+            message = f"{message} {policy.ONLY_AT.format(endpoint=address.endpoint)}"
         return Refused(401, message, challenge=metadata.challenge(address, self._desk.tiers, error))
 
     def _refuse(self, refused: Refused) -> NoReturn:
@@ -223,7 +227,7 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             if self._desk.signins.has_ended(token.id) if of_signin else self._tokens.has_ended(token):
                 break
         self.log.warning("mcp-proxy: token %s (%r) has ended, and a request with it", token.id, token.name)
-        self._token_ended = str(TokenRefused(self._tokens.why_ended(token)))
+        self._token_ended = policy.SIGN_IN_AGAIN if of_signin else str(TokenRefused(self._tokens.why_ended(token)))
         if self._upstream is None:
             self.request.connection.stream.close()
         else:
@@ -262,7 +266,7 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             else:  # the client must not take a part of a reply for the whole
                 self.request.connection.stream.close()
         elif self._token_ended is not None:
-            self._refuse(Refused(403, message))
+            self._refuse(self._ended(message))
         elif perhaps_done and len(ids) == 1:
             self._headers = httputil.HTTPHeaders({"Content-Type": "application/json"})
             self.write(forwarding.errors_for(ids, message)[0])
@@ -270,6 +274,13 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             self._refuse(Refused(502, message))
         else:
             self._refuse(forwarding.went_away())
+
+    def _ended(self, message: str) -> Refused:
+        """What is said where a token has ended before anything was answered: the client of a sign-in gets another."""
+        if self._scoped is not None and is_of_a_signin(PREFIX + self._scoped.id):
+            with suppress(Refused):
+                return self._challenged(message, "invalid_token")
+        return Refused(403, message)
 
     def _forwarded_headers(self) -> forwarding.Headers:
         launch, request = self._sidecar.launch, self.request
@@ -280,8 +291,16 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             self._tier,
             self._scoped,
         )
-        address = forwarding.Address(request.host, request.protocol, self.base_url)
+        address = forwarding.Address(*self._seen_at(), self.base_url)
         return forwarding.request_headers(request.headers.get_all(), launch.request_headers(), caller, address)
+
+    def _seen_at(self) -> tuple[str, str]:
+        """Host and scheme of the address that the sender has; for the page, which shows it, where people sign in."""
+        if self._kind == "page":
+            with suppress(Refused):
+                scheme, _, host = self._desk.address(self.request).origin.partition("://")
+                return host, scheme
+        return self.request.host, self.request.protocol
 
     def on_connection_close(self) -> None:
         """The client is gone: the sidecar must see that at once, it ends what the client waited for."""

@@ -16,13 +16,15 @@ from tornado import web
 from ..contract import TIERS
 from ..errors import BadValue, ProxyError, Unknown
 from ..store.signins import SignIn, SignIns
-from ..store.token_errors import NameTaken, TokensUnreadable
+from ..store.token_errors import NameTaken, SigninsUnreadable, TokensUnreadable
 from ..store.tokens import DEFAULT_DAYS, LONGEST_DAYS, Place, ScopedToken, TokenStore, checked_tier
 from . import auth, policy
 
 LARGEST_BODY = 10_000
 """Bytes; what is asked for is a name, a tier and a number."""
-STATUS: dict[type[ProxyError], int] = {BadValue: 400, Unknown: 404, NameTaken: 409, TokensUnreadable: 500}
+STATUS: dict[type[ProxyError], int] = {
+    BadValue: 400, Unknown: 404, NameTaken: 409, TokensUnreadable: 500, SigninsUnreadable: 500,
+}  # fmt: skip
 
 
 class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
@@ -51,10 +53,12 @@ class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         """The tokens and sign-ins of this server, without their secrets, and what a new token may be."""
         if token_id is not None:
             self._refuse(405, "A token's secret is shown once, when it is made. GET api/tokens lists them all.")
-        tokens = await self._do(self._shown)
+        tokens, problem = await self._do(self._shown)
         now = self._tokens.now()
         permitted = TIERS[: TIERS.index(self._tier) + 1]
-        limits = {"tiers": permitted, "default_days": DEFAULT_DAYS, "longest_days": LONGEST_DAYS}
+        limits: dict[str, Any] = {"tiers": permitted, "default_days": DEFAULT_DAYS, "longest_days": LONGEST_DAYS}
+        if problem:
+            limits["problem"] = problem
         self._answer(200, {"tokens": [token.described(now) for token in tokens], **limits})
 
     async def post(self, token_id: str | None = None) -> None:
@@ -73,7 +77,7 @@ class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
 
     async def delete(self, token_id: str | None = None) -> None:
         """Revoke a token, or end a sign-in with all its tokens: the next request with it is refused."""
-        tokens = await self._do(self._shown)
+        tokens, _ = await self._do(self._shown)
         token = next((token for token in tokens if token.id == token_id), None)
         if token is None:
             self._refuse(404, str(Unknown("token", token_id or "", hint="GET api/tokens lists them all.")))
@@ -88,8 +92,14 @@ class TokenApiHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         self.log.info("mcp-proxy: token %s (%r) was revoked by %s", token.id, token.name, maker)
         self._answer(200, token.described(self._tokens.now()))
 
-    def _shown(self) -> list[ScopedToken | SignIn]:
-        return [*self._tokens.shown(self._place), *self._signins.shown(self._place)]
+    def _shown(self) -> tuple[list[ScopedToken | SignIn], str]:
+        """All that there is, and what is wrong with the rest: damaged sign-ins keep nobody from ending a token."""
+        tokens: list[ScopedToken | SignIn] = [*self._tokens.shown(self._place)]
+        try:
+            return [*tokens, *self._signins.shown(self._place)], ""
+        except SigninsUnreadable as error:
+            self.log.error("mcp-proxy: %s", error)
+            return tokens, str(error)
 
     def _asked(self) -> dict[str, Any]:
         try:

@@ -18,7 +18,7 @@ from ..settings import Settings
 from ..tools.server import create_server
 from ..tools.state import State
 from .api import Api
-from .guard import Guard
+from .guard import Door, Guard
 from .page import FILES, connect_page
 from .review import ReviewApi
 from .sessions import Sessions
@@ -27,8 +27,8 @@ SESSION_IDLE = 24 * 3600.0
 """Seconds without a request after which an old-era session ends. A laptop sleeps over night."""
 
 
-def create_app(settings: Settings) -> Guard:
-    """The whole sidecar behind its guard."""
+def create_app(settings: Settings) -> Guard | Door:
+    """The whole sidecar behind its guard; where no extension stands before it MCP and health alone, behind a door."""
     state = State(settings)
     server = create_server(state)
     # The SDK's guard against DNS rebinding knows neither our public host nor the secret; ours stands in front.
@@ -50,19 +50,18 @@ def create_app(settings: Settings) -> Guard:
     async def page(request: Request) -> Response:
         return connect_page(request, settings, await health(state))
 
-    app = Starlette(
-        routes=[
-            Route("/", page),
-            *(file.route() for file in FILES),
-            Route("/healthz", healthz),
-            Route("/mcp", endpoint=Sessions(StreamableHTTPASGIApp(manager), settings.secret)),
-            *Api(state).routes(),
-            *ReviewApi(state).routes(),
-        ],
-        lifespan=lifespan,
-    )
+    routes = [
+        Route("/healthz", healthz),
+        Route("/mcp", endpoint=Sessions(StreamableHTTPASGIApp(manager), settings.secret)),
+    ]
+    if not settings.endpoint_token:  # a page, and a panel, of a person who is logged in to Jupyter
+        routes += [Route("/", page), *(file.route() for file in FILES)]
+        routes += [*Api(state).routes(), *ReviewApi(state).routes()]
+    app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False  # it would send a client, with its token, to 127.0.0.1
-    return Guard(app, settings.secret)
+    guard = Guard(app, settings.secret)
+    token = settings.endpoint_token
+    return Door(guard, token, secret=settings.secret, tier=settings.tier) if token else guard
 
 
 async def health(state: State) -> dict[str, object]:

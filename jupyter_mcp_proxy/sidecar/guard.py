@@ -8,10 +8,13 @@ from typing import Final
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..contract import NONCE_HEADER, PROOF_PATH, SECRET_HEADER, prove, same
+from ..contract import NONCE_HEADER, PROOF_PATH, SECRET_HEADER, TIER_HEADER, prove, same
 from ..tools.call import GONE
 
 _STRIPPED: Final = frozenset({b"authorization", b"cookie", SECRET_HEADER.lower().encode()})
+
+_OURS: Final = b"x-mcp-proxy-"
+"""How every header begins by which the two processes talk to each other."""
 
 
 def refusal(headers: dict[bytes, bytes], secret: str) -> str | None:
@@ -70,7 +73,34 @@ def _address(scope: Scope) -> str:
     return str(host if port is None else port)
 
 
-async def _answer(send: Send, status: int, media_type: bytes, body: bytes) -> None:
-    headers = [(b"content-type", media_type), (b"content-length", str(len(body)).encode())]
+class Door:
+    """ASGI middleware before the guard where no Jupyter extension is: whoever has the endpoint's token is let in.
+
+    What the extension's relay says of a caller, nobody else may say.
+    """
+
+    def __init__(self, guard: Guard, token: str, *, secret: str, tier: str) -> None:
+        self._guard = guard
+        self._token = token
+        said = {SECRET_HEADER: secret, TIER_HEADER: tier}
+        self._said = [(name.lower().encode(), value.encode()) for name, value in said.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._guard(scope, receive, send)
+            return
+        shown = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        scheme, _, token = shown.partition(" ")
+        if scheme.lower() not in ("bearer", "token") or not same(token.strip(), self._token):
+            message = f"{'That is not' if shown else 'Send'} this endpoint's token (Authorization: Bearer …)."
+            error = {"jsonrpc": "2.0", "id": None, "error": {"code": -32001, "message": message}}
+            await _answer(send, 401, b"application/json", json.dumps(error).encode(), (b"www-authenticate", b"Bearer"))
+            return
+        said = [(name, value) for name, value in scope["headers"] if not name.startswith(_OURS)]
+        await self._guard({**scope, "headers": [*said, *self._said]}, receive, send)
+
+
+async def _answer(send: Send, status: int, media_type: bytes, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", media_type), (b"content-length", str(len(body)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -44,7 +44,8 @@ PLACEHOLDER = "<token>"
 _FOLDER = Path(__file__).parent
 
 SCRIPT = StaticFile("page.js", "text/javascript", joined(_FOLDER / "static" / "page.js").encode())
-STYLE = StaticFile("page.css", "text/css", (_FOLDER / "static" / "page.css").read_bytes())
+COMMON = _FOLDER.parent / "common.css"
+STYLE = StaticFile("page.css", "text/css", COMMON.read_bytes() + (_FOLDER / "static" / "page.css").read_bytes())
 FILES = (SCRIPT, STYLE)
 """All that the page loads; the relay has a list of their names (`parent/policy.py`)."""
 

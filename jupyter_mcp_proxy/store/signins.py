@@ -15,11 +15,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from ..contract import TIERS, same
-from .token_errors import AmbiguousToken, TokenRefused, TokensUnreadable
-from .tokens import NOBODY, PREFIX, REMEMBERED, Place, ScopedToken, TokenStore, digest_of, stamp
+from .token_errors import AmbiguousToken, SigninsUnreadable, TokenRefused, TokensUnreadable
+from .tokens import NOBODY, PREFIX, REMEMBERED, GoodAtOneServer, Place, ScopedToken, TokenStore, digest_of, stamp
 
 REFRESH_PREFIX = "jmr_"
 PART = "signins"
@@ -43,7 +44,7 @@ class Access:
 
 
 @dataclass(frozen=True)
-class SignIn:
+class SignIn(GoodAtOneServer):
     """What a person has allowed a client. Times are ISO 8601 in UTC."""
 
     id: str
@@ -64,18 +65,11 @@ class SignIn:
     used: str = ""
     revoked: str = ""
 
-    @property
-    def place(self) -> Place:
-        """The server that it is good for."""
-        return Place(self.root_dir, self.base_url)
-
     def state(self, now: datetime) -> str:
-        """`active`, `expired` or `revoked`."""
-        if self.revoked:
-            return "revoked"
-        # Made under a clock that was far ahead, it would hold for years.
-        begins = datetime.fromisoformat(self.created) - CLOCKS
-        return "active" if begins <= now < datetime.fromisoformat(self.expires) else "expired"
+        """`active`, `expired` or `revoked`. Made under a clock that was far ahead, it would hold for years."""
+        state = super().state(now)
+        ahead = now < datetime.fromisoformat(self.created) - CLOCKS
+        return "expired" if state == "active" and ahead else state
 
     @property
     def last_seen(self) -> datetime:
@@ -93,10 +87,10 @@ class SignIn:
         """How lists and the audit name it; a login that is one token for everybody has no name."""
         return f"{self.name}, signed in" + (f" by {self.maker}" if self.maker != "anonymous" else "")
 
-    @property
+    @cached_property
     def token(self) -> ScopedToken:
         """What a request is admitted with; it ends with the sign-in and not with an access token, so that no call ends
-        in the middle."""
+        in the middle. Made once: a sign-in is read once and admits many calls."""
         return ScopedToken(
             self.id, self.label, self.tier, self.created, self.expires, self.root_dir, self.base_url,
             self.family, self.revoked, self.maker,
@@ -281,7 +275,7 @@ class SignIns:
         try:
             return parsed(part)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise TokensUnreadable(self.store.file, f"its sign-ins are damaged ({error})", damaged=True) from error
+            raise SigninsUnreadable(self.store.file, f"they are damaged ({error})") from error
 
 
 def parsed(part: Any) -> list[SignIn]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from ..contract import COMMAND
 from ..errors import Ambiguous, ProxyError
 
 
@@ -19,7 +20,10 @@ class AmbiguousToken(Ambiguous):
 class TokenRefused(ProxyError):
     """A scoped token that does not open this endpoint. Only who has the whole token learns more than that."""
 
-    NEW = "Make a new one on the server's machine with `jupyter mcp-proxy token new` and give it to the client."
+    NEW = (
+        "Make a new one with the MCP tile of JupyterLab's launcher, or on the server's machine with "
+        f"`{COMMAND} token new`, and give it to the client."
+    )
     SENTENCES: ClassVar = {
         "unknown": "This server does not know this token: it is mistyped, cut off, or made for another server.",
         "expired": "This token has expired.",
@@ -33,7 +37,7 @@ class TokenRefused(ProxyError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         cure = (
-            "Only a person can repair that, on the server's machine; `jupyter mcp-proxy token list` says what is wrong."
+            f"Only a person can repair that, on the server's machine; `{COMMAND} token list` says what is wrong."
             if reason == "unreadable"
             else f"{self.NEW} Retrying with this one will not help."
         )
@@ -52,6 +56,17 @@ class TokensUnreadable(ProxyError):
                 "then there are no tokens, and new ones can be made."
             )
         super().__init__(text)
+
+
+class SigninsUnreadable(TokensUnreadable):
+    """The sign-ins in the file are damaged; the tokens beside them are not."""
+
+    def __init__(self, file: object, reason: str) -> None:
+        super().__init__(file, reason, damaged=True)
+        self.args = (
+            f"The sign-ins in {file} cannot be used: {reason}. No sign-in is accepted, and none can be made; "
+            "the tokens that people made hold. Repair that part of the file (`signins`), or take it out.",
+        )
 
 
 class NameTaken(ProxyError):

@@ -51,8 +51,29 @@ class Place:
         return cls(os.path.realpath(root_dir), base_url)
 
 
+class GoodAtOneServer:
+    """What a person has given to an agent: good at one server until it ends or is revoked."""
+
+    created: str
+    expires: str
+    root_dir: str
+    base_url: str
+    revoked: str
+
+    @property
+    def place(self) -> Place:
+        """The server that it is good for."""
+        return Place(self.root_dir, self.base_url)
+
+    def state(self, now: datetime) -> str:
+        """`active`, `expired` or `revoked`."""
+        if self.revoked:
+            return "revoked"
+        return "active" if now < datetime.fromisoformat(self.expires) else "expired"
+
+
 @dataclass(frozen=True)
-class ScopedToken:
+class ScopedToken(GoodAtOneServer):
     """A token without its secret. Times are ISO 8601 in UTC."""
 
     id: str
@@ -66,17 +87,6 @@ class ScopedToken:
     revoked: str = ""
     maker: str = ""
     """Who made it, as Jupyter names them; empty for the command line."""
-
-    @property
-    def place(self) -> Place:
-        """The server that it is good for."""
-        return Place(self.root_dir, self.base_url)
-
-    def state(self, now: datetime) -> str:
-        """`active`, `expired` or `revoked`."""
-        if self.revoked:
-            return "revoked"
-        return "active" if now < datetime.fromisoformat(self.expires) else "expired"
 
     def ended_before(self, time: datetime) -> bool:
         """Whether it was no longer good at a time."""

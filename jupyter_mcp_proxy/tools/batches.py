@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mcp_types import ContentBlock
 
+from ..documents.cells import brief_id
 from ..execution.batch import never_ran
 from ..execution.executions import State
 from ..execution.questions import ANSWERED
@@ -24,6 +25,8 @@ SAID = 100
 """Characters of what a cell says in its line."""
 BRIEF = 400
 """Characters of a cell's output where all are told in brief."""
+MOST_FAILED = 20
+"""Cells that failed which have a line each, whatever room there is."""
 NOT_RUN = "not run"
 MOST_WAITING = 5
 """Cells that wait or were not run which have a line each; more of them share one."""
@@ -38,11 +41,17 @@ def batch_blocks(batch: Batch, budget: int) -> list[ContentBlock]:
         lines.append(f"It goes on; wait_execution(execution={batch.id!r}) tells how. Do not run it again.")
     if any(ANSWERED in e.notes for _, e in batch.executions):
         lines.append(ANSWERED)
-    failed = next((e for _, e in batch.executions if e.written.is_set() and _failed(batch, e)), None)
+    failures = [e for _, e in batch.executions if e.written.is_set() and _failed(batch, e)]
+    failed = failures[0] if failures else None
     lines += _cells(batch, failed, budget)
     if failed is not None:
         lines.append("")
         lines.append(within_budget(failed.log.transcript, 0, budget, _handle(failed)).rstrip())
+    if len(failures) > 1:
+        lines.append("")
+        lines.append(
+            f"That was {failures[0].id}; each that failed has its own traceback, such as {_handle(failures[1])}."
+        )
     return [text_block("\n".join(lines))]
 
 
@@ -71,22 +80,25 @@ def _cells(batch: Batch, failed: Execution | None, budget: int) -> list[str]:
     lines: list[str] = []
     folded: list[tuple[int, str]] = []
     waiting: dict[str, list[tuple[int, str]]] = {}
+    told_failures = 0
     left = budget * 2 if batch.brief else budget
     for index, execution in batch.executions:
         state = NOT_RUN if never_ran(execution) else execution.state.value
         if state == NOT_RUN or execution.state is State.QUEUED:
-            waiting.setdefault(state, []).append((index, execution.cell_id or ""))
+            waiting.setdefault(state, []).append((index, brief_id(execution.cell_id or "")))
             continue
         count = f" [{execution.count}]" if execution.count is not None else ""
         said = _said(execution)
-        line = f"{index} {execution.cell_id or ''} {state}{count} {execution.seconds:.2f} s {execution.id}: {said}"
+        cell = brief_id(execution.cell_id or "")
+        line = f"{index} {cell} {state}{count} {execution.seconds:.2f} s {execution.id}: {said}"
         line = line.rstrip(": ")
         if batch.brief:
             line = heading(f"── {line}")
             output = "" if execution is failed else _brief(execution)
             if output and output != said:
                 line += f"\n{output}"
-        if left < len(line) and lines and execution is not failed:
+        must_tell = _failed(batch, execution) and (told_failures := told_failures + 1) <= MOST_FAILED
+        if left < len(line) and lines and not must_tell:
             folded.append((index, state))
             continue
         left -= len(line)

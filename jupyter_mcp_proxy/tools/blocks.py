@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mcp_types import ContentBlock, TextContent
 
+from ..documents.cells import brief_id
 from ..execution.people import PATIENCE
 from ..outputs.render import cut, within_budget
 from ..outputs.transcript import START
@@ -53,7 +54,7 @@ def late_block(execution: Execution) -> ContentBlock | None:
     text = transcript.changed(since) + within_budget(transcript, transcript.offset(since), LATE_BUDGET, handle)
     if not text.strip():
         return None
-    cell = f", cell {execution.cell_id}," if execution.cell_id else ""
+    cell = f", cell {brief_id(execution.cell_id)}," if execution.cell_id else ""
     said = told_apart(cut(text, LATE_BUDGET, handle).rstrip())
     return text_block(f"[Since {execution.id}{cell} ended, it has put out:]\n{said}")
 
@@ -64,7 +65,7 @@ def headline(execution: Execution) -> str:
     if execution.started_at is not None:
         facts.append(f"{execution.seconds:.2f} s")
     if execution.cell_id:
-        facts.append(f"cell {execution.cell_id}")
+        facts.append(f"cell {brief_id(execution.cell_id)}")
         facts += [f"[{execution.count}]"] if execution.count is not None else []
     line = " · ".join(facts)
     if not execution.finished.is_set():

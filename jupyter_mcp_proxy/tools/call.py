@@ -11,10 +11,20 @@ from urllib.parse import unquote
 import anyio
 from mcp.server.mcpserver import Context
 
-from ..contract import CALLER_HEADER, TIER_HEADER, TIERS, TOKEN_HEADER, TOKEN_NAME_HEADER, USER_HEADER
+from ..contract import (
+    CALLER_HEADER,
+    TIER_HEADER,
+    TIERS,
+    TOKEN_HEADER,
+    TOKEN_NAME_HEADER,
+    TOKEN_TIER_HEADER,
+    USER_HEADER,
+)
 from ..errors import NotAllowed
 from ..jupyter.paths import clean_path
 from ..settings import Settings, Tier
+from ..store.signins import is_of_a_signin
+from ..store.tokens import PREFIX
 from .recording import RECORDING, Recording
 from .state import State
 
@@ -50,6 +60,8 @@ class Call:
     token: str
     """The id of the scoped token that the call came with; empty where that was Jupyter's own."""
     token_name: str
+    token_tier: str
+    """What that token permits; empty as above."""
     gone: anyio.Event | None
 
     @classmethod
@@ -66,12 +78,16 @@ class Call:
             ctx=ctx,
             workspace=state.workspace,
             settings=state.settings,
-            tier=_tier(headers.get(TIER_HEADER.lower()), state.settings.tier),
+            # By standard input comes whoever started us, and no relay says of them what they may do.
+            tier=state.settings.tier
+            if request is None
+            else _tier(headers.get(TIER_HEADER.lower()), state.settings.tier),
             user=unquote(headers.get(USER_HEADER.lower(), "")),
             client=f"{caller}:{session_id or name}",
             client_name=name,
             token=headers.get(TOKEN_HEADER.lower(), ""),
             token_name=unquote(headers.get(TOKEN_NAME_HEADER.lower(), "")),
+            token_tier=headers.get(TOKEN_TIER_HEADER.lower(), ""),
             gone=request.scope.get(GONE) if request is not None else None,
         )
 
@@ -154,9 +170,17 @@ class Call:
     def require(self, what: str, needed: Tier, *, begins: bool = True) -> None:
         """Raise NotAllowed where the caller's tier does not include `needed`, and Paused while none may begin that."""
         if TIERS.index(self.tier) < TIERS.index(needed):
-            raise NotAllowed(what, needed, self.tier)
+            raise NotAllowed(what, needed, self.tier, self._narrowed_by(needed))
         if begins and needed != "read":
             self.workspace.pause.check()
+
+    def _narrowed_by(self, needed: Tier) -> str:
+        """What keeps this caller from a tier, as `NotAllowed` takes it; of several what no new token mends."""
+        if TIERS.index(self.settings.tier) < TIERS.index(needed):
+            return "setting"
+        if self.token_tier in TIERS and TIERS.index(self.token_tier) < TIERS.index(needed):
+            return "sign-in" if is_of_a_signin(PREFIX + self.token) else "token"
+        return "authorizer"
 
 
 def _client_name(ctx: Context[Any, Any]) -> str:

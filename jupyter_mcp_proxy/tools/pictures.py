@@ -146,3 +146,10 @@ def _size(block: ContentBlock) -> int:
         if isinstance(block, TextContent)
         else 0
     )
+
+
+def without_images(result: CallToolResult) -> CallToolResult:
+    """A result whose images are named only: whoever started this server wants none."""
+    said = text_block("[An image, not shown: this server was started with ALLOW_IMG_OUTPUT=false.]")
+    result.content = [said if isinstance(block, ImageContent) else block for block in result.content]
+    return result

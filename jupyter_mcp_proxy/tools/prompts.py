@@ -114,7 +114,7 @@ async def get_prompt(
             if name not in arguments:
                 raise Unknown("argument", name, list(arguments))
             check_texts(name, given[name])
-    context: Context[Any, Any] = Context(request_context=ctx, mcp_server=server)
+    context: Context[Any, Any] = Context(request_context=ctx, mcp_server=server, input_params=params)
     return await server.get_prompt(params.name, dict(given), context)
 
 

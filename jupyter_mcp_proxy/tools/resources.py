@@ -23,6 +23,7 @@ from mcp_types import (
     ReadResourceResult,
     Resource,
     SubscribeRequestParams,
+    SubscriptionFilter,
     SubscriptionsListenRequestParams,
     SubscriptionsListenResult,
     UnsubscribeRequestParams,
@@ -186,7 +187,7 @@ class Resources:
     async def listen(
         self, ctx: ServerRequestContext[Any, Any], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:
-        """Serve one stream; of the resources that it asks for, those that are there are honoured."""
+        """Serve one stream: of what it asks for the resources that are there are honoured, and no changes of lists."""
         honoured: list[str] = []
         try:
             wanted = list(dict.fromkeys(params.notifications.resource_subscriptions or ()))
@@ -197,7 +198,7 @@ class Resources:
                         with suppress(*_NOT_THERE):
                             await self._publish(call.workspace, uri)
                             honoured.append(uri)
-            notifications = params.notifications.model_copy(update={"resource_subscriptions": honoured or None})
+            notifications = SubscriptionFilter(resource_subscriptions=honoured or None)
             result = await self._listen(ctx, params.model_copy(update={"notifications": notifications}))
             assert isinstance(result, SubscriptionsListenResult)
             return result

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.subscriptions import InMemorySubscriptionBus
-from mcp_types import SERVER_INFO_META_KEY, CallToolResult, Icon, TextContent
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, CallToolResult, Icon, TextContent
 from pydantic import ValidationError
 
 from .. import __version__
@@ -26,8 +26,10 @@ from .call import CHANGES, TOUCHED, Call
 from .changes import notice
 from .characters import check_texts
 from .following import resume
+from .introducing import NAME, introduce
+from .introducing import register as register_introducing
 from .ours import told_apart, with_ours_told_apart
-from .pictures import Which, fitted
+from .pictures import Which, fitted, without_images
 from .prompts import register as register_prompts
 from .recording import Recording
 from .registry import TOOLS, build
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 CATALOGUE = {name: build(spec) for name, spec in TOOLS.items()}
 """The tools as they are served: the same list for everyone."""
 
-NAME = "jupyter-mcp-proxy"
 WEBSITE = "https://github.com/jupyter-mcp-proxy/jupyter-mcp-proxy"
 
 INSTRUCTIONS = """\
@@ -83,7 +84,7 @@ class NotebookServer(MCPServer[Any]):
     """An MCPServer whose tool errors carry our texts and nothing else."""
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None) -> Any:
-        """Call a tool for a client, within the client's tier; recorded, and the result is signed in brief."""
+        """Call a tool for a client, within the client's tier; recorded."""
         assert context is not None
         state: State = context.request_context.lifespan_context
         await state.ready()
@@ -91,16 +92,16 @@ class NotebookServer(MCPServer[Any]):
         with call.recorded(name, arguments) as recording:
             result = await self._call(name, arguments, call, recording)
             if isinstance(result, CallToolResult):
-                result = await fitted(result)
+                result = await fitted(result if state.settings.images else without_images(result))
             if isinstance(result, CallToolResult) and result.is_error and recording.outcome == "ok":
                 recording.failed()
-        return signed(result, context)
+        return result
 
     async def _call(self, name: str, arguments: dict[str, Any], call: Call, recording: Recording) -> Any:
         spec = TOOLS.get(name)
         if spec is None:
             near = get_close_matches(name, list(TOOLS), n=3) or list(TOOLS)
-            return failure(f"There is no tool {name!r}. Near matches: {', '.join(near)}.")
+            raise MCPError(INVALID_PARAMS, f"There is no tool {name!r}. Near matches: {', '.join(near)}.")
         unknown = set(arguments) - set(parameters(name))
         if unknown:
             return failure(
@@ -145,17 +146,6 @@ class NotebookServer(MCPServer[Any]):
             TOUCHED.reset(token)
             for document in touched:
                 call.workspace.release(document)
-
-
-def signed(result: Any, context: Context[Any, Any] | None) -> Any:
-    """The result of a call in the new era, signed with the server's name and version.
-
-    The SDK would sign each result with all of the server's description; its icon alone is longer than most results.
-    """
-    modern = context is not None and context.protocol_version in MODERN_PROTOCOL_VERSIONS
-    if modern and isinstance(result, CallToolResult):
-        result.meta = {**(result.meta or {}), SERVER_INFO_META_KEY: {"name": NAME, "version": __version__}}
-    return result
 
 
 def explained(call: Call, touched: list[Document], error: ProxyError) -> str:
@@ -241,16 +231,23 @@ def create_server(state: State) -> NotebookServer:
         version=__version__,
         website_url=WEBSITE,
         icons=[icon()],
-        instructions=INSTRUCTIONS,
+        instructions=INSTRUCTIONS + told_of(state.settings.notebook),
         tools=list(CATALOGUE.values()),
         lifespan=lambda _: state,
         log_level="WARNING",
         subscriptions=bus,
+        middleware=[introduce],
         request_state_security=state_security(state.settings.secret),
     )
     register_resources(server, bus)
     register_prompts(server)
+    register_introducing(server)
     return server
+
+
+def told_of(notebook: str) -> str:
+    """What the instructions say of the notebook that is meant where a person has named one; nothing where not."""
+    return f"\nWhere nobody names another notebook, {notebook!r} is meant: begin with use_notebook." if notebook else ""
 
 
 def icon() -> Icon:

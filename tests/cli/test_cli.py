@@ -17,7 +17,7 @@ from jupyter_mcp_proxy.config import MCPProxy
 from jupyter_mcp_proxy.contract import ENV_PREFIX
 from jupyter_mcp_proxy.store.snapshots import Snapshots, folder_of_all
 
-COMMANDS = ("demo", "connect", "token", "log", "config", "snapshots")
+COMMANDS = ("demo", "connect", "doctor", "token", "log", "config", "snapshots")
 SCRIPTS = Path(sys.executable).parent
 
 

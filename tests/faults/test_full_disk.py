@@ -94,3 +94,29 @@ async def test_a_file_that_the_servers_user_may_not_write_says_so_at_once(
         path.chmod(0o644)
     async with connect(server) as agent:
         assert "a = 1" in await agent.ok("read_cells", notebook="a.ipynb")
+
+
+@pytest.mark.parametrize(
+    ("code", "printed", "told"),
+    [
+        ("for number in range(30_000): print('x' * 99)", 2_900_000, "What is printed from here on is not kept"),
+        ("print('x' * 30_000_000)", 0, "what the kernel sent could not be kept"),
+    ],
+    ids=["many lines", "one that is long"],
+)
+async def test_a_full_disk_takes_nothing_from_the_cell_that_it_has_room_for_and_is_told_as_that(
+    start_jupyter: StartJupyter, tmp_path: Path, code: str, printed: int, told: str
+) -> None:
+    with small_disk(tmp_path / "temporary"):
+        server = start_jupyter(environment={"TMPDIR": str(tmp_path / "temporary")})
+        server.write_notebook("a.ipynb", code, "print('after')")
+        async with connect(server) as agent:
+            result = await agent.ok("execute_cell", notebook="a.ipynb", cell=0, wait=120)
+            assert told in result
+            assert "No space left on device" in result
+            assert "lost its connection" not in result
+            assert "after" in await agent.ok("execute_cell", notebook="a.ipynb", cell=1, wait=60)
+        await until(lambda: "after" in str(server.read_notebook("a.ipynb")["cells"][1].get("outputs")))
+        outputs = server.read_notebook("a.ipynb")["cells"][0]["outputs"]
+        assert sum("".join(output["text"]).count("x") for output in outputs) >= printed
+        server.stop()

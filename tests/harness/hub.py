@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -40,16 +40,27 @@ def installed_proxy(folder: Path) -> str:
 class Hub:
     """A JupyterHub with a server for each of two users, in a folder of its own."""
 
-    def __init__(self, home: Path, proxy: str) -> None:
+    def __init__(
+        self, home: Path, proxy: str, *, base_url: str = "/", subdomain_host: str = "", users: Sequence[str] = USERS
+    ) -> None:
+        """With a `subdomain_host` each user is at a name below it. Only `users` have servers from the start."""
         self.home = home
-        self.origin = f"http://127.0.0.1:{free_port()}"
+        self.base_url = base_url
+        self.users = users
+        port = free_port()
+        bound = f"http://127.0.0.1:{port}"
+        self.origin = f"http://{subdomain_host}:{port}" if subdomain_host else bound
+        self._subdomain_host = subdomain_host
+        self._api = f"{bound}{base_url}hub/api"
         self._admin = secrets.token_hex(16)
         env = own_world(home)
         folders = {name: value for name, value in env.items() if name.startswith(("JUPYTER", "XDG"))}
         config = home / "jupyterhub_config.py"
         config.write_text(
             f"""
-c.JupyterHub.bind_url = {self.origin!r}
+c.JupyterHub.bind_url = {bound + base_url!r}
+c.JupyterHub.subdomain_host = {self.origin if subdomain_host else ""!r}
+c.JupyterHub.allow_named_servers = True
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:{free_port()}"
 c.ConfigurableHTTPProxy.command = [{proxy!r}]
 c.ConfigurableHTTPProxy.pid_file = {str(home / "proxy.pid")!r}
@@ -85,27 +96,28 @@ c.JupyterHub.load_roles = [
         """A call of the Hub's REST API as its administrator: the JSON that it answers."""
         with httpx2.Client(trust_env=False, timeout=30) as http:
             headers = {"Authorization": f"token {self._admin}"}
-            response = http.request(method, f"{self.origin}/hub/api{path}", headers=headers, **arguments)
+            response = http.request(method, f"{self._api}{path}", headers=headers, **arguments)
         response.raise_for_status()
         return response.json() if response.content else None
 
     def wait(self) -> Hub:
-        """Return once the hub answers and every user's server is ready."""
+        """Return once the hub answers and its users' servers are ready."""
         self._poll(self._answers)
-        for user in USERS:
+        for user in self.users:
             self.api("POST", f"/users/{user}/server")
-        for user in USERS:
-            self._started(user)
+        for user in self.users:
+            self.started(user)
         return self
 
-    def _started(self, user: str) -> None:
-        self._poll(lambda: self._server(user).get("ready", False))
-        self._pids.append(self._server(user)["state"]["pid"])
+    def started(self, user: str, name: str = "") -> None:
+        """Return once a server that somebody has started is ready."""
+        self._poll(lambda: self._server(user, name).get("ready", False))
+        self._pids.append(self._server(user, name)["state"]["pid"])
 
-    def start_server(self, user: str) -> None:
-        """Start a user's server, which was stopped, and return once it is ready."""
-        self.api("POST", f"/users/{user}/server")
-        self._started(user)
+    def start_server(self, user: str, name: str = "") -> None:
+        """Start a user's server, or one with a name, and return once it is ready."""
+        self.api("POST", f"/users/{user}/servers/{name}" if name else f"/users/{user}/server")
+        self.started(user, name)
 
     def stop_server(self, user: str) -> float:
         """Stop a user's server, as the Hub's page and its culler do; the seconds until it has ended."""
@@ -121,8 +133,8 @@ c.JupyterHub.load_roles = [
         except (httpx2.TransportError, httpx2.HTTPStatusError):
             return False
 
-    def _server(self, user: str) -> dict[str, Any]:
-        return dict(self.api("GET", f"/users/{user}")["servers"].get("", {}))
+    def _server(self, user: str, name: str = "") -> dict[str, Any]:
+        return dict(self.api("GET", f"/users/{user}")["servers"].get(name, {}))
 
     def _poll(self, done: Any) -> None:
         deadline = time.monotonic() + 120
@@ -134,8 +146,10 @@ c.JupyterHub.load_roles = [
         """A new token of `user`, as the Hub's Token page makes it."""
         return str(self.api("POST", f"/users/{user}/tokens", json={"scopes": [scope]})["token"])
 
-    def url(self, user: str) -> str:
-        return f"{self.origin}/user/{user}/mcp-proxy/"
+    def url(self, user: str, name: str = "") -> str:
+        """Where all of ours is at a user's server, or at one with a name."""
+        host = self.origin.replace("//", f"//{user}.") if self._subdomain_host else self.origin
+        return f"{host}{self.base_url}user/{user}/{f'{name}/' if name else ''}mcp-proxy/"
 
     def stop(self) -> None:
         """End the hub, which ends its proxy and the users' servers; what is left of them is killed.

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 PROGRAM = """#!{python}
-import os, sys, threading, time
+import asyncio, os, sys, threading, time
 import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, StreamingResponse
@@ -32,6 +32,14 @@ async def mcp(request):
     return JSONResponse({**request.headers, "query": str(request.query_params)})
 
 healthz = mcp
+"""
+
+SILENT = """
+async def mcp(request):
+    await asyncio.sleep(600)
+
+async def healthz(request):
+    return JSONResponse({})
 """
 
 BIG = """
@@ -61,6 +69,11 @@ def _program(folder: Path, answers: str) -> tuple[str, ...]:
 def echo_sidecar(folder: Path) -> tuple[str, ...]:
     """A sidecar that tells which headers reach it: the argument with which a server starts it."""
     return _program(folder, ECHO)
+
+
+def silent_sidecar(folder: Path) -> tuple[str, ...]:
+    """A sidecar whose endpoint never answers."""
+    return _program(folder, SILENT)
 
 
 def big_sidecar(folder: Path, chunks: int) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,28 +17,13 @@ import nbformat
 import pytest
 from harness import ERAS, SLEEP, connect, free_port, own_world, shows, write_notebook
 from harness.browser import KERNELSPEC, chromium, empty_window, lab_path, make_token
-from harness.hub import USERS, Hub, connect_to, installed_proxy
+from harness.hub import USERS, Hub, connect_to
 from playwright.async_api import expect
 
 # Starting the hub falls into whichever test comes first.
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 MCP_HEADERS = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
-
-
-@pytest.fixture(scope="session")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The Hub's proxy, which goes with the tests where it is not installed."""
-    return installed_proxy(tmp_path_factory.mktemp("proxy"))
-
-
-@pytest.fixture(scope="session")
-def hub(proxy: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    hub = Hub(tmp_path_factory.mktemp("hub"), proxy)
-    try:
-        yield hub.wait()
-    finally:
-        hub.stop()
 
 
 @asynccontextmanager

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mcp_proxy.outputs.changes import Append, Extend, apply_changes
-from jupyter_mcp_proxy.outputs.log import STORED_LIMIT, OutputLog
+from jupyter_mcp_proxy.outputs.changes import Append, Extend, Output, Replace, apply_changes
+from jupyter_mcp_proxy.outputs.log import MOST_FOLLOWING, MOST_OUTPUTS, STORED_LIMIT, OutputLog
 from jupyter_mcp_proxy.outputs.terminal import overwrite_line, strip_ansi
 from jupyter_mcp_proxy.outputs.text import output_text
 from jupyter_mcp_proxy.outputs.transcript import Transcript
@@ -76,6 +76,55 @@ def test_a_cell_keeps_ten_million_characters_and_the_transcript_all() -> None:
     assert sum(len(output["text"]) for output in log.outputs) == STORED_LIMIT
     assert log.left_out_chars == 2_000_000
     assert len(log.transcript) == 12_000_000
+
+
+def test_a_cell_keeps_two_thousand_outputs_and_its_error_and_the_transcript_all() -> None:
+    log = OutputLog()
+    for number in range(MOST_OUTPUTS + 500):
+        log.display("display_data", {"data": {"text/plain": f"{number}"}})
+    log.stream("stdout", "more\n")
+    log.error({"ename": "KeyboardInterrupt", "evalue": "", "traceback": ["stopped"]})
+    assert [output["output_type"] for output in log.outputs] == ["display_data"] * MOST_OUTPUTS + ["error"]
+    assert log.left_out_chars == 500 * 4 + 5
+    assert log.transcript.read(0, 100_000).endswith("2498\n2499\nmore\nstopped\n")
+    outputs: list[Output] = []
+    apply_changes(outputs, log.take_changes())
+    assert outputs == log.outputs
+
+
+def test_a_stream_goes_on_where_there_is_no_place_for_another_output() -> None:
+    log = OutputLog()
+    for number in range(MOST_OUTPUTS):
+        log.stream(("stdout", "stderr")[number % 2], "x\n")
+    log.stream("stdout", "left out\n")
+    log.stream("stderr", "y\n")
+    assert len(log.outputs) == MOST_OUTPUTS
+    assert log.outputs[-1]["text"] == "x\ny\n"
+
+
+def test_of_the_states_that_a_display_shows_between_two_writes_the_last_is_written() -> None:
+    log = OutputLog()
+    shown = {"data": {"text/plain": "-"}, "transient": {"display_id": "a"}}
+    log.display("display_data", shown)
+    log.display("display_data", shown)
+    log.take_changes()
+    for state in range(1000):
+        log.update_display(shown | {"data": {"text/plain": str(state)}})
+    changes = log.take_changes()
+    assert [(change.index, change.output["data"]) for change in changes if isinstance(change, Replace)] == [
+        (0, {"text/plain": "999"}),
+        (1, {"text/plain": "999"}),
+    ]
+    assert len(changes) == 2
+
+
+def test_of_very_many_displays_of_one_id_the_newest_show_its_new_state() -> None:
+    log = OutputLog()
+    for number in range(MOST_FOLLOWING + 50):
+        log.display("display_data", {"data": {"text/plain": str(number)}, "transient": {"display_id": "a"}})
+    shown = [output["data"]["text/plain"] for output in log.outputs]
+    assert shown[-MOST_FOLLOWING:] == [str(MOST_FOLLOWING + 49)] * MOST_FOLLOWING
+    assert shown[0] == str(MOST_FOLLOWING)
 
 
 def test_a_progress_bar_is_told_by_its_last_state() -> None:

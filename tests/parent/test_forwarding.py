@@ -14,6 +14,7 @@ from jupyter_mcp_proxy.contract import (
     TIER_HEADER,
     TOKEN_HEADER,
     TOKEN_NAME_HEADER,
+    TOKEN_TIER_HEADER,
     USER_HEADER,
 )
 from jupyter_mcp_proxy.parent.forwarding import (
@@ -86,12 +87,13 @@ def test_the_sidecar_is_told_who_calls_and_where() -> None:
     assert headers[USER_HEADER] == "%C3%A4nn"
     assert headers[CALLER_HEADER] == headers[TOKEN_HEADER] == "1a"
     assert headers[TOKEN_NAME_HEADER] == "%C3%84nne%27s%20agent"
+    assert headers[TOKEN_TIER_HEADER] == "edit"
     assert headers["X-Forwarded-Host"] == "hub.example:8000"
     assert headers["X-Forwarded-Proto"] == "https"
     assert headers["X-Forwarded-Prefix"] == "/user/ann/mcp-proxy"
     headers = dict(sent({}, JUPYTERS_OWN))
     assert headers[CALLER_HEADER] == "fingerprint"
-    assert headers[TOKEN_HEADER] == headers[TOKEN_NAME_HEADER] == ""
+    assert headers[TOKEN_HEADER] == headers[TOKEN_NAME_HEADER] == headers[TOKEN_TIER_HEADER] == ""
 
 
 def test_a_fingerprint_tells_two_tokens_apart_and_nothing_else() -> None:

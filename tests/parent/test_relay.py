@@ -402,6 +402,7 @@ async def test_a_caller_may_do_no_more_than_the_setting_allows(start_jupyter: St
                 continue
             told = text(await agent.call(name, **sample_arguments(name)))
             assert f"needs the permission {spec.tier!r}; this connection has 'read'" in told
+            assert "MCPProxy.tier" in told
         told = await agent.fails("use_notebook", notebook="new.ipynb", create=True)
         assert "Creating a notebook needs the permission 'edit'" in told
         told = await agent.fails("use_notebook", notebook="a.ipynb", kernelspec="python3")

@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 import json
-import ssl
 import urllib.parse
 import urllib.request
-from datetime import datetime, timedelta, timezone
 from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from harness import JupyterProcess, StartJupyter, connect
+from harness.tls import self_signed, trusting
 from jupyter_server.auth import passwd
 
 pytestmark = pytest.mark.anyio
-
-
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """A key and a certificate that nobody else has signed, for a name that is not this machine's."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "not-this-host")])
-    now = datetime.now(timezone.utc)
-    certificate = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "key.pem", folder / "certificate.pem"
-    pem = serialization.Encoding.PEM
-    paths[0].write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    paths[1].write_bytes(certificate.public_bytes(pem))
-    return paths
 
 
 async def runs_code(server: JupyterProcess, **how: object) -> None:
@@ -56,15 +33,14 @@ async def test_below_a_base_url(start_jupyter: StartJupyter, rtc: bool) -> None:
 @pytest.mark.parametrize("rtc", [True, False])
 async def test_over_https_with_a_certificate_of_its_own(start_jupyter: StartJupyter, rtc: bool, tmp_path: Path) -> None:
     key, certificate = self_signed(tmp_path)
-    trusting = ssl.create_default_context(cafile=str(certificate))
-    trusting.check_hostname = False
+    context = trusting(certificate)
     server = start_jupyter(
         rtc=rtc,
         scheme="https",
-        context=trusting,
+        context=context,
         arguments=(f"--ServerApp.certfile={certificate}", f"--ServerApp.keyfile={key}"),
     )
-    await runs_code(server, verify=trusting)
+    await runs_code(server, verify=context)
 
 
 async def test_with_a_password_and_no_token(start_jupyter: StartJupyter) -> None:

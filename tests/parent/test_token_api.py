@@ -23,8 +23,11 @@ from harness import (
     post,
     refused,
 )
-from harness.tokens import API, place_of, store_of
+from harness.tokens import API, make, place_of, store_of
 from jupyter_server.auth import passwd
+
+from jupyter_mcp_proxy.cli import main
+from jupyter_mcp_proxy.store.signins import SignIns
 
 pytestmark = pytest.mark.anyio
 
@@ -233,3 +236,30 @@ async def test_the_server_and_other_processes_make_tokens_at_once(live: JupyterP
     assert made == {f"{label} {kind} {n}" for kind in ("process", "api") for n in range(10)}
     for _, _, body in answers:
         assert post(live, INITIALIZE, **as_client(json.loads(body)["token"]))[0] == 200
+
+
+async def test_damaged_sign_ins_leave_the_list_of_tokens_and_say_so(
+    start_jupyter: StartJupyter, use: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = start_jupyter(rtc=False)
+    store, token = store_of(server), make(server, "claude")
+    signed_in = SignIns(store).begin(place_of(server), "agent", "run", 1, "ann", "client", 3600).access
+    content = json.loads(store.file.read_text())
+    content["signins"] = [{"id": "x"}]
+    store.file.write_text(json.dumps(content))
+    refused(post(server, INITIALIZE, **as_client(signed_in)), "cannot read its list of tokens")
+    assert post(server, INITIALIZE, **as_client(token))[0] == 200
+    status, _, body = post(server, None, API, "GET", **as_client())
+    told = json.loads(body)
+    assert (status, [each["name"] for each in told["tokens"]]) == (200, ["claude"])
+    assert f"The sign-ins in {store.file} cannot be used" in told["problem"]
+    assert post(server, {"name": "more"}, API, **as_client())[0] == 201
+    use(server)
+    assert main(["token", "list"]) == 1
+    shown = capsys.readouterr()
+    assert "claude" in shown.out
+    assert "The sign-ins in" in shown.err
+    status, _, _ = post(server, None, f"{API}/{told['tokens'][0]['id']}", "DELETE", **as_client())
+    assert status == 200
+    refused(post(server, INITIALIZE, **as_client(token)), "was revoked")
+    assert json.loads(store.file.read_text())["signins"] == [{"id": "x"}], "what is damaged is left as it is"

@@ -175,6 +175,8 @@ async def test_a_token_permits_its_tier_and_no_tool_beyond(file: JupyterProcess,
             if TIERS.index(spec.tier) > TIERS.index(tier):
                 told = text(await agent.call(name, **sample_arguments(name, path.name)))
                 assert f"needs the permission {spec.tier!r}; this connection has {tier!r}" in told
+                assert "its token permits no more" in told
+                assert "MCPProxy.tier" not in told
                 refusals += 1
             elif name == "complete_code" and tier != "run":  # kernels import what they complete
                 assert "needs the permission 'run'" in text(await agent.call(name, **sample_arguments(name, path.name)))
@@ -226,11 +228,12 @@ async def test_a_token_permits_no_more_than_jupyters_authorizer(start_jupyter: S
     async with connect(server, token=token) as agent:
         told = await agent.fails("execute_ipython", notebook="a.ipynb", code="1")
         assert "needs the permission 'run'; this connection has 'edit'" in told
+        assert "Jupyter's authorizer grants this user no more" in told
 
 
 async def test_an_expired_a_cut_and_an_unknown_token_get_403_and_the_cure(live: JupyterProcess, label: str) -> None:
     token = make(live, label)
-    cure = "jupyter mcp-proxy token new"
+    cure = "python -m jupyter_mcp_proxy token new"
     for method in ("POST", "GET", "DELETE"):
         refused(
             post(live, INITIALIZE, method=method, **as_client(expired_token(live, f"{label} {method}"))),
@@ -265,7 +268,7 @@ async def test_after_it_was_revoked_the_next_call_is_refused(
             assert token.id in capsys.readouterr().out
         else:
             assert post(live, None, f"{API}/{token.id}", "DELETE", **as_client())[0] == 200
-        refused(post(live, INITIALIZE, **as_client(secret)), "was revoked", "jupyter mcp-proxy token new")
+        refused(post(live, INITIALIZE, **as_client(secret)), "was revoked", "python -m jupyter_mcp_proxy token new")
         with pytest.raises(Exception):  # noqa: B017 - whatever the client makes of a 403
             await agent.call("list_files")
 
@@ -334,7 +337,7 @@ async def test_a_token_survives_a_restart_and_is_good_for_no_other_server(tmp_pa
             await agent.ok("list_files")
         for server in (other_root, other_url):
             refused(
-                post(server, INITIALIZE, **as_client(token)), "made for another server", "jupyter mcp-proxy token new"
+                post(server, INITIALIZE, **as_client(token)), "made for another server", "jupyter_mcp_proxy token new"
             )
             assert json.loads(server.get(API)[1])["tokens"] == []
         refused(post(stranger, INITIALIZE, **as_client(token)), "does not know this token")

@@ -32,11 +32,21 @@ def edits(cells: list[dict[str, Any]]) -> Iterator[Call]:
     long = [place for place, source in enumerate(sources) if len(source.splitlines()) > 1]
     if long:
         yield "split_cell", {"cell": long[-1], "at": [2]}
+        yield "merge_cells", {"cells": [long[-1], long[-1] + 1]}
+    pairs = [place for place in range(last) if _alike(cells[place], cells[place + 1])]
+    pair = next((place for place in pairs if last // 2 not in (place, place + 1)), None)
+    if pair is not None and last > 2:
+        yield "merge_cells", {"cells": [pair, pair + 1]}
+        last -= 1
     if cells:
         yield "move_cell", {"cell": -1, "index": 0}
-        yield "delete_cell", {"cell": len(cells) // 2}
+        yield "delete_cell", {"cell": (last + 1) // 2}
         yield "move_cell", {"cell": 0, "index": -1}
     yield "insert_cell", {"source": f"# {MARK}, the last\n1", "index": 0}
+
+
+def _alike(cell: dict[str, Any], other: dict[str, Any]) -> bool:
+    return bool(cell["cell_type"] == other["cell_type"])
 
 
 def _source(cell: dict[str, Any]) -> str:

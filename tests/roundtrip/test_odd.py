@@ -67,6 +67,6 @@ def test_every_tool_that_edits_single_cells_is_tried() -> None:
     cells = [{"cell_type": "code", "source": f"a = {n}\nb"} for n in range(3)]
     tried = {tool for tool, _ in edits(cells)}
     assert tried == {
-        "clear_outputs", "delete_cell", "edit_cell", "insert_cell", "move_cell", "overwrite_cell_source",
+        "clear_outputs", "delete_cell", "edit_cell", "insert_cell", "merge_cells", "move_cell", "overwrite_cell_source",
         "set_cell_metadata", "split_cell",
     }  # fmt: skip

@@ -123,7 +123,7 @@ def test_who_lacks_a_part_of_the_token_learns_nothing_about_it(store: TokenStore
 
 @pytest.mark.parametrize("why", TokenRefused.SENTENCES)
 def test_each_refusal_names_the_cure(why: str) -> None:
-    assert "jupyter mcp-proxy token" in str(TokenRefused(why))
+    assert "python -m jupyter_mcp_proxy token" in str(TokenRefused(why))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from harness import JupyterProcess, connect, text
 
+from jupyter_mcp_proxy.documents.cells import brief_id
 from jupyter_mcp_proxy.tools.batches import ordinal, ranges
 
 pytestmark = pytest.mark.anyio
@@ -43,6 +44,26 @@ async def test_one_line_says_where_a_run_failed_and_what_was_not_run(server: Jup
         told = await agent.ok("run_cells", notebook=name, stop_on_error=False, cells=[3, 0, 3])
         assert " · error at 2 of 3 (1st, 3rd) · " in told
         assert "Started kernel" not in told
+        first, second = re.findall(r"^3 \w+ error \[\d+\] \S+ s (\w+): KeyError", told, re.MULTILINE)
+        assert told.count("Traceback (most") == 1
+        handle = f'read_output(execution="{second}")'
+        assert told.endswith(f"That was {first}; each that failed has its own traceback, such as {handle}.")
+        assert "Traceback" in await agent.ok("read_output", execution=second)
+
+
+async def test_a_run_tells_a_cell_by_the_short_id_that_an_outline_has(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "1")
+    async with connect(server) as agent:
+        await agent.ok("insert_cell", notebook=name, source="6 * 7", index=1)
+        short = (await agent.ok("list_cells", notebook=name)).splitlines()[2].split()[1]
+        assert len(short) == 8
+        assert f" · cell {short} · " in await agent.ok("execute_cell", notebook=name, cell=short)
+        assert f"\n1 {short} ok" in await agent.ok("run_cells", notebook=name, cells=[1])
+
+
+def test_an_id_that_is_no_uuid_is_told_whole() -> None:
+    assert brief_id("01234567-89ab-cdef-0123-456789abcdef") == "01234567"
+    assert brief_id("introduction-1") == "introduction-1"
 
 
 async def test_a_run_whose_only_failures_were_to_be_expected_is_headed_ok(server: JupyterProcess, name: str) -> None:

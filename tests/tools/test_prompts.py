@@ -149,7 +149,6 @@ async def test_a_result_is_signed_with_no_more_than_name_and_version(live: Jupyt
         for result in (
             await agent.call("list_kernels"),
             await agent.call("read_file", path="no-such.txt"),
-            await agent.call("no_such_tool"),
         ):
             assert result.meta == (None if era == "legacy" else signature)
 

@@ -355,7 +355,6 @@ async def test_a_wrong_missing_or_unknown_parameter_is_named(server: JupyterProc
         assert "`wait` is wrong" in await agent.fails("execute_ipython", notebook=name, code="1", wait=9999)
         assert "`index` is wrong" in await agent.fails("insert_cell", notebook=name, source="", index="third")
         assert "no parameter 'timeout'" in await agent.fails("execute_ipython", notebook=name, code="1", timeout=5)
-        assert "There is no tool 'run_cell'" in await agent.fails("run_cell")
 
 
 async def test_values_that_make_no_sense_are_refused(server: JupyterProcess, name: str) -> None:

@@ -31,6 +31,7 @@ WORDS = {
 """What a tier is called here, and what it means to who works with data."""
 
 _FOLDER = Path(__file__).parent
+_COMMON = _FOLDER.parents[1] / "common.css"
 
 
 @cache
@@ -51,7 +52,7 @@ class StyleHandler(web.RequestHandler):
             raise web.HTTPError(404)
         self.set_header("Content-Type", "text/css; charset=utf-8")
         self.set_header("X-Content-Type-Options", "nosniff")
-        self.finish((_FOLDER / "static" / "consent.css").read_bytes())
+        self.finish(_COMMON.read_bytes() + (_FOLDER / "static" / "consent.css").read_bytes())
 
 
 class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
@@ -63,6 +64,7 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         """Called by tornado with what the extension registered."""
         self._desk = desk
         self._form_action = ""
+        self._for_a_site = False
         self._has_form = True
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
@@ -147,7 +149,7 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
             self._tell(500, "This server cannot read its list of tokens; its log says why.")
         if redirects.origin(redirect) == self._address.origin:
             self._tell(400, "The client asks for an answer at this server itself.")
-        self._form_action = redirects.form_action(redirect)
+        self._goes_to(redirect)
         try:
             return flow.checked(client, redirect, parameters, self._address.endpoint)
         except Invalid as error:
@@ -196,7 +198,7 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         Not by itself where the person has not answered yet: a link alone must open no program of theirs.
         """
         where = redirects.with_parameters(redirect, iss=self._address.issuer, **answer)
-        self._form_action = redirects.form_action(redirect)
+        self._goes_to(redirect)
         if not redirects.stays_open(redirect):
             self._secure()
             self.redirect(where, status=303)
@@ -209,6 +211,10 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
             "after.html", title=title, client=client, may=what, where=where, style=self._style,
             why=answer.get("error_description", ""), list=f"{self.base_url}mcp-proxy/",
         )  # fmt: skip
+
+    def _goes_to(self, redirect: str) -> None:
+        self._form_action = redirects.form_action(redirect)
+        self._for_a_site = not redirects.stays_open(redirect)
 
     @property
     def _style(self) -> str:
@@ -235,6 +241,9 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         self.set_header("X-Frame-Options", "DENY")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
+        # Whoever has opened it holds no handle of it. But a web site that is to have the answer may have opened a
+        # window for that, in which its own page will speak to its opener.
+        self.set_header("Cross-Origin-Opener-Policy", "unsafe-none" if self._for_a_site else "same-origin")
         # Not `no-referrer` where there is a form: browsers then send `Origin: null` with it.
         self.set_header("Referrer-Policy", "same-origin" if self._has_form else "no-referrer")
 

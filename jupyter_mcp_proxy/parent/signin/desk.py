@@ -16,13 +16,14 @@ from tornado.httputil import HTTPServerRequest
 from ...config import MCPProxy
 from ...store.signins import USED_AFTER, SignIn, SignIns, Tokens
 from ...store.token_errors import TokenRefused, TokensUnreadable
-from ...store.tokens import Place, TokenStore
+from ...store.tokens import Place, ScopedToken, TokenStore
 from .. import policy
 from . import clients, metadata
 from .clients import Client, Invalid
 from .documents import Documents
 from .flow import Asked, Codes, Grant, Replayed
-from .origin import Names, origin_of
+from .origin import Names, origin_of, seen_scheme
+from .renewals import Renewals
 from .scopes import included
 
 PUBLIC_URL = "JUPYTERHUB_PUBLIC_URL"
@@ -38,6 +39,7 @@ class Desk:
         self.place = place
         self.signins = SignIns(tokens)
         self._codes = Codes()
+        self._renewals = Renewals()
         self._documents: Documents | None = None
         self._public_url = config.public_url or self._hubs_address()
         self._noting: dict[str, asyncio.Task[None]] = {}
@@ -52,14 +54,24 @@ class Desk:
         return url
 
     @property
+    def is_offered(self) -> bool:
+        """Whether the settings want it, wherever there is a login."""
+        return bool(self._config.signin)
+
+    @property
     def is_open(self) -> bool:
         """Whether people can sign clients in here: it is not switched off, there is a login, and something to allow."""
-        return bool(self._config.signin and self.tiers and self._server.identity_provider.auth_enabled)
+        return bool(self.tiers) and self._is_switched_on
+
+    @property
+    def _is_switched_on(self) -> bool:
+        return bool(self.is_offered and self._server.identity_provider.auth_enabled)
 
     @property
     def tiers(self) -> list[str]:
         """What is on offer."""
-        return [tier for tier in included(self._config.tier) if tier in self._config.signin_tiers]
+        offered = self._config.signin_tiers  # a setting costs more to read than a list: once, and not for each tier
+        return [tier for tier in included(self._config.tier) if tier in offered]
 
     @property
     def limit(self) -> str:
@@ -79,7 +91,8 @@ class Desk:
             settings.get("local_hostnames", ["localhost"]),
             bool(settings.get("allow_remote_access", False)),
         )
-        return metadata.Address(origin_of(request.protocol, request.host, names), self._server.base_url)
+        scheme = seen_scheme(request.protocol, request.headers, bool(self._server.trust_xheaders))
+        return metadata.Address(origin_of(scheme, request.host, names), self._server.base_url)
 
     # -- clients --------------------------------------------------------------------------------------
 
@@ -142,9 +155,15 @@ class Desk:
         await self._registered(client_id)
         try:
             signin = await asyncio.to_thread(self.signins.of_token, presented)
-            if signin is not None:
-                self._permitted(signin)
-            return await asyncio.to_thread(self.signins.refreshed, presented, self.place, client_id, self._lasts)
+            if signin is None:
+                raise TokenRefused("unknown")
+            self._permitted(signin, self.tiers)
+            if signin.state(self.signins.now()) != "active":  # it may have ended since the answer of a moment ago
+                raise TokenRefused(signin.state(self.signins.now()))
+            return await self._renewals.answer(
+                presented, client_id,
+                lambda: asyncio.to_thread(self.signins.refreshed, presented, self.place, client_id, self._lasts),
+            )  # fmt: skip
         except TokenRefused as error:
             raise Invalid("invalid_grant", policy.SIGN_IN_AGAIN) from error
 
@@ -153,11 +172,11 @@ class Desk:
         if client_id and not clients.is_document(client_id):
             await self.client(client_id)
 
-    def _permitted(self, signin: SignIn) -> str:
-        """What a sign-in permits by the settings of now, which may have become narrower. Raises TokenRefused."""
+    def _permitted(self, signin: SignIn, offered: list[str]) -> str:
+        """What a sign-in permits by what is on offer now, which may have become less. Raises TokenRefused."""
         if self.signins.now() > datetime.fromisoformat(signin.created) + timedelta(days=self.longest_days):
             raise TokenRefused("expired")
-        permitted = [tier for tier in included(signin.tier) if tier in self.tiers]
+        permitted = [tier for tier in included(signin.tier) if tier in offered]
         if not permitted:
             raise TokenRefused("off")
         return permitted[-1]
@@ -167,16 +186,20 @@ class Desk:
         signin = await asyncio.to_thread(self.signins.of_token, presented)
         return await asyncio.to_thread(self.signins.revoke, signin.id) if signin is not None else None
 
-    def admit(self, presented: str) -> SignIn:
-        """The sign-in that a request comes with. Raises TokenRefused and TokensUnreadable."""
-        if not self.is_open:
+    def admit(self, presented: str) -> ScopedToken:
+        """What a request is admitted with that comes with a sign-in. Raises TokenRefused and TokensUnreadable.
+
+        Each call passes here: nothing is read or computed twice.
+        """
+        offered = self.tiers
+        if not offered or not self._is_switched_on:
             raise TokenRefused("off")
         signin = self.signins.admit(presented, self.place)
-        tier = self._permitted(signin)
+        tier = self._permitted(signin, offered)
         lately = signin.used and self.signins.now() - signin.last_seen < USED_AFTER
         if not lately and signin.id not in self._noting:
             self._noting[signin.id] = asyncio.create_task(self._note_use(signin))
-        return replace(signin, tier=tier)
+        return signin.token if tier == signin.tier else replace(signin.token, tier=tier)
 
     async def _note_use(self, signin: SignIn) -> None:
         try:

@@ -9,6 +9,8 @@ import socket
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from tornado.httpclient import HTTPError, HTTPRequest
 from tornado.netutil import Resolver
@@ -20,6 +22,7 @@ LARGEST = 16_384
 TIME = 5.0
 KEPT = 600.0
 MOST_KEPT = 32
+MOST_AT_A_TIME = 16
 
 
 class PublicResolver(Resolver):
@@ -57,19 +60,29 @@ class Documents:
         self._clock = clock
         self._resolver = resolver
         self._kept: dict[str, tuple[float, Any]] = {}
-        self._one = asyncio.Semaphore(2)
+        self._all = asyncio.Semaphore(MOST_AT_A_TIME)
+        self._hosts: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        """Two at a time of one host: a slow one holds up its own documents."""
 
     async def get(self, url: str) -> Any:
         """The document at a URL. Raises Invalid."""
         made, content = self._kept.get(url, (0.0, None))
         if content is not None and self._clock() - made < KEPT:
             return content
-        async with self._one:
-            content = await self._fetched(url)
+        host = urlsplit(url).netloc
+        at_host = self._hosts.setdefault(host, asyncio.Semaphore(2))
+        try:
+            content = await asyncio.wait_for(self._in_turn(at_host, url), 2 * TIME)
+        except asyncio.TimeoutError as error:
+            raise Invalid("invalid_client", f"{host} answers too slowly; try again in a minute.", 401) from error
         while len(self._kept) >= MOST_KEPT:
             del self._kept[next(iter(self._kept))]
         self._kept[url] = self._clock(), content
         return content
+
+    async def _in_turn(self, at_host: asyncio.Semaphore, url: str) -> Any:
+        async with at_host, self._all:
+            return await self._fetched(url)
 
     async def _fetched(self, url: str) -> Any:
         client = SimpleAsyncHTTPClient(

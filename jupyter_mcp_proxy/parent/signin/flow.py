@@ -58,7 +58,7 @@ def checked(client: Client, redirect: str, parameters: Mapping[str, str], endpoi
         raise Invalid("invalid_request", "PKCE with code_challenge_method=S256 is needed.")
     resource = parameters.get("resource", endpoint)
     if not same_resource(resource, endpoint):
-        raise Invalid("invalid_target", f"This server gives access to {endpoint} and to nothing else.")
+        raise Invalid("invalid_target", f"Signing in is for {endpoint} and nothing else: give the client that URL.")
     state = parameters.get("state", "")
     if len(state) > LONGEST_STATE:
         raise Invalid("invalid_request", f"A state has at most {LONGEST_STATE} characters.")

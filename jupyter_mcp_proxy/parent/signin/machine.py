@@ -18,6 +18,8 @@ from .origin import same_resource
 from .scopes import included, scope_of
 
 LARGEST_BODY = 10_000
+VARY = "Host, X-Forwarded-Proto, X-Scheme"
+"""What the addresses in an answer come from: a cache that keeps one all the same keeps one for each."""
 
 
 class MachineHandler(auth.LogsNoQuery, web.RequestHandler):
@@ -52,6 +54,7 @@ class MachineHandler(auth.LogsNoQuery, web.RequestHandler):
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
+        self.set_header("Vary", VARY)
         for name, value in headers.items():
             self.set_header(name.replace("_", "-"), value)
         self.finish(json.dumps(content))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...contract import NAME
+from .origin import normal
 from .scopes import scope_of
 
 
@@ -16,6 +17,10 @@ class Address:
 
     origin: str
     base_url: str
+
+    def is_of(self, host: str) -> bool:
+        """Whether a request's Host is this address's; a proxy that passes on none leaves that open."""
+        return self.origin in (normal("http", host), normal("https", host))
 
     @property
     def root(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -37,8 +37,7 @@ class Names:
 def origin_of(protocol: str, host: str, names: Names) -> str:
     """The origin of an address as its sender sees it. Raises Refused.
 
-    The scheme is what tornado says: a proxy's, where Jupyter was told to trust one (`trust_xheaders`). Nothing else of
-    what a proxy may have added counts.
+    The scheme is `seen_scheme`'s. Nothing else of what a proxy may have added counts.
     """
     if names.public_url:
         parts = urlsplit(names.public_url)
@@ -50,6 +49,19 @@ def origin_of(protocol: str, host: str, names: Names) -> str:
     if not (names.any or name in {local.lower() for local in names.local} or is_loopback(name)):
         raise Refused(403, UNKNOWN_HOST.format(host=name))
     return normal(protocol, host)
+
+
+def seen_scheme(scheme: str, headers: Mapping[str, str], trusts_proxies: bool) -> str:
+    """The scheme of the address that the sender has, where Jupyter was told to trust proxies (`trust_xheaders`).
+
+    Each proxy may write its own behind that of the one before it, and tornado (6.6) takes the last: on a JupyterHub
+    behind a proxy that ends TLS the Hub's own, `https,http`. The first is what the browser sees, as the Hub (6.1)
+    takes it. Who forges it forges what they are told themselves.
+    """
+    if not trusts_proxies:
+        return scheme
+    first = headers.get("X-Scheme", headers.get("X-Forwarded-Proto", "")).partition(",")[0].strip().lower()
+    return first if first in ("http", "https") else scheme
 
 
 def is_loopback(name: str) -> bool:

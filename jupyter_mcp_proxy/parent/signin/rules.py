@@ -23,12 +23,16 @@ RESOURCE = r"oauth-protected-resource"
 
 
 def rules(base_url: str, desk: Desk) -> list[tuple[str, Any, dict[str, Any]]]:
-    """The rules, ahead of the relay's.
+    """The rules, ahead of the relay's; none where signing in is switched off.
 
     A path-prefixed server has no say at its origin's root, so what clients look for there stands below the issuer and
-    below the endpoint too; the clients of November 2026 find it there.
+    below the endpoint too; the clients of November 2026 find it there. At the root only what names our path is ours,
+    and the bare place of the authorization server, which clients of the protocol of March 2025 know alone: the rest
+    of the origin may have endpoints and metadata of others.
     """
-    root, given = re.escape(f"{base_url}{NAME}"), {"desk": desk}
+    if not desk.is_offered:
+        return []
+    root, path, given = re.escape(f"{base_url}{NAME}"), re.escape(f"{base_url.lstrip('/')}{NAME}"), {"desk": desk}
     ours = [
         (rf"{root}/oauth/authorize", AuthorizeHandler),
         (rf"{root}/oauth/consent\.css", StyleHandler),
@@ -41,8 +45,13 @@ def rules(base_url: str, desk: Desk) -> list[tuple[str, Any, dict[str, Any]]]:
     ]
     if base_url == "/":
         ours += [
-            (rf"/\.well-known/{RESOURCE}(?:/{NAME}/mcp)?", ResourceHandler),
-            (rf"/\.well-known/{SERVER}(?:/{NAME}/(?:oauth|mcp))?", ServerHandler),
+            (rf"/\.well-known/{RESOURCE}/{NAME}/mcp", ResourceHandler),
+            (rf"/\.well-known/{SERVER}/{NAME}/(?:oauth|mcp)", ServerHandler),
+            (r"/\.well-known/oauth-authorization-server", ServerHandler),
         ]
-    nothing = rf"(?:{re.escape(base_url)}|/|{root}/|{root}/oauth/)\.well-known/(?:{SERVER}|{RESOURCE})(?:/.*)?"
-    return [(path, handler, given) for path, handler in [*ours, (nothing, NothingHandler)]]
+    looked_for = rf"\.well-known/(?:{SERVER}|{RESOURCE})"
+    nothing = [
+        (rf"(?:{re.escape(base_url)}|/){looked_for}(?:/{path}(?:/.*)?)?", NothingHandler),
+        (rf"{root}/(?:oauth/)?{looked_for}(?:/.*)?", NothingHandler),
+    ]
+    return [(path, handler, given) for path, handler in [*ours, *nothing]]

@@ -15,9 +15,9 @@
  */
 
 /**
- * What there is, and what a new one may be.
+ * What there is, what a new one may be, and what is wrong with the rest.
  *
- * @typedef {{tokens: Token[], tiers: string[], longest_days: number}} TokenList
+ * @typedef {{tokens: Token[], tiers: string[], longest_days: number, problem?: string}} TokenList
  */
 
 /** The folder of the page, as this browser reaches it. */

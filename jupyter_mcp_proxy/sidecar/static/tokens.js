@@ -62,10 +62,10 @@ async function make(form) {
 /** List what may connect. */
 export async function list() {
   try {
-    const { tokens, tiers, longest_days: longest } = await allTokens();
+    const { tokens, tiers, longest_days: longest, problem = '' } = await allTokens();
     element('list').replaceChildren(...tokens.map(line));
     limit(tiers, longest);
-    say('list-status', tokens.length ? '' : 'None yet.');
+    say('list-status', problem || (tokens.length ? '' : 'None yet.'), Boolean(problem));
   } catch (error) {
     say('list-status', `The tokens could not be listed: ${words(error)}`, true);
   }

@@ -239,6 +239,7 @@ def test_no_page_is_put_into_a_frame_runs_a_script_or_is_kept(live: JupyterProce
         assert "default-src 'none'" in policy
         assert "script-src" not in policy
         assert headers["x-frame-options"] == "DENY"
+        assert headers["cross-origin-opener-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
         assert headers["x-content-type-options"] == "nosniff"
         assert "<script" not in page
@@ -291,16 +292,20 @@ def test_ten_thousand_registrations_grow_nothing(start_jupyter: StartJupyter) ->
 # -- tokens ---------------------------------------------------------------------------------------------
 
 
-def test_a_refresh_token_used_twice_ends_the_sign_in(live: JupyterProcess) -> None:
+def test_a_refresh_token_used_again_after_its_successor_ends_the_sign_in(live: JupyterProcess) -> None:
+    """At once; one whose successor was not used yet, after the moment in which windows of a program may share it."""
     client, first = sign_in(live)
     status, second = refresh(live, client, first["refresh_token"])
     assert status == 200
     assert second["refresh_token"] != first["refresh_token"]
     assert opens(live, second["access_token"])
+    status, third = refresh(live, client, second["refresh_token"])
+    assert status == 200
     assert refresh(live, client, first["refresh_token"])[0] == 400
+    assert not opens(live, third["access_token"])
     assert not opens(live, second["access_token"])
     assert not opens(live, first["access_token"])
-    assert refresh(live, client, second["refresh_token"])[0] == 400
+    assert refresh(live, client, third["refresh_token"])[0] == 400
 
 
 def test_a_refresh_token_is_good_for_its_client_and_whole(live: JupyterProcess) -> None:

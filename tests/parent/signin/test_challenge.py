@@ -122,6 +122,20 @@ def test_a_header_whose_variable_is_not_set_is_no_wish_to_sign_in(live: JupyterP
     assert "www-authenticate" not in answer[1]
 
 
+@pytest.mark.parametrize("cookie", ["AWSALB=x; AWSALBCORS=y", "route=1.2.3", "my_xsrf=1; x=username-"])
+def test_the_cookies_of_a_load_balancer_are_nobodys(live: JupyterProcess, cookie: str) -> None:
+    """Programs that keep cookies send them: without a token they are challenged, with one let in."""
+    answer = post(live, INITIALIZE, **as_client(None, Cookie=cookie))
+    refused(answer, status=401)
+    assert "www-authenticate" in answer[1]
+    for kind in ("jupyter, right", "scoped, right", "sign-in, right"):
+        assert post(live, INITIALIZE, **as_client(credential(live, kind), Cookie=cookie))[0] == 200, kind
+    for more in ("_xsrf=2|a|b|1", "username-localhost-8888=x", "jupyterhub-session-id=x"):
+        answer = post(live, INITIALIZE, **as_client(None, Cookie=f"{cookie}; {more}"))
+        refused(answer, status=403)
+        assert "www-authenticate" not in answer[1]
+
+
 def test_a_client_of_before_is_told_to_register_anew(live: JupyterProcess) -> None:
     """It keeps its registration for a URL, and asks for another only where it hears `invalid_client`."""
     client, tokens = sign_in(live)

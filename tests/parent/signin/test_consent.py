@@ -103,6 +103,7 @@ def test_a_client_on_the_web_is_sent_back_to_its_host(live: JupyterProcess) -> N
     url = authorize_url(live, client, redirect_uri=redirect)
     _, headers, page = browser.open(url)
     assert "form-action 'self' https://claude.ai" in headers["content-security-policy"]
+    assert headers["cross-origin-opener-policy"] == "unsafe-none", "its own window may wait for what comes back"
     assert '<strong id="host">claude.ai</strong>' in page
     status, headers, _ = browser.send(browser.form(page) | {"answer": "allow"})
     assert status == 303

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -11,12 +12,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from harness import StartJupyter
+from harness import StartJupyter, until
 from harness.signing_in import Browser, authorize_url
 from tornado.netutil import DefaultLoopResolver
 
 from jupyter_mcp_proxy.parent.signin.clients import Invalid
-from jupyter_mcp_proxy.parent.signin.documents import LARGEST, MOST_KEPT, Documents
+from jupyter_mcp_proxy.parent.signin.documents import LARGEST, MOST_KEPT, TIME, Documents
 
 pytestmark = pytest.mark.anyio
 
@@ -92,6 +93,19 @@ async def test_a_site_that_does_not_answer_holds_nobody_up() -> None:
         with pytest.raises(Invalid):
             await Documents(resolver=DefaultLoopResolver()).get(there.url("slow"))
         assert time.monotonic() - begun < 6.5
+
+
+async def test_a_slow_host_holds_up_its_own_documents_only() -> None:
+    with site() as slow, site() as quick:
+        documents = Documents(resolver=DefaultLoopResolver())
+        waiting = [asyncio.ensure_future(documents.get(slow.url(f"slow/{number}"))) for number in range(6)]
+        await until(lambda: len(slow.asked) == 2)
+        assert await documents.get(quick.url("good")) == {"a": 1}
+        assert not any(each.done() for each in waiting)
+        begun = time.monotonic()
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(each, Invalid) for each in answers), answers
+        assert time.monotonic() - begun < 2 * TIME + 5, "however many wait"
 
 
 async def test_a_site_on_this_machine_is_not_even_asked() -> None:

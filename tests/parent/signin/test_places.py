@@ -19,12 +19,21 @@ SERVER = tuple(
     for folder in ("oauth/", "mcp/", "")
     for name in ("openid-configuration", "oauth-authorization-server")
 )
-ROOT_RESOURCE = (".well-known/oauth-protected-resource", ".well-known/oauth-protected-resource/mcp-proxy/mcp")
-ROOT_SERVER = tuple(
-    f".well-known/{name}{path}"
-    for name in ("openid-configuration", "oauth-authorization-server")
-    for path in ("", "/mcp-proxy/oauth", "/mcp-proxy/mcp")
+ROOT_RESOURCE = (".well-known/oauth-protected-resource/mcp-proxy/mcp",)
+ROOT_SERVER = (
+    ".well-known/oauth-authorization-server",
+    *(
+        f".well-known/{name}/mcp-proxy/{path}"
+        for name in ("openid-configuration", "oauth-authorization-server")
+        for path in ("oauth", "mcp")
+    ),
 )
+NOT_OURS = (".well-known/oauth-protected-resource", ".well-known/openid-configuration")
+OF_OTHERS = (
+    ".well-known/oauth-protected-resource/proxy/3000/mcp", ".well-known/oauth-authorization-server/other",
+    ".well-known/openid-configuration/mcp-proxy-2/oauth",
+)  # fmt: skip
+"""What clients of other endpoints look for: below this very server, but not below our path."""
 
 
 def found(server: JupyterProcess, path: str, **headers: str) -> Any:
@@ -32,6 +41,7 @@ def found(server: JupyterProcess, path: str, **headers: str) -> Any:
     assert status == 200, (path, body)
     assert told["content-type"] == "application/json"
     assert "set-cookie" not in told
+    assert told["vary"].startswith("Host")
     return json.loads(body)
 
 
@@ -55,11 +65,22 @@ def test_at_the_origins_root_all_places_answer(live: JupyterProcess) -> None:
     check(live, RESOURCE + ROOT_RESOURCE, SERVER + ROOT_SERVER)
 
 
+def test_the_rest_of_the_origin_is_not_claimed(live: JupyterProcess) -> None:
+    """Our endpoint is one resource of it; what clients of another look for is left to Jupyter and its extensions."""
+    for path in NOT_OURS:
+        status, headers, _ = post(live, None, path, "GET")
+        assert (status, headers["content-type"]) == (404, "application/json"), path
+    for path in OF_OTHERS:
+        status, headers, _ = post(live, None, path, "GET")
+        assert status == 404
+        assert headers["content-type"].startswith("text/html"), "Jupyter's own answer"
+
+
 def test_below_a_base_url_it_is_all_below_and_the_root_is_a_clean_404(start_jupyter: StartJupyter) -> None:
     """No login page, which a client takes for an answer."""
     server = start_jupyter(rtc=False, base_url="/user/ann/")
     check(server, RESOURCE, SERVER)
-    for path in (*ROOT_RESOURCE, *ROOT_SERVER, ".well-known/oauth-authorization-server/user/ann/mcp-proxy/oauth"):
+    for path in (*NOT_OURS, NOT_OURS[0] + "/user/ann/mcp-proxy/mcp", ROOT_SERVER[0] + "/user/ann/mcp-proxy/oauth"):
         for base in ("/", "/user/ann/"):
             server.base_url = base
             status, headers, body = post(server, None, path, "GET")
@@ -98,13 +119,18 @@ def test_a_public_url_is_the_only_address(start_jupyter: StartJupyter) -> None:
     for host in (f"127.0.0.1:{server.port}", "localhost"):
         assert found(server, RESOURCE[0], Host=host)["resource"] == "https://lab.example.org/mcp-proxy/mcp"
     public = "https://lab.example.org/mcp-proxy/mcp"
+    told = post(server, INITIALIZE, **as_client(None))[2].decode()
+    assert f"Signing in works at {public} (`MCPProxy.public_url`)" in told, "who has typed another address learns why"
+    assert public not in post(server, INITIALIZE, Host="lab.example.org", **as_client(None))[2].decode()
     client, browser = client_id(server), Browser(server)
     page = browser.open(authorize_url(server, client, resource=public))[2]
     form = browser.form(page) | {"answer": "allow"}
     assert browser.send(form, Origin="https://evil.example")[0] == 403
-    told = dict(parse_qsl(urlsplit(went_to(browser.send(form, Origin="https://lab.example.org"))).query))
-    assert told["iss"] == "https://lab.example.org/mcp-proxy/oauth"
-    assert exchange(server, client, told["code"], resource=public)[0] == 200
+    _, _, page = browser.open(authorize_url(server, client))
+    assert f"for {public} and nothing else: give the client that URL" in page
+    sent = dict(parse_qsl(urlsplit(went_to(browser.send(form, Origin="https://lab.example.org"))).query))
+    assert sent["iss"] == "https://lab.example.org/mcp-proxy/oauth"
+    assert exchange(server, client, sent["code"], resource=public)[0] == 200
 
 
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"])

@@ -16,7 +16,7 @@ from jupyter_mcp_proxy.parent.signin import clients, redirects
 from jupyter_mcp_proxy.parent.signin.clients import Client, Invalid
 from jupyter_mcp_proxy.parent.signin.documents import PublicResolver, is_public
 from jupyter_mcp_proxy.parent.signin.flow import CODE_LASTS, MOST_CODES, Codes, Grant, Replayed, challenge_of
-from jupyter_mcp_proxy.parent.signin.origin import Names, origin_of, same_resource
+from jupyter_mcp_proxy.parent.signin.origin import Names, origin_of, same_resource, seen_scheme
 from jupyter_mcp_proxy.parent.signin.scopes import highest_asked, included, scope_of
 from jupyter_mcp_proxy.store.tokens import Place
 
@@ -54,6 +54,24 @@ def test_an_origin_is_what_the_sender_sees(protocol: str, host: str, names: Name
 def test_a_name_that_is_not_the_servers_chooses_no_issuer(host: str) -> None:
     with pytest.raises(Refused):
         origin_of("http", host, Names())
+
+
+@pytest.mark.parametrize(
+    ("headers", "trusts", "scheme"),
+    [
+        ({}, True, "http"),
+        ({"X-Forwarded-Proto": "https"}, True, "https"),
+        ({"X-Forwarded-Proto": "https"}, False, "http"),
+        ({"X-Forwarded-Proto": "https,http"}, True, "https"),
+        ({"X-Forwarded-Proto": " HTTPS , http"}, True, "https"),
+        ({"X-Forwarded-Proto": "http,https"}, True, "http"),
+        ({"X-Scheme": "https", "X-Forwarded-Proto": "http"}, True, "https"),
+        ({"X-Forwarded-Proto": "javascript"}, True, "http"),
+        ({"X-Forwarded-Proto": ""}, True, "http"),
+    ],
+)
+def test_a_scheme_is_what_the_outermost_proxy_saw(headers: dict[str, str], trusts: bool, scheme: str) -> None:
+    assert seen_scheme("http", headers, trusts) == scheme
 
 
 @given(st.text(max_size=40))

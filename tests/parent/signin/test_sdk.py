@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 import pytest
-from harness import ERAS, SLEEP, JupyterProcess, until
+from harness import (
+    ERAS,
+    INITIALIZE,
+    SLEEP,
+    Agent,
+    JupyterProcess,
+    StartJupyter,
+    as_client,
+    connect,
+    post,
+    refused,
+    until,
+)
+from harness.sidecars import silent_sidecar
 from harness.signing_in import Browser, Kept, refresh, signed_in
-from harness.tokens import store_of
+from harness.tokens import place_of, store_of
+from mcp.shared.exceptions import MCPError
 
 from jupyter_mcp_proxy.store.audit import lines
 from jupyter_mcp_proxy.store.signins import SignIns
@@ -101,7 +117,9 @@ async def test_a_signed_in_client_may_do_what_was_allowed(live: JupyterProcess, 
     browser = Browser(live)
     async with signed_in(live, Kept(), lambda url: browser.allow(url, tier=tier)) as agent:
         assert "1 + 1" in await agent.ok("read_cell", notebook=name, cell=0)
-        assert "run" in await agent.fails("run_cells", notebook=name)
+        told = await agent.fails("run_cells", notebook=name)
+        assert "needs the permission 'run'" in told
+        assert "its sign-in permits no more" in told
 
 
 async def test_the_audit_says_which_sign_in_it_was_and_the_list_when_it_was_used(
@@ -118,15 +136,47 @@ async def test_the_audit_says_which_sign_in_it_was_and_the_list_when_it_was_used
     await until(lambda: next(s for s in SignIns(store_of(live)).read() if s.id == signin_id).used, 10)
 
 
-async def test_a_call_is_hung_up_on_when_its_sign_in_is_ended(live: JupyterProcess, name: str) -> None:
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_call_is_hung_up_on_when_its_sign_in_is_ended(live: JupyterProcess, name: str, era: str) -> None:
     live.write_notebook(name, SLEEP)
-    kept = Kept()
-    async with signed_in(live, kept, Browser(live).allow) as agent:
-        told = await agent.ok("run_cells", notebook=name, wait=0.1)
-        assert kept.tokens is not None
-        signin_id = kept.tokens.access_token.split("_")[1]
-        execution = told.split(" · ")[0].split("\n")[-1]
+    signins = SignIns(store_of(live))
+    tokens = signins.begin(place_of(live), "agent", "run", 1, "ann", "client", 3600)
+    begun = anyio.Event()
+
+    async def progress(_progress: float, _total: float | None, message: str | None) -> None:
+        if message == "begun":
+            begun.set()
+
+    async def run(agent: Agent) -> None:
+        with pytest.raises(MCPError, match="The sign-in that this token came from has ended"):
+            await agent.call("execute_cell", progress, notebook=name, cell=0)
+
+    async with connect(live, era, token=tokens.access) as agent, anyio.create_task_group() as group:
+        group.start_soon(run, agent)
+        with anyio.fail_after(60):
+            await begun.wait()
+        signins.revoke(tokens.signin.id)
+
+
+async def test_one_that_was_not_answered_yet_is_told_to_sign_in_again(
+    start_jupyter: StartJupyter, tmp_path: Path
+) -> None:
+    """As its client's next request would be; whoever has a token that a person made gets no challenge."""
+    server = start_jupyter(rtc=False, arguments=silent_sidecar(tmp_path))
+    store, signins = store_of(server), SignIns(store_of(server))
+    tokens = signins.begin(place_of(server), "agent", "run", 1, "ann", "client", 3600)
+    made, token = store.create(place_of(server), "made")
+    for secret, end, status, words in (
+        (tokens.access, partial(signins.revoke, tokens.signin.id), 401, "sign-in that this token came from has ended"),
+        (made, partial(store.revoke, token.id), 403, "This token was revoked"),
+    ):
         async with anyio.create_task_group() as group:
-            group.start_soon(anyio.to_thread.run_sync, lambda: SignIns(store_of(live)).revoke(signin_id))
-            with pytest.raises(Exception), anyio.fail_after(20):  # noqa: B017 - the SDK wraps it as it likes
-                await agent.ok("wait_execution", execution=execution, wait=60)
+            group.start_soon(_after, 1, end)
+            answer = await anyio.to_thread.run_sync(partial(post, server, INITIALIZE, **as_client(secret)))
+        refused(answer, words, status=status)
+        assert ("www-authenticate" in answer[1]) == (status == 401)
+
+
+async def _after(seconds: float, what: Callable[[], object]) -> None:
+    await anyio.sleep(seconds)
+    await anyio.to_thread.run_sync(what)

@@ -1,0 +1,223 @@
+"""`serve`: the MCP server beside a Jupyter server on which nothing is installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from harness import ERAS, TOKEN, Agent, JupyterProcess
+from harness.hub import connect_to
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+
+from jupyter_mcp_proxy.cli.serve import Unusable, judge, jupyter_token, jupyter_url
+
+COMMAND = [sys.executable, "-m", "jupyter_mcp_proxy", "serve"]
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterProcess]:
+    """A Jupyter server that has nothing of ours."""
+    off = "--ServerApp.jpserver_extensions={'jupyter_mcp_proxy': False, 'jupyter_server_proxy': False}"
+    server = JupyterProcess(tmp_path_factory.mktemp("bare"), arguments=(off,), base_url="/user/ada/")
+    yield server.wait(path="api/status")
+    server.stop()
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    return {**os.environ, "JUPYTER_RUNTIME_DIR": str(home / "runtime"), "JUPYTER_DATA_DIR": str(home / "data"), **more}
+
+
+@contextmanager
+def serving(home: Path, *arguments: str, **more: str) -> Iterator[tuple[str, Path, subprocess.Popen[str]]]:
+    """`serve` as a process: its endpoint, the file of its token, and itself."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments], env=environment(home, **more), stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            told = process.stderr.readline() + process.stderr.readline()
+            found = re.search(r" at (\S+)\n.* in (\S+)\. ", told)
+            assert found, told + process.stderr.read()
+            yield found[1], Path(found[2]), process
+        finally:
+            process.terminate()
+
+
+def answers(endpoint: str, token: str) -> int:
+    """The status of a question to an endpoint, once it listens."""
+    transport = httpx2.HTTPTransport(retries=8)
+    with httpx2.Client(trust_env=False, transport=transport, timeout=60) as http:
+        body = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+        headers = {"Accept": "application/json, text/event-stream", "X-MCP-Proxy-Tier": "run"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        return http.post(endpoint, json=body, headers=headers).status_code
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_client_works_in_a_server_that_has_nothing_of_ours(
+    bare: JupyterProcess, tmp_path: Path, era: str
+) -> None:
+    with serving(tmp_path, "--jupyter-url", bare.url, JUPYTER_TOKEN=TOKEN) as (endpoint, file, process):
+        assert answers(endpoint, "") == answers(endpoint, "another") == 401
+        assert file.stat().st_mode & 0o777 == 0o600
+        async with connect_to(endpoint, file.read_text().strip(), era) as agent:
+            created = await agent.ok("use_notebook", notebook=f"{era}/a.ipynb", create=True)
+            assert "shared document" in created
+            assert "42" in await agent.ok("insert_execute_code_cell", notebook=f"{era}/a.ipynb", source="print(6 * 7)")
+            assert "42" in await agent.ok("read_cell", notebook=f"/{era}/a.ipynb", cell=0)
+        for pid in (process.pid, *children(process.pid)):
+            command = Path(f"/proc/{pid}/cmdline").read_text()
+            assert TOKEN not in command
+            assert file.read_text().strip() not in command
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert not file.exists()
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert found
+    return [int(each) for each in found]
+
+
+@pytest.mark.anyio
+async def test_nobody_says_for_themselves_what_they_may_do(bare: JupyterProcess, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("of-the-endpoint\n")
+    options = ("--jupyter-url", f"{bare.url}lab/", "--tier", "read", "--token-file", str(token))
+    with serving(tmp_path, *options, JUPYTER_TOKEN=TOKEN) as (endpoint, file, _):
+        assert file == token
+        headers = {"Authorization": "Bearer of-the-endpoint", "X-MCP-Proxy-Tier": "run", "X-MCP-Proxy-Secret": "x"}
+        answers(endpoint, "")  # it listens
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http,
+            Client(streamable_http_client(endpoint, http_client=http)) as client,
+        ):
+            agent = Agent(client)
+            assert await agent.ok("list_files")
+            assert "permission" in await agent.fails("write_file", path="x.txt", content="x")
+    assert token.exists(), "a file that the person has named stays"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("era", ERAS)
+async def test_by_stdio_it_takes_the_environment_of_jupyter_mcp_server(
+    bare: JupyterProcess, tmp_path: Path, era: str
+) -> None:
+    told = environment(
+        tmp_path, DOCUMENT_URL=bare.url, DOCUMENT_TOKEN=TOKEN, RUNTIME_URL=bare.url.rstrip("/"), RUNTIME_TOKEN=TOKEN,
+        DOCUMENT_ID=f"stdio-{era}.ipynb", ALLOW_IMG_OUTPUT="false",
+    )  # fmt: skip
+    local = StdioServerParameters(command=COMMAND[0], args=[*COMMAND[1:], "--stdio"], env=told)
+    async with Client(stdio_client(local), mode=era) as client:
+        if era == "legacy":  # in the new one this client asks for no instructions unless it has to
+            assert f"stdio-{era}.ipynb" in str(client.instructions)
+        agent = Agent(client)
+        await agent.ok("use_notebook", notebook=f"stdio-{era}.ipynb", create=True)
+        plot = "from IPython.display import Image\nimport base64\nImage(base64.b64decode('" + PIXEL + "'))"
+        result = await client.call_tool("insert_execute_code_cell", {"notebook": f"stdio-{era}.ipynb", "source": plot})
+        assert {block.type for block in result.content} == {"text"}
+        assert "ALLOW_IMG_OUTPUT" in str(result.content)
+
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+@pytest.mark.parametrize("end", ["its input is closed", "it is told to end"])
+def test_by_stdio_it_ends_within_two_seconds(bare: JupyterProcess, tmp_path: Path, end: str) -> None:
+    told = environment(tmp_path, JUPYTER_URL=bare.url, JUPYTER_TOKEN=TOKEN)
+    hello = (
+        '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},'
+        '"clientInfo":{"name":"x","version":"1"}}}\n'
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([*COMMAND, "--stdio"], env=told, text=True, **pipes) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(hello)
+        process.stdin.flush()
+        assert '"serverInfo"' in process.stdout.readline()
+        if end == "its input is closed":
+            process.stdin.close()
+        else:
+            process.terminate()
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "url"),
+    [
+        ("http://a:1", {}, "http://a:1/"),
+        ("http://a:1/user/x/lab", {}, "http://a:1/user/x/"),
+        ("https://a/tree/", {"JUPYTER_URL": "http://b/"}, "https://a/"),
+        (None, {"JUPYTER_URL": "http://b"}, "http://b/"),
+        (None, {"DOCUMENT_URL": "http://b", "RUNTIME_URL": "http://b/"}, "http://b/"),
+    ],
+)
+def test_the_server_is_named_by_an_option_or_the_environment(
+    given: str | None, environment: dict[str, str], url: str
+) -> None:
+    assert jupyter_url(given, environment) == url
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "reason"),
+    [
+        (None, {}, "Name the Jupyter server"),
+        ("localhost:8888", {}, "not localhost:8888"),
+        ("http://a/?token=secret", {}, "would be seen"),
+        ("http://ada:secret@a/", {}, "would be seen"),
+        (None, {"DOCUMENT_URL": "http://a", "RUNTIME_URL": "http://b"}, "on two servers"),
+    ],
+)
+def test_a_server_that_is_not_named_so_is_refused(given: str | None, environment: dict[str, str], reason: str) -> None:
+    with pytest.raises(Unusable, match=reason) as refused:
+        jupyter_url(given, environment)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_token_comes_from_a_file_before_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(" t0ken\n")
+    assert jupyter_token(tmp_path / "token", {"JUPYTER_TOKEN": "x"}) == "t0ken"
+    assert jupyter_token(None, {"RUNTIME_TOKEN": "r", "JUPYTER_TOKEN": "j"}) == "j"
+    assert jupyter_token(None, {}) == ""
+    with pytest.raises(Unusable, match="cannot be read"):
+        jupyter_token(tmp_path / "none", {})
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "fault"),
+    [
+        (200, b'{"kernels": 0}', ""),
+        (200, b"<html>", "no Jupyter server"),
+        (302, b"", "Token page"),
+        (403, b"{}", "does not take the token"),
+        (404, b"", "before /lab"),
+        (503, b"", "is not running"),
+    ],
+)
+def test_what_is_wrong_with_a_server_is_told_with_its_cure(status: int, body: bytes, fault: str) -> None:
+    assert (fault in judge(status, body)) if fault else judge(status, body) == ""
+
+
+@pytest.mark.parametrize("token", ["", "wrong"])
+def test_a_token_that_is_not_taken_ends_it_at_once(bare: JupyterProcess, tmp_path: Path, token: str) -> None:
+    ended = subprocess.run(
+        [*COMMAND, "--jupyter-url", bare.url], env=environment(tmp_path, JUPYTER_TOKEN=token), capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert "$JUPYTER_TOKEN" in ended.stderr
+    assert "Traceback" not in ended.stderr
