@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from difflib import get_close_matches
 from functools import partial
@@ -68,6 +69,8 @@ class Workspace:
         self._documents: dict[str, Document] = {}
         self._last_use: dict[str, float] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self.on_reviewed: Callable[[], None] = lambda: None
+        """Called when there is another change that a person may look at, or one less."""
         self.users = Users(Looks.of_run(runtime_dir, run_id))
         self._reused: set[str] = set()
         """Paths that a notebook had that is elsewhere now, and another has."""
@@ -207,6 +210,7 @@ class Workspace:
                     await document.__aexit__(None, None, None)
                     return first
                 document.on_moved = partial(self._moved, document)
+                document.review.announce = self.on_reviewed
                 self._documents[path] = document
                 self._reused.discard(path)
             self._last_use[document.path] = time.monotonic()
@@ -281,6 +285,11 @@ class Workspace:
             if document is not None:
                 await document.__aexit__(None, None, None)
 
+    @property
+    def documents(self) -> list[Document]:
+        """The notebooks that are open."""
+        return list(self._documents.values())
+
     def below(self, path: str) -> list[Document]:
         """The open documents of a notebook, or of those in a folder, that have a file."""
         return [each for at, each in self._documents.items() if f"{at}/".startswith(f"{path}/") and not each.gone]
@@ -318,9 +327,11 @@ class Workspace:
         return self.users.restarted(client, path, self.kernels.lives(path))
 
     def needed(self, path: str) -> bool:
-        """Whether a client has the notebook open, a call works on it, or something runs or is to be written in it."""
-        unsaved = path in self._documents and self._documents[path].unsaved
-        return self.users.has_open(path) or unsaved or self._held[path] > 0 or self.runner.kept.runs_in(path)
+        """Whether a client has the notebook open, a call works on it, something runs or is to be written in it, or an
+        agent's change waits for a person, who could not take it back once it is closed."""
+        document = self._documents.get(path)
+        waits = document is not None and (document.unsaved or document.review.is_fresh)
+        return self.users.has_open(path) or waits or self._held[path] > 0 or self.runner.kept.runs_in(path)
 
     def hold(self, document: Document) -> None:
         """Keep a document open while a call works on it, until `release`."""

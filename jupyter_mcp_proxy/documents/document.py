@@ -17,8 +17,9 @@ from ..jupyter.server import JupyterServer
 from ..store.snapshots import Snapshots
 from .cells import Cell
 from .editor import Editor
-from .history import OURSELVES, Entry, History
+from .history import OTHERS, OURSELVES, Entry, History
 from .place import GONE, Place
+from .review import Review
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,15 @@ class Author:
     def signature(self) -> str:
         """How the history calls it."""
         return f"{self.name} ({self.token})" if self.token else self.name
+
+    @property
+    def whole(self) -> tuple[str, str, str]:
+        """All that is known of them."""
+        return self.key, self.name, self.token
+
+    def undoing(self, by: str | None) -> tuple[str, str]:
+        """Name and key in the history of who takes their changes back: themselves, or a person."""
+        return (self.signature, self.key) if by is None else (by, OTHERS)
 
 
 class Document(ABC):
@@ -69,6 +79,8 @@ class Document(ABC):
         """Called with the old path and the new one."""
         self.history = History()
         """What has happened to the cells since the document was opened."""
+        self.review = Review()
+        """What agents have changed since then, for a person to keep or to take back."""
 
     @property
     def takes_changes(self) -> bool:
@@ -216,12 +228,21 @@ class Document(ABC):
         """
 
     @abstractmethod
-    async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
+    async def undo(
+        self, author: Author, since: int | None = None, *, only: int | None = None, by: str | None = None
+    ) -> list[Entry]:
         """Take back the author's last change, or the change with the number `since` and all their later ones.
+
+        With `only` the change with that number, and of their later ones those that touch the same cells. `by` is the
+        person who takes it back, where that is not the author.
 
         Only what the author did: what others did since stays. Returns what changed by it; nothing where there
         was nothing to take back. Raises CannotUndo where it would take somebody else's work along.
         """
+
+    @abstractmethod
+    def undoable(self, key: str) -> set[int]:
+        """The numbers of the changes of a client that could be taken back, unless others are in the way."""
 
     @abstractmethod
     async def look_back(self) -> History:

@@ -23,6 +23,7 @@ from .history import OURSELVES, Entry, History
 from .ids import CellIds
 from .late import SETTLED, LateWriter
 from .local import LocalCopy
+from .steps import meant
 from .unsaved import Unsaved
 
 log = logging.getLogger(__name__)
@@ -123,6 +124,7 @@ class FileDocument(Document):
         if author is not None and entries:
             step = Step(entries[0].number, difference(before, after))
             self._steps.setdefault(author.key, deque(maxlen=UNDO_KEPT)).append(step)
+            self.review.note(step.number, author.whole, entries, step.before, step.after)
         return result
 
     async def _edit(
@@ -161,21 +163,26 @@ class FileDocument(Document):
                 return cast(T, result), content, changed, entries
             raise Conflict(self.path)
 
-    async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
+    def undoable(self, key: str) -> set[int]:
+        return {step.number for step in self._steps.get(key, ())}
+
+    async def undo(
+        self, author: Author, since: int | None = None, *, only: int | None = None, by: str | None = None
+    ) -> list[Entry]:
         steps = self._steps.get(author.key, deque())
         taken_back: list[Entry] = []
-        while steps and (steps[-1].number >= since if since is not None else not taken_back):
+        last = since is None and only is None
+        for step in meant(list(steps), 0 if last else since, only):
             try:
-                name, key = author.signature, author.key
-                _, _, _, entries = await self._edit(steps[-1].take_back, name, key, outputs_only=True)
+                _, _, _, entries = await self._edit(step.take_back, *author.undoing(by), outputs_only=True)
             except NothingLeft:
-                steps.pop()
-                continue
+                entries = []
             except CannotUndo as error:
                 raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
-            steps.pop()
+            steps.remove(step)
+            self.review.undone(author.key, step.number)
             taken_back += entries
-            if since is None:
+            if last and entries:
                 break
         return taken_back
 

@@ -48,6 +48,19 @@ class Step:
     """The change's first number in the history."""
     touched: list[Touched]
 
+    @property
+    def cells(self) -> set[str]:
+        """The cells that it changed, or whose place is another."""
+        return {each.id for each in self.touched}
+
+    def before(self, cell: str) -> str | None:
+        """What a cell said before the change; None where it was not there."""
+        return next((_source(each.before) for each in self.touched if each.id == cell), None)
+
+    def after(self, cell: str) -> str | None:
+        """What it said after it."""
+        return next((_source(each.after) for each in self.touched if each.id == cell), None)
+
     def take_back(self, editor: Editor) -> None:
         """Undo the change where every cell still is what it left; CannotUndo where one is not.
 
@@ -92,6 +105,10 @@ class Step:
 
 def _content(cell: dict[str, Any]) -> tuple[str, str]:
     return cell["cell_type"], joined(cell["source"])
+
+
+def _source(placed: tuple[int, dict[str, Any]] | None) -> str | None:
+    return None if placed is None else joined(placed[1]["source"])
 
 
 def _results(cell: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from .saving import LAST_SAVE, READ_ONLY, RUNNING_AFTER, SAVE_TRIES, UNSAVED_AFT
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step, Steps
 from .shown import Shown
+from .steps import meant
 from .storable import first_odd, not_savable
 from .stored import of_cells, refuse_too_large
 from .unwritten import Unwritten
@@ -256,12 +257,10 @@ class SharedDocument(Document):
             await room.flush()  # have all that the server has: a move or an undo must not miss what was just typed
         await self._refuse_if_collapsed()
         self._note(OTHERS)
-        if author is not None:
-            self._steps.track(author.key, self._notebook.ycells)
         assert self._index is not None
         self._index.take_made()
         odd = None if outputs_only else self._not_savable()
-        with room.changing(None if author is None else author.key):
+        with room.changing(None if author is None else self._steps.track(author.key, self._notebook.ycells)):
             editor = self._editor
             result = change(editor)
             if odd is not None and self._not_savable():  # a change that takes it out is welcome
@@ -279,35 +278,36 @@ class SharedDocument(Document):
 
     def _record(self, author: Author | None, edited: SharedEditor, who: str) -> None:
         """Note our own change in the history, and what its undoing must not take along."""
-        name, key = (who, who) if author is None else (author.signature, author.key)
-        entries = self._note(name, key, edited.labelled)
+        entries = self._note(*((who, who) if author is None else author.undoing(None)), edited.labelled)
         if author is not None and self._steps.has_new(author.key):
             assert self._index is not None
             made = self._index.take_made()  # the history only guesses which of two cells has moved past the other
             number = entries[0].number if entries else self.history.last
-            self._steps.add(author.key, Step.of(number, self._editor, made, edited))
+            self._steps.add(author.key, number, self._editor, made, edited)
+            self.review.note(number, author.whole, entries, lambda cell: edited.before(cell, made), self._editor.source)
 
-    async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
+    def undoable(self, key: str) -> set[int]:
+        return {step.number for step in self._steps.of(key)}
+
+    async def undo(
+        self, author: Author, since: int | None = None, *, only: int | None = None, by: str | None = None
+    ) -> list[Entry]:
         room = await self._joined()
         self.refuse_if_gone()
         await room.flush()
         await self._refuse_if_collapsed()
         self._note(OTHERS)
-        steps = self._steps.of(author.key)
         taken_back: list[Entry] = []
-        while steps and (steps[-1].number >= since if since is not None else not taken_back):
+        for step in meant(self._steps.of(author.key), since, only):
             try:
-                steps[-1].refuse_if_touched(self._editor, self._steps.restored)
+                step.refuse_if_touched(self._editor, self._steps.restored)
             except CannotUndo as error:
                 self._expect_in_file()
                 await room.flush()
                 raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
-            step = steps.pop()
             self._take_back(room, author, step)
-            entries = self._note(author.signature, author.key, step.labelled)
-            taken_back += entries
-            if since is None and not entries:
-                break
+            taken_back += self._note(*author.undoing(by), step.labelled)
+            self.review.undone(author.key, step.number)
         self._expect_in_file()
         await room.flush()
         return taken_back
@@ -319,7 +319,7 @@ class SharedDocument(Document):
     def _take_back(self, room: Room, author: Author, step: Step) -> None:
         assert self._index is not None
         self._index.take_made()
-        self._steps.undo(author.key)
+        self._steps.undo(author.key, step)
         with room.doc.transaction():
             step.put_right(self._editor, self._steps.restored)
             self._notebook.dirty = True

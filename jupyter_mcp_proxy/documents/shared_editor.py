@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any, Literal, cast
 from uuid import uuid4
 
@@ -100,6 +101,8 @@ class SharedEditor(Editor):
         """The cells whose source this editor has changed, with what it was before."""
         self.taken: dict[str, str] = {}
         """The cells that this editor has deleted or made anew, each as it stood before: see `copy_of`."""
+        self.was: dict[str, str] = {}
+        """What those cells said, and those that it has rewritten."""
         self.labelled = set()
 
     def ids(self) -> list[str]:
@@ -130,6 +133,12 @@ class SharedEditor(Editor):
             return None
         source: Text = self._cells[ids.index(cell)]["source"]
         return str(source.sticky_index(0, Assoc.BEFORE).to_json()["type"])
+
+    def before(self, cell: str, made: Set[str]) -> str | None:
+        """What a cell said before this editor's changes, which `made` these; None where it was not there."""
+        if cell in made and cell not in self.taken:
+            return None
+        return self.was.get(cell, self.source(cell))
 
     def has_outputs(self, index: int) -> Literal["none", "output", "error"]:
         outputs = self._cells[index].get("outputs")
@@ -183,7 +192,7 @@ class SharedEditor(Editor):
 
     def delete(self, index: int) -> None:
         ids = self._index.ids
-        self.taken.setdefault(ids[index], self.copy_of(ids[index]) or "")
+        self._take(index)
         del self._cells[index]
         del ids[index]
 
@@ -201,9 +210,15 @@ class SharedEditor(Editor):
 
     def _replace(self, index: int, to: int, cell: dict[str, Any]) -> None:
         """Put a cell in place of the one at `index`, as the one at `to`; the old one goes when the new one is there."""
-        self.taken.setdefault(cell["id"], self.copy_of(cell["id"]) or "")
+        self._take(index)
         self._put(to if to <= index else to + 1, cell)
         self.delete(index if to > index else index + 1)
+
+    def _take(self, index: int) -> None:
+        """Note a cell that goes from where it is."""
+        cell = self._index.ids[index]
+        self.taken.setdefault(cell, self.copy_of(cell) or "")
+        self.was.setdefault(cell, str(self._cells[index]["source"]))
 
     def _put(self, index: int, cell: dict[str, Any]) -> None:
         ids = self._index.ids
@@ -213,7 +228,9 @@ class SharedEditor(Editor):
     def set_source(self, index: int, source: str) -> None:
         text: Text = self._cells[index]["source"]
         old = str(text)
-        self.rewritten.setdefault(str(self._cells[index]["id"]), old)
+        cell = str(self._cells[index]["id"])
+        self.rewritten.setdefault(cell, old)
+        self.was.setdefault(cell, old)
         for change in reversed(in_bytes(old, splices(old, source))):
             if change.end > change.start:
                 del text[change.start : change.end]

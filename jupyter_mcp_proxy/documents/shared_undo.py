@@ -13,6 +13,9 @@ from .cells import source_hash
 from .edits import splices
 from .shared_editor import SharedEditor
 
+KEPT = 500
+"""Changes of one author that can be taken back. Each costs a microsecond with every change of anybody's."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -30,16 +33,30 @@ class Step:
     """Which copy of each cell it has made."""
     labelled: Set[str] = frozenset()
     """The cells whose metadata it set."""
+    manager: UndoManager | None = None
+    """What takes it back: Yjs has seen this change by it and no other."""
 
     @classmethod
-    def of(cls, number: int, editor: SharedEditor, made: Set[str], edited: SharedEditor) -> Step:
+    def of(
+        cls,
+        number: int,
+        editor: SharedEditor,
+        made: Set[str],
+        edited: SharedEditor,
+        manager: UndoManager | None = None,
+    ) -> Step:
         """What `edited` has changed, with the cells that it `made`, as `editor` finds it now."""
         rewritten = edited.rewritten
         now = {cell: editor.source(cell) or "" for cell in made | rewritten.keys()}
         hashes = {cell: source_hash(now[cell]) for cell in made}
         rewrote = {cell: (old, now[cell]) for cell, old in rewritten.items()}
         copies = {cell: editor.copy_of(cell) for cell in made}
-        return cls(number, hashes, rewrote, edited.taken, copies, edited.labelled)
+        return cls(number, hashes, rewrote, edited.taken, copies, edited.labelled, manager)
+
+    @property
+    def cells(self) -> Set[str]:
+        """The cells that it changed."""
+        return self.made.keys() | self.rewrote.keys() | self.taken.keys() | self.labelled
 
     @property
     def removed_from(self) -> set[str]:
@@ -76,39 +93,52 @@ class Step:
 
 
 class Steps:
-    """What each author has done in one replica of a shared notebook, and can be taken back."""
+    """What each author has done in one replica of a shared notebook, and can be taken back.
+
+    Yjs takes back what an UndoManager has seen from its end. Each change has one of its own, so that any of them can be
+    taken back while later ones stay, as it is with what two people do.
+    """
 
     def __init__(self) -> None:
-        self._managers: dict[str, UndoManager] = {}
+        self._next: dict[str, tuple[str, UndoManager]] = {}
+        """For each author the origin of the next change, and what watches for it."""
         self._steps: dict[str, list[Step]] = {}
+        self._count = 0
         self.restored: set[str] = set()
         """Cells in which undoing has put something in again. Yjs may take the text of two authors there for one piece,
         and remove both where it should remove the one: there it is told what must come out."""
 
-    def track(self, author: str, cells: Array[Any]) -> None:
-        """Have Yjs remember what an author does from now on, by the author's key."""
-        if author not in self._managers:
+    def track(self, author: str, cells: Array[Any]) -> str:
+        """Have Yjs remember the next change of an author, by the author's key; the origin that it must have."""
+        if author not in self._next:
+            self._count += 1
+            origin = f"{author} {self._count}"
             # By default pycrdt takes what is done within 500 ms for one step; here each call is one.
             manager = UndoManager(scopes=[cells], capture_timeout_millis=0)
-            manager.include_origin(author)
-            self._managers[author] = manager
-            self._steps[author] = []
+            manager.include_origin(origin)
+            self._next[author] = origin, manager
+        return self._next[author][0]
 
     def has_new(self, author: str) -> bool:
         """Whether the author's last change is something that can be taken back, and is no step yet."""
-        return len(self._managers[author].undo_stack) != len(self._steps[author])
+        return bool(self._next[author][1].undo_stack)
 
-    def add(self, author: str, step: Step) -> None:
+    def add(self, author: str, number: int, editor: SharedEditor, made: Set[str], edited: SharedEditor) -> None:
         """Note the author's last change."""
-        self._steps[author].append(step)
+        _, manager = self._next.pop(author)
+        steps = self._steps.setdefault(author, [])
+        steps.append(Step.of(number, editor, made, edited, manager))
+        del steps[:-KEPT]
 
     def of(self, author: str) -> list[Step]:
-        """The author's steps, the oldest first; whoever undoes one takes it out."""
+        """The author's steps, the oldest first."""
         return self._steps.get(author, [])
 
-    def undo(self, author: str) -> None:
-        """Have Yjs take the author's last change back."""
-        self._managers[author].undo()
+    def undo(self, author: str, step: Step) -> None:
+        """Have Yjs take a change back."""
+        self._steps[author].remove(step)
+        assert step.manager is not None
+        step.manager.undo()
 
     def brought(self, step: Step, editor: SharedEditor) -> None:
         """A step was taken back: what it had taken is there again, in another copy, which Yjs knows for the same."""

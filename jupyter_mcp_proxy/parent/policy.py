@@ -143,6 +143,9 @@ PATHS = {
         Path("api/pause", "api", ("POST",), "edit"),
         Path("api/stop", "api", ("POST",), "run"),
         Path("api/answer", "api", ("POST",), "run"),
+        Path("api/changes", "api", ("GET",)),
+        Path("api/keep", "api", ("POST",), "edit"),
+        Path("api/undo", "api", ("POST",), "edit"),
     )
 }
 """What the sidecar has to offer; nothing else is forwarded."""

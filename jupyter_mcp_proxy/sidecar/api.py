@@ -17,11 +17,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from .. import __version__
-from ..contract import ENABLE, TIER_HEADER
+from ..contract import TIER_HEADER
 from ..errors import ProxyError
 from ..tools.activity import Watch
 from ..tools.characters import is_usable
 from ..tools.state import State
+from .answers import DEGRADED, HEADERS, body, failed
 
 SHOWN = 500
 """Calls in the first event of a stream, and in the state."""
@@ -32,13 +33,6 @@ SPACING = 0.4
 RETRY = 2000
 """Milliseconds after which a browser comes back."""
 MOST_STREAMS = 50
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
-"""The last keeps nginx from holding a stream's events back."""
-
-DEGRADED = (
-    f"The server extension is disabled, so that nobody checks who asks. On the server's machine: {ENABLE}, then "
-    "restart the server."
-)
 
 
 class Api:
@@ -57,15 +51,12 @@ class Api:
             Route("/api/answer", self.answer, methods=["POST"]),
         ]
 
-    @property
-    def _degraded(self) -> bool:
-        return self._state.settings.relay != "streaming"
-
     def _summary(self) -> dict[str, Any]:
         return {
             "paused": self._state.pause.holds,
             "tier": self._state.settings.tier,
             "clients": [client.shown() for client in self._state.activity.clients()],
+            "changes": self._state.changes,
             "questions": self._state.workspace.runner.questions.people.shown() if self._state.is_ready else [],
         }
 
@@ -78,7 +69,7 @@ class Api:
             guarantee = await (await self._state.ready()).guarantee()
         except ProxyError:  # the server does not answer us now
             guarantee = None
-        more = {"version": __version__, "guarantee": guarantee, "degraded": self._degraded}
+        more = {"version": __version__, "guarantee": guarantee, "degraded": self._state.degraded}
         return JSONResponse({**self._all(), **more}, headers=HEADERS)
 
     async def activity(self, request: Request) -> Response:
@@ -86,7 +77,7 @@ class Api:
 
         Who asks for that shows no questions either, so code does not wait for an answer from there.
         """
-        if self._degraded:
+        if self._state.degraded:
             return failed(403, DEGRADED)
         if self._state.activity.watchers >= MOST_STREAMS:
             return failed(503, f"{MOST_STREAMS} pages watch already; close some of them.")
@@ -122,7 +113,7 @@ class Api:
 
     async def pause(self, request: Request) -> Response:
         """Pause all agents, or release them."""
-        if self._degraded:
+        if self._state.degraded:
             return failed(403, DEGRADED)
         asked = await body(request)
         paused = asked.get("paused") if isinstance(asked, dict) and set(asked) == {"paused"} else None
@@ -134,7 +125,7 @@ class Api:
 
     async def stop(self, request: Request) -> Response:
         """Interrupt everything that agents run or have queued."""
-        if self._degraded:
+        if self._state.degraded:
             return failed(403, DEGRADED)
         workspace = await self._state.ready()
         return JSONResponse(
@@ -143,7 +134,7 @@ class Api:
 
     async def answer(self, request: Request) -> Response:
         """Give code the answer that it waits for, or refuse it. What was typed goes to its kernel and nowhere else."""
-        if self._degraded:
+        if self._state.degraded:
             return failed(403, DEGRADED)
         value: str | None
         match await body(request):
@@ -160,19 +151,6 @@ class Api:
         return JSONResponse({"taken": taken}, headers=HEADERS)
 
 
-async def body(request: Request) -> Any:
-    """A request's JSON; None for what is none."""
-    try:
-        return json.loads(await request.body())
-    except (ValueError, RecursionError):
-        return None
-
-
 def event(name: str, data: dict[str, Any]) -> bytes:
     """An event of the stream; JSON in ASCII has no line ends that could end it early."""
     return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode("ascii")
-
-
-def failed(status: int, message: str) -> Response:
-    """An error as the panel shows it."""
-    return JSONResponse({"message": message}, status, headers=HEADERS)

@@ -20,6 +20,7 @@ from ..tools.state import State
 from .api import Api
 from .guard import Door, Guard
 from .page import FILES, connect_page
+from .review import ReviewApi
 from .sessions import Sessions
 
 SESSION_IDLE = 24 * 3600.0
@@ -54,7 +55,8 @@ def create_app(settings: Settings) -> Guard | Door:
         Route("/mcp", endpoint=Sessions(StreamableHTTPASGIApp(manager), settings.secret)),
     ]
     if not settings.endpoint_token:  # a page, and a panel, of a person who is logged in to Jupyter
-        routes += [Route("/", page), *(file.route() for file in FILES), *Api(state).routes()]
+        routes += [Route("/", page), *(file.route() for file in FILES)]
+        routes += [*Api(state).routes(), *ReviewApi(state).routes()]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False  # it would send a client, with its token, to 127.0.0.1
     guard = Guard(app, settings.secret)

@@ -43,6 +43,12 @@ class Entry:
     ms: int | None = None
     cells: list[str] | None = None
     """The cells that it has written or run, where they are several; those that it has run once it has ended."""
+    index: int | None = None
+    """Where the cell was then."""
+    changes: list[str] | None = None
+    """What it has changed that a person may keep or undo, by its ids."""
+    now: list[Any] | None = None
+    """Of a run of several cells that is under way: the cell that runs, which of them it is, and how many they are."""
 
     def shown(self) -> dict[str, Any]:
         """The entry as JSON can hold it."""
@@ -148,6 +154,9 @@ class Activity:
         cell: str | None = None,
         cells: list[str] | None = None,
         outcome: Outcome | None = None,
+        index: int | None = None,
+        changes: list[str] | None = None,
+        now: list[Any] | None = None,
     ) -> None:
         """More is known of a call that is under way. What is None stays as it is."""
         if entry.id not in self._begun:
@@ -156,6 +165,9 @@ class Activity:
         entry.notebook = notebook[:LONGEST_NAME] if notebook is not None else entry.notebook
         entry.cell = cell[:LONGEST_NAME] if cell is not None else entry.cell
         entry.cells = cells or entry.cells
+        entry.index = index if index is not None else entry.index
+        entry.changes = changes or entry.changes
+        entry.now = now or entry.now
         entry.outcome = outcome or entry.outcome
         if entry.shown() != before:
             self._tell(entry)
@@ -165,7 +177,7 @@ class Activity:
         begun = self._begun.pop(entry.id, None)
         if begun is None:
             return
-        entry.outcome = outcome
+        entry.outcome, entry.now = outcome, None
         entry.ms = round((time.monotonic() - begun) * 1000)
         client = self._clients.get(_key(entry))
         if client is not None:

@@ -142,13 +142,20 @@ class Call:
     def at(self, document: Document, cell_id: str) -> None:
         """Show this client in the cell that it works on."""
         document.show(self.author, cell_id)
-        self.concerns(document.path, cell_id)
+        order = document.history.order
+        self.concerns(document.path, cell_id, index=order.index(cell_id) if cell_id in order else None)
 
-    def concerns(self, notebook: str | None = None, cell: str | None = None, cells: list[str] | None = None) -> None:
+    def concerns(
+        self,
+        notebook: str | None = None,
+        cell: str | None = None,
+        cells: list[str] | None = None,
+        index: int | None = None,
+    ) -> None:
         """Have people told which notebook and cell the call turns out to mean, or which cells it has written."""
         recording = RECORDING.get()
         if recording is not None:
-            recording.concerns(notebook, cell, cells)
+            recording.concerns(notebook, cell, cells, index)
 
     def runs(self, execution: Execution | Batch) -> None:
         """Have people told that the call has started this, until that has ended, and who has."""

@@ -128,7 +128,7 @@ async def delete_cell(
 
     gone = await document.edit(delete, author=call.author)
     if len(gone) == 1:
-        call.concerns(cell=gone[0].id)
+        call.concerns(cell=gone[0].id, index=gone[0].index)
     budget = max(DELETED // max(1, len(gone)), 60)
     told = [
         heading(f"── {each.index} {each.id} {each.type}\n{cut(each.source, budget, 'undo_changes')}")

@@ -173,7 +173,7 @@ async def read_cell(
         return *with_mark(editor, editor.cell_at(place), marks), shown_metadata(editor.cell_metadata(place))
 
     found, mark, metadata = await document.read(look)
-    call.concerns(cell=found.id)
+    call.concerns(cell=found.id, index=found.index)
     handle = f"read_output(notebook={path!r}, cell={found.id!r})"
     budget = call.settings.output_budget
     text = source_text(found, mark, path, budget, offset, limit)
@@ -201,7 +201,7 @@ async def read_cells(
 
     wanted = await document.read(look)
     if cells is not None and len(wanted) == 1:
-        call.concerns(cell=wanted[0][0].id)
+        call.concerns(cell=wanted[0][0].id, index=wanted[0][0].index)
     each = {"off": 0, "brief": BRIEF, "full": call.settings.output_budget}[outputs]
     budget = call.settings.output_budget
     left = budget * (4 if outputs == "full" else 2)

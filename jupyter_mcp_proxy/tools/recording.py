@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ..documents.review import MADE
 from ..errors import NotAllowed, PathRefused, Paused
 from ..execution.batch import Batch
 from ..store.audit import Audit
@@ -40,9 +41,15 @@ class Recording:
         self.outcome: Outcome = "ok"
         """How the call ends, as far as is known."""
 
-    def concerns(self, notebook: str | None = None, cell: str | None = None, cells: list[str] | None = None) -> None:
+    def concerns(
+        self,
+        notebook: str | None = None,
+        cell: str | None = None,
+        cells: list[str] | None = None,
+        index: int | None = None,
+    ) -> None:
         """The notebook and the cell that the call has turned out to mean, or the cells that it has written."""
-        self._recorder.activity.change(self.entry, notebook=notebook, cell=cell, cells=cells)
+        self._recorder.activity.change(self.entry, notebook=notebook, cell=cell, cells=cells, index=index)
 
     def runs(self, execution: Execution | Batch) -> None:
         """The call has started this, or goes on with it: the entry is under way until it has ended."""
@@ -94,6 +101,8 @@ class Recorder:
         )
         recording = Recording(self, entry)
         set_before = RECORDING.set(recording)
+        made: list[str] = []
+        making = MADE.set(made)
         begun = time.monotonic()
         try:
             yield recording
@@ -105,6 +114,8 @@ class Recorder:
             raise
         finally:
             RECORDING.reset(set_before)
+            MADE.reset(making)
+            self.activity.change(entry, changes=made)
             self._end(recording, arguments, round((time.monotonic() - begun) * 1000))
 
     def _end(self, recording: Recording, arguments: dict[str, Any], ms: int) -> None:
@@ -146,7 +157,8 @@ class Recorder:
         while not execution.finished.is_set():
             seen = execution.version
             running = execution.current if isinstance(execution, Batch) else execution
-            self.activity.change(entry, outcome="running" if running.question is None else "waiting")
+            now = at_work(execution) if isinstance(execution, Batch) else None
+            self.activity.change(entry, outcome="running" if running.question is None else "waiting", now=now)
             await execution.changed(seen)
         del self._followers[execution.id]
         self._finish(entry, execution, how_it_ended(execution))
@@ -156,6 +168,12 @@ class Recorder:
             ran = [e.cell_id for _, e in execution.executions if e.cell_id and e.started_at is not None]
             self.activity.change(entry, cells=ran)
         self.activity.end(entry, outcome)
+
+
+def at_work(batch: Batch) -> list[Any]:
+    """The cell of a batch that runs now, which of them it is, counted from 1, and how many they are."""
+    runs = [execution for _, execution in batch.executions]
+    return [batch.current.cell_id, runs.index(batch.current) + 1, len(runs)]
 
 
 def how_it_ended(execution: Execution | Batch) -> Outcome:

@@ -152,7 +152,7 @@ async def run_cells(
     if not chosen:
         raise BadValue("cells", cells, "at least one code cell with a source")
     if len(chosen) == 1:
-        call.concerns(cell=chosen[0].id)
+        call.concerns(cell=chosen[0].id, index=chosen[0].index)
     seconds = waiting(call, wait)
     kernel = await start_kernel(call, document)
     if restart_first and not kernel.started:
@@ -218,7 +218,7 @@ async def read_output(
         document = await call.document(path)
         seen = call.seen(document)
         read = await document.read(lambda editor: editor.cell_at(seen.named(editor, cell)))
-        call.concerns(cell=read.id)
+        call.concerns(cell=read.id, index=read.index)
         transcript, outputs, handle = (
             Transcript(),
             read.outputs,

@@ -35,6 +35,8 @@ class State:
             contents=settings.audit_contents,
             root=settings.root_dir,
         )
+        self.changes = 0
+        """Grows with each change of an agent that waits for a person, and when one does so no longer."""
         self._opening: asyncio.Task[Workspace] | None = None
 
     async def __aenter__(self) -> State:
@@ -63,6 +65,15 @@ class State:
         return opening is not None and opening.done() and not opening.cancelled() and opening.exception() is None
 
     @property
+    def degraded(self) -> bool:
+        """Whether the plain entry point serves, so that nobody has checked who asks."""
+        return self.settings.relay != "streaming"
+
+    def _reviewed(self) -> None:
+        self.changes += 1
+        self.activity.announce()
+
+    @property
     def workspace(self) -> Workspace:
         """The open workspace; only after `ready`."""
         assert self._opening is not None
@@ -80,4 +91,5 @@ class State:
         people = workspace.runner.questions.people
         people.are_there = self.activity.is_watched_by_one_who_answers
         people.announce = self.activity.announce
+        workspace.on_reviewed = self._reviewed
         return await workspace.__aenter__()

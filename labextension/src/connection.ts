@@ -2,6 +2,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { createParser, EventSourceMessage } from 'eventsource-parser';
 
+import type { IChange } from './changes';
 import { Activity, ICall, IState } from './model';
 
 /** Milliseconds until the first new attempt after the stream was lost; each further one takes twice as long. */
@@ -14,6 +15,9 @@ const GRACE = 5000;
 interface IReply {
   readonly stopped?: number;
   readonly taken?: boolean;
+  readonly changes?: readonly IChange[];
+  readonly change?: IChange | null;
+  readonly why?: string | null;
   readonly message?: string;
   readonly error?: { readonly message?: string };
 }
@@ -57,9 +61,28 @@ export class Connection {
     return (await this._post('answer', body)).taken === true;
   }
 
-  private async _post(what: string, body: object): Promise<IReply> {
+  /** The changes of agents that wait for a person, or one of them with what its cells say. */
+  changes(id?: string): Promise<IReply> {
+    const query = id === undefined ? '' : URLExt.objectToQueryString({ id });
+    return this._reply(`changes${query}`, { method: 'GET', cache: 'no-store' });
+  }
+
+  /** Keep changes, or what they did to one cell. */
+  async keep(changes: readonly string[], cell?: string): Promise<void> {
+    await this._post('keep', cell === undefined ? { changes } : { changes, cell });
+  }
+
+  /** Take a change back, or all of its agent since; what is in the way, or nothing. */
+  async undo(change: string, later: boolean): Promise<string> {
+    return (await this._post('undo', { change, later })).why ?? '';
+  }
+
+  private _post(what: string, body: object): Promise<IReply> {
     const headers = { 'Content-Type': 'application/json' };
-    const init = { method: 'POST', headers, body: JSON.stringify(body) };
+    return this._reply(what, { method: 'POST', headers, body: JSON.stringify(body) });
+  }
+
+  private async _reply(what: string, init: RequestInit): Promise<IReply> {
     const response = await this._ask(what, init);
     const reply = (await response.json().catch(() => ({}))) as IReply;
     if (!response.ok) {

@@ -5,9 +5,13 @@ import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { Bars } from './bars';
+import { Changes } from './changes';
 import { addCommands } from './commands';
 import { Connection } from './connection';
+import { addFollowing } from './follow';
 import { Marks } from './marks';
 import { Activity, IPlace } from './model';
 import { Panel } from './panel';
@@ -29,7 +33,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     IDocumentManager,
     IDefaultFileBrowser,
     ILayoutRestorer,
-    ISettingRegistry
+    ISettingRegistry,
+    ITranslator
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -39,14 +44,17 @@ const plugin: JupyterFrontEndPlugin<void> = {
     documents: IDocumentManager | null,
     browser: IDefaultFileBrowser | null,
     restorer: ILayoutRestorer | null,
-    settings: ISettingRegistry | null
+    settings: ISettingRegistry | null,
+    translator: ITranslator | null
   ): void => {
+    const trans = (translator ?? nullTranslator).load('jupyter_mcp_proxy');
     const activity = new Activity();
     const connection = new Connection(activity, app.serviceManager.serverSettings);
+    const changes = new Changes(connection, activity);
     const activate = (id: string): void => app.shell.activateById(id);
     const notebooks = new Notebooks(tracker, documents, browser, activate);
     const reveal = (place: IPlace): void => void notebooks.reveal(place);
-    const panel = new Panel(activity, connection, app.commands, reveal);
+    const panel = new Panel(activity, connection, changes, app.commands, trans, reveal);
     const open = (): void => activate(panel.id);
 
     app.shell.add(panel, 'right', { rank: 900 });
@@ -60,7 +68,9 @@ const plugin: JupyterFrontEndPlugin<void> = {
       activeStateChanged: activity.changed
     });
     if (tracker) {
-      new Marks(activity, tracker);
+      new Marks(activity, tracker, trans);
+      new Bars(changes, tracker, trans);
+      addFollowing(activity, notebooks);
     }
     if (settings) {
       addToasts(activity, settings, ID);

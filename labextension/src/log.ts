@@ -1,16 +1,25 @@
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import { colourOf, named, whose } from './changes';
 import { element, setText } from './elements';
 import { ICall, IPlace } from './model';
+import { said } from './words';
 
 /** The height of a line in pixels, as in the style sheet. */
 const LINE = 38;
 /** Lines that are drawn above and below those in sight. */
 const SPARE = 4;
+/** Milliseconds between two calls of one client that still belong to one turn of its work. */
+const TURN = 60_000;
 
 /** The log: the newest call first. Only the lines in sight are elements, so that 5,000 cost as little as 50. */
 export class Log {
   readonly node = element('div', 'jp-McpLog', '', { role: 'list', 'aria-label': 'Calls, the newest first' });
 
-  constructor(private _open: (call: ICall) => void) {
+  constructor(
+    private _trans: TranslationBundle,
+    private _open: (call: ICall) => void
+  ) {
     this.node.appendChild(this._space);
     this.node.addEventListener('scroll', () => this._draw());
     new ResizeObserver(() => this._draw()).observe(this.node);
@@ -32,14 +41,15 @@ export class Log {
     const count = Math.ceil(this.node.clientHeight / LINE) + 2 * SPARE;
     const end = Math.min(this._calls.length, first + count);
     while (this._lines.length < end - first) {
-      const line = new Line(call => this._open(call));
+      const line = new Line(this._trans, call => this._open(call));
       this._lines.push(line);
       this._space.appendChild(line.node);
     }
     this._lines.forEach((line, slot) => {
       const place = first + slot;
       const call = place < end ? this._calls[this._calls.length - 1 - place] : undefined;
-      line.show(call, place, this._calls.length);
+      const above = place > 0 ? this._calls[this._calls.length - place] : undefined;
+      line.show(call, place, this._calls.length, call !== undefined && isOneTurn(call, above));
     });
   }
 
@@ -51,15 +61,18 @@ export class Log {
 class Line {
   readonly node = element('div', 'jp-McpLog-item', '', { role: 'listitem' });
 
-  constructor(open: (call: ICall) => void) {
+  constructor(
+    private _trans: TranslationBundle,
+    open: (call: ICall) => void
+  ) {
     const what = element('span', 'jp-McpLog-what');
     what.append(this._client, this._where);
-    this._button.append(this._time, this._tool, this._outcome, what, this._duration);
+    this._button.append(this._time, this._tool, this._outcome, what, this._duration, this._edge);
     this._button.addEventListener('click', () => this._call && open(this._call));
     this.node.appendChild(this._button);
   }
 
-  show(call: ICall | undefined, place: number, of: number): void {
+  show(call: ICall | undefined, place: number, of: number, isOneTurn: boolean): void {
     this.node.hidden = call === undefined;
     if (call === undefined) {
       this._call = undefined;
@@ -68,20 +81,23 @@ class Line {
     this.node.style.transform = `translateY(${place * LINE}px)`;
     this.node.setAttribute('aria-posinset', String(place + 1));
     this.node.setAttribute('aria-setsize', String(of));
+    this.node.classList.toggle('jp-mod-sameTurn', isOneTurn);
     if (call === this._call) {
       return;
     }
     this._call = call;
     setText(this._time, clock(call.time));
-    setText(this._client, call.client);
-    setText(this._tool, call.tool);
-    setText(this._outcome, call.outcome);
+    setText(this._client, named(call.client, call.token));
+    setText(this._tool, said(call, this._trans));
+    setText(this._outcome, call.outcome === 'ok' ? '' : outcome(call, this._trans));
+    this._edge.style.background = colourOf(call.client);
+    this._button.dataset.tool = call.tool;
+    this._button.dataset.cell = call.cell ?? '';
     this._button.dataset.outcome = call.outcome;
     setText(this._where, placeOf(call));
     setText(this._duration, duration(call.ms));
     this._button.disabled = call.notebook === null;
-    const token = call.token === null ? '' : `, token ${call.token}`;
-    this._button.title = `${call.client}${token}: ${call.tool} ${placeOf(call)}`;
+    this._button.title = `${named(call.client, call.token)}: ${call.tool} ${placeOf(call)}`;
   }
 
   private _button = element('button', 'jp-McpLog-line', '', { type: 'button' });
@@ -91,6 +107,7 @@ class Line {
   private _outcome = element('span', 'jp-McpLog-outcome');
   private _where = element('span', 'jp-McpLog-where');
   private _duration = element('span', 'jp-McpLog-duration');
+  private _edge = element('span', 'jp-McpLog-edge', '', { 'aria-hidden': 'true' });
   private _call: ICall | undefined;
 }
 
@@ -106,10 +123,31 @@ function clock(time: string): string {
   return isNaN(date.getTime()) ? '' : date.toTimeString().slice(0, 8);
 }
 
-/** The notebook and the cell that a call or a question is about. */
+/** Whether a call and the one behind it are of one turn of the same client's work. */
+function isOneTurn(call: ICall, next: ICall | undefined): boolean {
+  return next !== undefined && whose(next) === whose(call) && Date.parse(next.time) - Date.parse(call.time) < TURN;
+}
+
+function outcome(call: ICall, trans: TranslationBundle): string {
+  switch (call.outcome) {
+    case 'running':
+      return trans.__('running');
+    case 'waiting':
+      return trans.__('waiting');
+    case 'error':
+      return trans.__('failed');
+    case 'refused':
+      return trans.__('refused');
+    case 'cancelled':
+      return trans.__('stopped');
+    default:
+      return '';
+  }
+}
+
+/** The notebook that a call or a question is about. */
 export function placeOf(call: IPlace): string {
-  const cell = call.cell === null ? '' : ` › ${call.cell.slice(0, 8)}`;
-  return (call.notebook ?? '') + cell;
+  return call.notebook ?? '';
 }
 
 /** Milliseconds as a person reads them. */

@@ -20,6 +20,12 @@ export interface ICall extends IPlace {
   readonly tool: string;
   /** What it wrote or ran, where that is more than one cell. */
   readonly cells: readonly string[] | null;
+  /** Where the cell was then; missing where the server runs an older version than the page, as the next two. */
+  readonly index?: number | null;
+  /** What it has changed that a person may keep or undo. */
+  readonly changes?: readonly string[] | null;
+  /** Of a run of several cells that is under way: the cell that runs, which of them it is, and how many they are. */
+  readonly now?: readonly [string | null, number, number] | null;
   readonly outcome: Outcome;
   readonly ms: number | null;
 }
@@ -28,6 +34,8 @@ export interface ICall extends IPlace {
 export interface IClient {
   readonly name: string;
   readonly token: string | null;
+  /** What it may do: read, edit or run. */
+  readonly tier: string;
   readonly since: string;
   readonly last: string;
   readonly doing: ICall | null;
@@ -50,6 +58,8 @@ export interface IState {
   readonly clients: readonly IClient[];
   /** Missing where the server runs an older version than the page. */
   readonly questions?: readonly IQuestion[];
+  /** Grows whenever the changes that wait for a person are others. */
+  readonly changes?: number;
   readonly calls?: readonly ICall[];
 }
 
@@ -65,6 +75,10 @@ export class Activity {
   tier = '';
   clients: readonly IClient[] = [];
   questions: readonly IQuestion[] = [];
+  /** Another number than before: the changes that wait for a person are others. */
+  changes: number | null = null;
+  /** Whether the cell that an agent works on is kept in view. */
+  follows = false;
   /** What came of what the person has just asked for. */
   note = '';
 
@@ -102,12 +116,18 @@ export class Activity {
     }, 5000);
   }
 
+  setFollow(follows: boolean): void {
+    this.follows = follows;
+    this._changed.emit();
+  }
+
   setState(state: IState): void {
     this.link = 'open';
     this.paused = state.paused;
     this.tier = state.tier;
     this.clients = state.clients;
     this.questions = state.questions ?? [];
+    this.changes = state.changes ?? null;
     state.calls?.forEach(call => this._keep(call));
     this._changed.emit();
   }

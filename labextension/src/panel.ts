@@ -1,7 +1,10 @@
+import { PageConfig, URLExt } from '@jupyterlab/coreutils';
+import { TranslationBundle } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
+import { Changes, colourOf, named, whose } from './changes';
 import { CommandIds } from './commands';
 import { Connection } from './connection';
 import { element, oncePerFrame, setText } from './elements';
@@ -9,6 +12,8 @@ import { Log, placeOf } from './log';
 import { Activity, ICall, IClient, IPlace } from './model';
 import { mcpIcon } from './icon';
 import { Questions } from './questions';
+import { Review } from './review';
+import { said } from './words';
 
 const TIERS: Record<string, string> = {
   read: 'Agents may look.',
@@ -16,12 +21,14 @@ const TIERS: Record<string, string> = {
   run: 'Agents may look, edit and run.'
 };
 
-/** The side panel: who is connected, what they do and did, what their code asks, and the two ways to stop them. */
+/** The side panel: who is connected, what they do, did and changed, what their code asks, and the two ways to stop them. */
 export class Panel extends Widget {
   constructor(
     private _activity: Activity,
     connection: Connection,
+    changes: Changes,
     commands: CommandRegistry,
+    private _trans: TranslationBundle,
     reveal: (place: IPlace) => void
   ) {
     super();
@@ -31,7 +38,11 @@ export class Panel extends Widget {
     this.title.caption = 'MCP';
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', 'MCP');
-    this._log = new Log(reveal);
+    this._review = new Review(changes, _activity, _trans, reveal);
+    this._log = new Log(_trans, call => {
+      reveal(call);
+      this._review.open(call.changes ?? []);
+    });
     this._questions = new Questions(_activity, connection, reveal);
 
     const run = (command: string) => () => void commands.execute(command);
@@ -40,19 +51,36 @@ export class Panel extends Widget {
     this._everyone.addEventListener('click', () => this._choose(null));
     const buttons = element('div', 'jp-McpPanel-buttons');
     buttons.append(this._pause, this._stop);
-    const heading = element('div', 'jp-McpPanel-heading', 'Calls ');
+    const heading = element('div', 'jp-McpPanel-heading', `${_trans.__('Calls')} `);
     heading.append(this._chosenName, this._everyone);
+    const agents = element('div', 'jp-McpPanel-heading', `${_trans.__('Clients')} `);
+    agents.append(connectLink('jp-McpPanel-connect', _trans.__('Connect an agent…')));
+    this._empty.append(
+      element('p', 'jp-McpPanel-emptyText', _trans.__('No agent has called yet.')),
+      connectLink('jp-McpPanel-connectFirst', _trans.__('Connect an AI agent')),
+      element('p', 'jp-McpPanel-emptyText', _trans.__('Here you will see what it does, and can stop it or undo it.'))
+    );
+    const follow = element('label', 'jp-McpPanel-follow', '', {
+      title: _trans.__('Keep the cell that an agent works on in view')
+    });
+    this._follow.addEventListener('change', () => _activity.setFollow(this._follow.checked));
+    follow.append(this._follow, element('span', '', _trans.__('Follow')));
+    const line = element('div', 'jp-McpPanel-line');
+    line.append(this._status, follow);
     this.node.append(
       buttons,
-      this._status,
+      line,
       this._questions.node,
-      element('div', 'jp-McpPanel-heading', 'Clients'),
+      agents,
       this._clients,
+      this._empty,
+      this._review.node,
       heading,
       this._log.node
     );
     const draw = oncePerFrame(() => this._draw());
     this._update = draw;
+    changes.changed.connect(draw);
     _activity.changed.connect(draw);
     draw();
   }
@@ -76,21 +104,24 @@ export class Panel extends Widget {
 
     this._questions.show(questions);
     while (this._rows.length < clients.length) {
-      const row = new ClientRow(name => this._choose(name));
+      const row = new ClientRow(this._trans, client => this._choose(client));
       this._rows.push(row);
       this._clients.appendChild(row.node);
     }
     this._rows.forEach((row, place) => row.show(clients[clients.length - 1 - place], this._chosen));
 
     const calls = this._activity.calls;
+    this._empty.hidden = clients.length + calls.length > 0 || link !== 'open';
+    this._review.show();
     this._everyone.hidden = this._chosen === null;
-    setText(this._chosenName, this._chosen === null ? '' : `of ${this._chosen} `);
-    this._log.show(this._chosen === null ? calls : calls.filter(call => call.client === this._chosen));
+    setText(this._chosenName, this._chosen === null ? '' : `of ${this._chosen.shown} `);
+    const key = this._chosen?.key;
+    this._log.show(key === undefined ? calls : calls.filter(call => whose(call) === key));
   }
 
   /** Show the calls of one client only, or of all. */
-  private _choose(client: string | null): void {
-    this._chosen = client === this._chosen ? null : client;
+  private _choose(client: IChosen | null): void {
+    this._chosen = client?.key === this._chosen?.key ? null : client;
     this._log.node.scrollTop = 0; // other calls: there is no place to keep
     this._update();
   }
@@ -98,7 +129,8 @@ export class Panel extends Widget {
   private _log: Log;
   private _questions: Questions;
   private _update: () => void;
-  private _chosen: string | null = null;
+  private _review: Review;
+  private _chosen: IChosen | null = null;
   private _rows: ClientRow[] = [];
   private _pause = element('button', 'jp-McpPanel-pause', '', {
     type: 'button',
@@ -109,39 +141,57 @@ export class Panel extends Widget {
     title: 'Interrupt everything that agents run, and take back what waits'
   });
   private _status = element('div', 'jp-McpPanel-status', '', { role: 'status' });
+  private _follow = element('input', '', '', { type: 'checkbox' });
   private _clients = element('ul', 'jp-McpPanel-clients');
+  private _empty = element('div', 'jp-McpPanel-empty');
   private _chosenName = element('span', 'jp-McpPanel-chosen');
   private _everyone = element('button', 'jp-McpPanel-everyone', 'show all', { type: 'button' });
 }
 
-/** One client, and what it is doing now. */
+/** The client whose calls are shown. */
+interface IChosen {
+  readonly key: string;
+  readonly shown: string;
+}
+
+/** One client, what it may do, and what it is doing now. */
 class ClientRow {
   readonly node = element('li', 'jp-McpClient');
 
-  constructor(choose: (name: string) => void) {
-    this._button.append(this._name, this._doing);
+  constructor(
+    private _trans: TranslationBundle,
+    choose: (client: IChosen) => void
+  ) {
+    const line = element('span', 'jp-McpClient-line');
+    line.append(this._dot, this._name, this._tier);
+    this._button.append(line, this._doing);
     this._button.addEventListener('click', () => choose(this._shown));
     this.node.appendChild(this._button);
   }
 
-  show(client: IClient | undefined, chosen: string | null): void {
+  show(client: IClient | undefined, chosen: IChosen | null): void {
     this.node.hidden = client === undefined;
     if (client === undefined) {
       return;
     }
-    this._shown = client.name;
-    setText(this._name, client.name);
-    setText(this._doing, client.doing === null ? 'idle' : doing(client.doing));
-    this._button.setAttribute('aria-pressed', String(client.name === chosen));
+    const who = { client: client.name, token: client.token };
+    this._shown = { key: whose(who), shown: named(client.name, client.token) };
+    setText(this._name, this._shown.shown);
+    setText(this._tier, tierOf(client.tier, this._trans));
+    this._dot.style.background = colourOf(client.name);
+    setText(this._doing, client.doing === null ? this._trans.__('idle') : doing(client.doing, this._trans));
+    this._button.setAttribute('aria-pressed', String(this._shown.key === chosen?.key));
     this.node.classList.toggle('jp-mod-busy', client.doing !== null);
   }
 
-  private _shown = '';
+  private _shown: IChosen = { key: '', shown: '' };
   private _button = element('button', 'jp-McpClient-button', '', {
     type: 'button',
     title: 'Show the calls of this client only'
   });
+  private _dot = element('span', 'jp-McpDot', '', { 'aria-hidden': 'true' });
   private _name = element('span', 'jp-McpClient-name');
+  private _tier = element('span', 'jp-McpClient-tier');
   private _doing = element('span', 'jp-McpClient-doing');
 }
 
@@ -154,7 +204,20 @@ function describe(paused: boolean, tier: string): string {
   return paused ? 'Paused: edits and runs of agents are refused.' : (TIERS[tier] ?? '');
 }
 
-function doing(call: ICall): string {
-  const waits = call.outcome === 'waiting' ? ' (waits for an answer)' : '';
-  return `${call.tool}${waits} ${placeOf(call)}`;
+function doing(call: ICall, trans: TranslationBundle): string {
+  const waits = call.outcome === 'waiting' ? ` (${trans.__('waits for an answer')})` : '';
+  return `${said(call, trans)}${waits} ${placeOf(call)}`;
+}
+
+function tierOf(tier: string, trans: TranslationBundle): string {
+  return tier === 'read' ? trans.__('looks only') : tier === 'edit' ? trans.__('may edit') : trans.__('may run');
+}
+
+/** The way to the page that connects agents. */
+function connectLink(className: string, text: string): HTMLAnchorElement {
+  return element('a', className, text, {
+    href: URLExt.join(PageConfig.getBaseUrl(), 'mcp-proxy/'),
+    target: '_blank',
+    rel: 'noopener'
+  });
 }

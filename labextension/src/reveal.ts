@@ -1,8 +1,11 @@
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { IDocumentManager } from '@jupyterlab/docmanager';
-import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { INotebookTracker, Notebook, NotebookPanel } from '@jupyterlab/notebook';
 
 import { IPlace } from './model';
+
+/** How often a cell is scrolled to that is not in the page yet. */
+const TRIES = 80;
 
 /** The notebooks of this page, by their path on the server. */
 export class Notebooks {
@@ -30,7 +33,16 @@ export class Notebooks {
     }
     this._activate(panel.id); // gives the focus to the active cell; a cell that gets it becomes the active one
     if (place >= 0) {
-      await notebook.scrollToItem(place, 'smart');
+      await this._scroll(notebook, place);
+    }
+  }
+
+  /** Scroll to a cell of a notebook that is in sight; nothing else changes, neither the focus nor the active cell. */
+  bringIntoView(path: string, cell: string): void {
+    const panel = this.find(path);
+    const place = panel?.content.widgets.findIndex(each => each.model.id === cell) ?? -1;
+    if (panel?.isVisible && place >= 0 && !isTyping(panel)) {
+      void this._scroll(panel.content, place);
     }
   }
 
@@ -39,11 +51,33 @@ export class Notebooks {
     return this._tracker?.find(panel => pathOf(panel) === path) ?? null;
   }
 
+  /**
+   * Scroll to a cell, and again for as long as it is not there: JupyterLab (4.6) puts cells into the page that are out of
+   * sight when it has nothing else to do, and gives up on one that is not there yet.
+   */
+  private async _scroll(notebook: Notebook, place: number): Promise<void> {
+    const wanted = ++this._scrolls;
+    for (let tries = 0; tries < TRIES && wanted === this._scrolls && !notebook.isDisposed; tries++) {
+      await notebook.scrollToItem(place, 'smart').catch(() => undefined);
+      if (notebook.widgets[place]?.node.isConnected) {
+        return;
+      }
+      await new Promise(resolve => window.setTimeout(resolve, 250));
+    }
+  }
+
+  private _scrolls = 0;
+
   private _open(path: string): NotebookPanel | null {
     const drive = this._browser?.model.driveName;
     const widget = this._documents?.openOrReveal(drive ? `${drive}:${path}` : path);
     return widget instanceof NotebookPanel ? widget : null;
   }
+}
+
+/** Whether somebody types in a cell, so that the page should stay where it is. */
+function isTyping(panel: NotebookPanel): boolean {
+  return panel.content.mode === 'edit' && panel.node.contains(document.activeElement);
 }
 
 /** A notebook's path on the server: without the drive, which with jupyter-collaboration is one of its own. */

@@ -36,7 +36,8 @@ async def test_the_panel_shows_an_agent_at_work_and_a_click_reveals_the_cell(
     async with lab(browser, live, name) as window, connect(live, name=MARKUP) as agent:
         await expect(window.status).to_have_text("Agents may look, edit and run.")
         await agent.ok("execute_cell", notebook=name, cell=55)
-        line = window.line(MARKUP, "execute_cell", name, cell[:8], "ok")
+        line = window.line(MARKUP, "ran cell 55", name, "ok")
+        await expect(line).to_have_attribute("data-cell", cell)
         await expect(line).to_contain_text(re.compile(r"\d m?s"))
         client = window.clients.filter(has_text=MARKUP)
         await expect(client).to_have_count(1)
@@ -45,7 +46,7 @@ async def test_the_panel_shows_an_agent_at_work_and_a_click_reveals_the_cell(
 
         await line.click()
         revealed = window.page.locator(".jp-Cell.jp-mod-active")
-        await expect(revealed).to_contain_text("x = 55")
+        await expect(revealed).to_contain_text("x = 55", timeout=30_000)
         await expect(revealed).to_be_in_viewport()
         await expect(revealed).to_have_attribute("data-mcp-client", MARKUP)
         await agent.ok("edit_cell", notebook=name, cell=54, edits=[{"old": "54", "new": "'edited'"}])
@@ -56,7 +57,7 @@ async def test_the_panel_shows_an_agent_at_work_and_a_click_reveals_the_cell(
         await agent.ok("insert_execute_code_cell", notebook=other, source="z = 1", index=30)
         await window.line("insert_execute_code_cell", other, "ok").click()
         opened_cell = window.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell.jp-mod-active")
-        await expect(opened_cell).to_contain_text("z = 1")
+        await expect(opened_cell).to_contain_text("z = 1", timeout=30_000)
         await expect(opened_cell).to_be_in_viewport()
         await expect(opened_cell).to_have_attribute("data-mcp-client", MARKUP)
 
@@ -107,7 +108,7 @@ async def test_stopping_interrupts_what_an_agent_runs(browser: Browser, live: Ju
     live.write_notebook(name, SLEEP, kernelspec=KERNELSPEC)
     async with lab(browser, live, name) as window, connect(live, name="busy") as agent:
         running = await agent.ok("execute_cell", notebook=name, cell=0, wait=0.2)
-        await expect(window.clients.filter(has_text="busy")).to_contain_text("execute_cell")
+        await expect(window.clients.filter(has_text="busy")).to_contain_text("runs cell 0")
         await expect(window.page.locator(".jp-OutputArea-output").first).to_contain_text("begun")
         await window.stop.click()
         await expect(window.line("busy", name, "execute_cell", "cancelled")).to_be_visible()
@@ -176,7 +177,7 @@ async def test_the_panel_comes_back_with_the_sidecar(browser: Browser, start_jup
         os.kill(server.sidecar_pid(), signal.SIGKILL)
         await expect(window.status).to_contain_text("does not answer")
         await expect(window.pause).to_be_disabled()
-        await expect(window.status).to_contain_text("Agents may")
+        await expect(window.status).to_contain_text("Agents may", timeout=30_000)
         async with connect(server, name="after") as agent:
             await agent.ok("list_cells", notebook=name)
             await agent.fails("read_cell", notebook=name, cell=9)

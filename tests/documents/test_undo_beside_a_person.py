@@ -150,6 +150,7 @@ moves = st.lists(
         st.tuples(st.just("agent moves"), st.integers(0, 3), st.integers(0, 3)),
         st.tuples(st.just("person types"), st.integers(0, 3), st.text(alphabet=GREEK, min_size=1, max_size=4)),
         st.tuples(st.just("agent undoes"), st.none(), st.none()),
+        st.tuples(st.just("person undoes one"), st.integers(0, 9), st.none()),
     ),
     min_size=1,
     max_size=12,
@@ -160,7 +161,8 @@ moves = st.lists(
 async def test_undo_in_between_keeps_every_character_of_the_persons(
     live: JupyterProcess, name: str, tmp_path: Any
 ) -> None:
-    """Whatever the agent edits, moves and takes back, what a person typed stays, and both sides are equal."""
+    """Whatever the agent edits, moves and takes back, and whichever of that a person does, what a person typed stays,
+    and both sides are equal."""
     live.write_notebook(name, "a", "b")
     api = JupyterServer(live.url, live.token)
     document = SharedDocument(api, name, Snapshots(tmp_path, "test"))
@@ -188,6 +190,11 @@ async def test_undo_in_between_keeps_every_character_of_the_persons(
                 elif kind == "agent undoes":
                     with contextlib.suppress(CannotUndo):
                         await document.undo(me)
+                elif kind == "person undoes one":
+                    numbers = sorted(document.undoable(me.key))
+                    with contextlib.suppress(CannotUndo):
+                        one = numbers[cell % len(numbers)] if numbers else 0
+                        await document.undo(me, only=one, by="a person")
             await other.room.flush()
             await document.edit(lambda editor: None)
             mine = await document.read(lambda editor: [cell.source for cell in editor.cells()])

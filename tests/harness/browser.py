@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ OPTIONS = (
 )  # fmt: skip
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 """A notebook that names its kernel is opened without a question."""
+OUTCOMES = {"running", "waiting", "ok", "error", "refused", "cancelled"}
 REMEDY = "On Debian and Ubuntu: apt-get install chromium."
 
 
@@ -119,7 +121,12 @@ class Window:
         """The newest line of the log that holds all these words. A shared server has other tests' calls in it, too."""
         lines = self.lines
         for word in words:
-            lines = lines.filter(has_text=word)
+            if word in OUTCOMES:
+                lines = lines.and_(self.page.locator(f'[data-outcome="{word}"]'))
+            elif re.fullmatch(r"[a-z]+(_[a-z]+)+", word):  # a tool: a person is told in words what it does
+                lines = lines.and_(self.page.locator(f'[data-tool="{word}"]'))
+            else:
+                lines = lines.filter(has_text=word)
         return lines.first
 
     def marks(self) -> Locator:

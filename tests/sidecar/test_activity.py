@@ -22,8 +22,17 @@ from jupyter_mcp_proxy.store.audit import audit_file
 pytestmark = pytest.mark.anyio
 
 MARKUP = "<img src=x onerror=alert(1)>"
-ROUTES = [("GET", "activity"), ("GET", "status"), ("POST", "pause"), ("POST", "stop"), ("POST", "answer")]
-BODIES = {"pause": b'{"paused": true}', "stop": b"{}", "answer": b'{"question": "none", "refuse": true}'}
+ROUTES = [
+    ("GET", "activity"), ("GET", "status"), ("POST", "pause"), ("POST", "stop"), ("POST", "answer"),
+    ("GET", "changes"), ("GET", "changes?id=none"), ("POST", "keep"), ("POST", "undo"),
+]  # fmt: skip
+BODIES = {
+    "pause": b'{"paused": true}',
+    "stop": b"{}",
+    "answer": b'{"question": "none", "refuse": true}',
+    "keep": b'{"changes": []}',
+    "undo": b'{"change": "none"}',
+}
 SECRET = "nobody-else-shall-read-it"
 
 

@@ -1,0 +1,76 @@
+"""What the panel asks about the changes of agents: which wait for a person, what they say, to keep and to undo them."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..contract import USER_HEADER
+from ..tools import reviewing
+from ..tools.state import State
+from .answers import DEGRADED, HEADERS, body, failed
+
+MOST_IDS = 1000
+
+
+class ReviewApi:
+    """The routes below `/api/` that are about changes."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def routes(self) -> list[Route]:
+        """The routes, for the application."""
+        return [
+            Route("/api/changes", self.changes, methods=["GET"]),
+            Route("/api/keep", self.keep, methods=["POST"]),
+            Route("/api/undo", self.undo, methods=["POST"]),
+        ]
+
+    async def changes(self, request: Request) -> Response:
+        """The changes that wait for a person; with `?id=` one of them with what its cells say."""
+        if self._state.degraded:
+            return failed(403, DEGRADED)
+        workspace = await self._state.ready()
+        id = request.query_params.get("id")
+        if id is None:
+            return JSONResponse({"changes": reviewing.waiting(workspace)}, headers=HEADERS)
+        return JSONResponse({"change": await reviewing.whole(workspace, id)}, headers=HEADERS)
+
+    async def keep(self, request: Request) -> Response:
+        """Keep changes, or what they did to one cell."""
+        if self._state.degraded:
+            return failed(403, DEGRADED)
+        cell: str | None = None
+        match await body(request):
+            case {"changes": [*ids], **rest} if not rest and _are_ids(ids):
+                pass
+            case {"changes": [*ids], "cell": str(cell), **rest} if not rest and _are_ids(ids):
+                pass
+            case _:
+                return failed(400, 'Send {"changes": [id, …]}, with "cell": id where it is only about that one.')
+        return JSONResponse({"kept": reviewing.keep(await self._state.ready(), ids, cell)}, headers=HEADERS)
+
+    async def undo(self, request: Request) -> Response:
+        """Take a change back, or all of its agent since."""
+        if self._state.degraded:
+            return failed(403, DEGRADED)
+        later: bool = False
+        match await body(request):
+            case {"change": str(id), **rest} if not rest:
+                pass
+            case {"change": str(id), "later": bool(later), **rest} if not rest:
+                pass
+            case _:
+                return failed(400, 'Send {"change": id}, with "later": true for all of that agent since.')
+        user = unquote(request.headers.get(USER_HEADER, ""))
+        by = "" if user == "anonymous" else user
+        workspace = await self._state.ready()
+        return JSONResponse(await reviewing.undo(workspace, id, later=later, by=by), headers=HEADERS)
+
+
+def _are_ids(ids: list[object]) -> bool:
+    return len(ids) <= MOST_IDS and all(isinstance(id, str) for id in ids)
