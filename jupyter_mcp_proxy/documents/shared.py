@@ -283,11 +283,11 @@ class SharedDocument(Document):
         """Note our own change in the history, and what its undoing must not take along."""
         name, key = (who, who) if author is None else (author.signature, author.key)
         entries = self._note(name, key, edited.labelled)
-        if author is not None and self._steps.has_new(author.key):
+        if author is not None and (item := self._steps.take_new(author.key)) is not None:
             assert self._index is not None
             made = self._index.take_made()  # the history only guesses which of two cells has moved past the other
             number = entries[0].number if entries else self.history.last
-            self._steps.add(author.key, Step.of(number, self._editor, made, edited))
+            self._steps.add(author.key, Step.of(number, self._editor, made, edited, item))
 
     async def undo(self, author: Author, since: int | None = None) -> list[Entry]:
         room = await self._joined()
@@ -297,37 +297,36 @@ class SharedDocument(Document):
         self._note(OTHERS)
         steps = self._steps.of(author.key)
         taken_back: list[Entry] = []
-        while steps and (steps[-1].number >= since if since is not None else not taken_back):
-            try:
+        done = False
+        try:
+            while steps and (steps[-1].number >= since if since is not None else not done):
                 steps[-1].refuse_if_touched(self._editor, self._steps.restored)
-            except CannotUndo as error:
-                self._expect_in_file()
-                await room.flush()
-                raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
-            step = steps.pop()
-            self._take_back(room, author, step)
-            entries = self._note(author.signature, author.key, step.labelled)
-            taken_back += entries
-            if since is None and not entries:
-                break
-        self._expect_in_file()
-        await room.flush()
+                step = steps.pop()
+                done = self._take_back(room, step)
+                taken_back += self._note(author.signature, author.key, step.labelled) if done else []
+        except CannotUndo as error:
+            raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
+        finally:
+            self._expect_in_file()
+            await room.flush()
         return taken_back
 
     def _expect_in_file(self) -> None:
         """Expect no more cells in the file than we have left: it is written later, and says until then what was."""
         self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
 
-    def _take_back(self, room: Room, author: Author, step: Step) -> None:
+    def _take_back(self, room: Room, step: Step) -> bool:
         assert self._index is not None
+        remade = step.remade(self._editor)
         self._index.take_made()
-        self._steps.undo(author.key)
+        done = self._steps.undo(step, self._notebook.ycells)
         with room.doc.transaction():
-            step.put_right(self._editor, self._steps.restored)
+            done |= step.put_right(self._editor, self._steps.restored, remade)
             self._notebook.dirty = True
         self._saving.changed()
         self._steps.brought(step, self._editor)
         self._steps.restored |= self._index.take_made() | step.removed_from
+        return done
 
     @property
     def takes_changes(self) -> bool:

@@ -6,12 +6,14 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
-from pycrdt import Array, UndoManager
+from pycrdt import Array, StackItem, UndoManager
 
 from ..errors import GONE, CannotUndo
 from .cells import source_hash
 from .edits import splices
 from .shared_editor import SharedEditor
+
+MOVED = "it was moved since, or brought back"
 
 
 @dataclass(frozen=True)
@@ -27,19 +29,21 @@ class Step:
     taken: dict[str, str]
     """The cells that it deleted, or made anew elsewhere: which copy of each went, and undoing it brings back."""
     copies: dict[str, str | None]
-    """Which copy of each cell it has made."""
-    labelled: Set[str] = frozenset()
+    """Which copy of each cell it has made, or changed."""
+    labelled: Set[str]
     """The cells whose metadata it set."""
+    item: StackItem[Any]
+    """What Yjs knows of it."""
 
     @classmethod
-    def of(cls, number: int, editor: SharedEditor, made: Set[str], edited: SharedEditor) -> Step:
+    def of(cls, number: int, editor: SharedEditor, made: Set[str], edited: SharedEditor, item: StackItem[Any]) -> Step:
         """What `edited` has changed, with the cells that it `made`, as `editor` finds it now."""
         rewritten = edited.rewritten
         now = {cell: editor.source(cell) or "" for cell in made | rewritten.keys()}
         hashes = {cell: source_hash(now[cell]) for cell in made}
         rewrote = {cell: (old, now[cell]) for cell, old in rewritten.items()}
-        copies = {cell: editor.copy_of(cell) for cell in made}
-        return cls(number, hashes, rewrote, edited.taken, copies, edited.labelled)
+        copies = {cell: editor.copy_of(cell) for cell in made | rewritten.keys() | edited.labelled}
+        return cls(number, hashes, rewrote, edited.taken, copies, edited.labelled, item)
 
     @property
     def removed_from(self) -> set[str]:
@@ -50,29 +54,53 @@ class Step:
             if any(change.end > change.start for change in splices(before, after))
         }
 
+    def is_spent(self, editor: SharedEditor) -> bool:
+        """Whether the cells that it made or changed are all gone: nothing is there that could be taken back."""
+        return bool(self.copies) and not self.taken and all(editor.source(cell) is None for cell in self.copies)
+
+    def remade(self, editor: SharedEditor) -> set[str]:
+        """The cells that somebody else has made anew since, by a move or by bringing them back: another copy, of which
+        Yjs does not know that it is the same."""
+        return {cell for cell, copy in self.copies.items() if editor.copy_of(cell) not in (None, copy)}
+
     def refuse_if_touched(self, editor: SharedEditor, restored: Set[str]) -> None:
         """CannotUndo where somebody else's text would go with what the change has made, or with what was `restored`."""
+        if self.is_spent(editor):
+            return
         for cell in self.taken:  # Yjs would bring a second copy of it, beside the one that somebody else has made
             here = editor.copy_of(cell)
             if here != self.copies.get(cell):
-                raise CannotUndo(cell, GONE if here is None else "it was moved since")
-        for cell in self.rewrote if self.made or self.taken else ():  # text went from one to another, as in a split
+                raise CannotUndo(cell, GONE if here is None else MOVED)
+        for cell in self.copies if self.rewrote and (self.made or self.taken) else ():  # text went from one to another
             if editor.source(cell) is None:
                 raise CannotUndo(cell, GONE)
         for cell, digest in self.made.items():
             source = editor.source(cell)
             if source is not None and source_hash(source) != digest:
                 raise CannotUndo(cell, "its source is not what you left there")
-        for cell in restored & self.rewrote.keys():
-            if editor.source(cell) not in (None, self.rewrote[cell][1]):
+        for cell, (before, after) in self.rewrote.items() if self.taken else ():  # what it brought went on elsewhere?
+            if not all(change.text in (editor.source(cell) or "") for change in splices(before, after)):
                 raise CannotUndo(cell, "its source is not what you left there")
+        remade = self.remade(editor)
+        for cell in (restored | remade) & self.rewrote.keys():
+            if editor.source(cell) not in (None, *self.rewrote[cell]):
+                raise CannotUndo(cell, "its source is not what you left there")
+        for cell in remade & self.labelled - self.made.keys():
+            raise CannotUndo(cell, MOVED)
 
-    def put_right(self, editor: SharedEditor, restored: Set[str]) -> None:
-        """After Yjs has taken the change back: give `restored` cells what they had before, where it took too much."""
-        for cell in restored & self.rewrote.keys():
+    def put_right(self, editor: SharedEditor, restored: Set[str], remade: Set[str]) -> bool:
+        """After Yjs has taken the change back: do what it does too much of in `restored` cells, and not at all in those
+        that were `remade`. Whether there was anything to do."""
+        done = False
+        for cell in (restored | remade) & self.rewrote.keys():
             before, _ = self.rewrote[cell]
             if editor.source(cell) not in (None, before):
                 editor.set_source(editor.place(cell), before)
+                done = True
+        for cell in remade & self.made.keys():
+            editor.delete(editor.place(cell))
+            done = True
+        return done
 
 
 class Steps:
@@ -81,6 +109,7 @@ class Steps:
     def __init__(self) -> None:
         self._managers: dict[str, UndoManager] = {}
         self._steps: dict[str, list[Step]] = {}
+        self._known: dict[str, int] = {}
         self.restored: set[str] = set()
         """Cells in which undoing has put something in again. Yjs may take the text of two authors there for one piece,
         and remove both where it should remove the one: there it is told what must come out."""
@@ -94,9 +123,11 @@ class Steps:
             self._managers[author] = manager
             self._steps[author] = []
 
-    def has_new(self, author: str) -> bool:
-        """Whether the author's last change is something that can be taken back, and is no step yet."""
-        return len(self._managers[author].undo_stack) != len(self._steps[author])
+    def take_new(self, author: str) -> StackItem[Any] | None:
+        """What Yjs knows of the author's last change, where that can be taken back and was not asked for before."""
+        items = self._managers[author].undo_stack
+        known, self._known[author] = self._known.get(author, 0), len(items)
+        return items[-1] if len(items) > known else None
 
     def add(self, author: str, step: Step) -> None:
         """Note the author's last change."""
@@ -106,9 +137,12 @@ class Steps:
         """The author's steps, the oldest first; whoever undoes one takes it out."""
         return self._steps.get(author, [])
 
-    def undo(self, author: str) -> None:
-        """Have Yjs take the author's last change back."""
-        self._managers[author].undo()
+    def undo(self, step: Step, cells: Array[Any]) -> bool:
+        """Have Yjs take one change back, and no other; whether anything of it was there.
+
+        Asked for an author's last change, yrs (0.28) goes on to the one before where of the last nothing is left.
+        """
+        return UndoManager(scopes=[cells], capture_timeout_millis=0, undo_stack=[step.item]).undo()
 
     def brought(self, step: Step, editor: SharedEditor) -> None:
         """A step was taken back: what it had taken is there again, in another copy, which Yjs knows for the same."""

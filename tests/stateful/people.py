@@ -18,7 +18,7 @@ from harness import JupyterProcess
 from harness.people import Person, person
 from pycrdt import UndoManager
 
-from stateful.model import Cell, State
+from stateful.model import Cell, State, twice
 
 ME = "the person"
 
@@ -90,7 +90,9 @@ class InTheRoom(Somebody):
 
     async def back(self) -> bool:
         done = bool(self._undo.undo())
-        await self.person.room.flush()
+        if twice(await self.state()):  # it brought back a copy with what an agent has put elsewhere since: they see it
+            self._undo.redo()
+            await self.person.room.flush()
         return done
 
 
