@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from contextlib import AsyncExitStack, suppress
 from difflib import get_close_matches
 from functools import partial
@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 
 from .documents.document import Document, Guarantee
 from .documents.files import Files
-from .documents.history import Entry
-from .documents.names import Names
 from .documents.opening import open_document
 from .documents.place import same_file
-from .documents.seen import Looks, Seen
+from .documents.seen import Looks
 from .documents.unsaved import NAME as UNSAVED
-from .errors import NotNamed, ProxyError, ServerError, Unknown
+from .documents.users import Users
+from .errors import ProxyError, ServerError, Unknown
 from .execution.inspection import Inspector
 from .execution.journal import Journal
 from .execution.kernels import Kernels
@@ -40,11 +39,8 @@ log = logging.getLogger(__name__)
 IDLE_LIMIT = 600.0
 """Seconds after which a document that no client uses is closed, and a client that does nothing is no longer shown."""
 REAP_EVERY = 60.0
-CLIENT_LIMIT = 3600.0
-"""Seconds without a call after which a client's notebooks do not count as open any more."""
 CLOSING_LIMIT = 2.0
 """Seconds that documents have to be closed when the sidecar is told to end."""
-MOST_CLIENTS = 1000
 RETURN_PAUSES = (1.0, 5.0, 15.0, 60.0)
 """Seconds until a server that does not answer is asked again for a notebook that was left unwritten."""
 
@@ -67,20 +63,15 @@ class Workspace:
         self.pause = pause
         self.kernels = Kernels(server, f"mcp-proxy-{run_id}", runtime_dir)
         self.runner = Runner(server, self.kernels, Journal(runtime_dir, run_id), pause)
-        self.marks = Marks(self.kernels, lambda: self.runner.all, lambda path: self._documents.get(path))
+        self.marks = Marks(self.kernels, lambda: self.runner.kept.all, lambda path: self._documents.get(path))
         self.snapshots = self._snapshots = Snapshots(folder_of_all(data_dir), root_dir)
         self._documents: dict[str, Document] = {}
         self._last_use: dict[str, float] = {}
         self._opening: dict[str, asyncio.Lock] = {}
-        self.names = Names()
+        self.users = Users(Looks.of_run(runtime_dir, run_id))
         self._reused: set[str] = set()
         """Paths that a notebook had that is elsewhere now, and another has."""
         self._closing: set[asyncio.Task[None]] = set()
-        self._clients: OrderedDict[str, dict[str, None]] = OrderedDict()
-        self._looks = Looks.of_run(runtime_dir, run_id)
-        self._told: OrderedDict[str, dict[str, int]] = OrderedDict()
-        """For each client the number of the last life of a notebook's kernel that it has been told."""
-        self._seen: dict[str, float] = {}
         self._held: Counter[str] = Counter()
         self._shared: bool | None = None
         self._awareness: GlobalAwareness | None = None
@@ -107,7 +98,7 @@ class Workspace:
         )
 
     async def __aenter__(self) -> Workspace:
-        self._stack.callback(self._looks.end)
+        self._stack.callback(self.users.end)
         await self._stack.enter_async_context(self.server)
         await self._stack.enter_async_context(self.kernels)
         self._stack.push_async_callback(self._close_documents)
@@ -170,7 +161,7 @@ class Workspace:
 
     async def inspector(self, path: str) -> Inspector:
         """What looks into a notebook's kernel. Raises KernelFailed where it has none."""
-        return await Inspector.of(path, server=self.server, kernels=self.kernels, running=self.runner.running)
+        return await Inspector.of(path, server=self.server, kernels=self.kernels, running=self.runner.kept.running)
 
     # -- documents ------------------------------------------------------------------------------------
 
@@ -223,7 +214,7 @@ class Workspace:
 
     async def _name_now(self, path: str) -> str:
         """What the notebook that a path means is called now."""
-        now = self.names.now(path)
+        now = self.users.names.now(path)
         if path in self._documents:
             return path
         if now == path:
@@ -235,7 +226,7 @@ class Workspace:
             except ServerError:
                 new_one = False
         if new_one:
-            self.names.forget(path)
+            self.users.names.forget(path)
             self._reused.add(path)
         return path if new_one else now
 
@@ -258,16 +249,7 @@ class Workspace:
         self._documents[new] = document
         self._last_use[new] = time.monotonic()
         self._held[new] += self._held.pop(old, 0)
-        self.names.renamed(old, new)
-        for client, notebooks in self._clients.items():
-            if old in notebooks:
-                self._clients[client] = {new if path == old else path: None for path in notebooks}
-                self.names.tell(client, old, new)
-        for client in self._looks.moved(old, new):
-            self.names.tell(client, old, new)
-        for told in self._told.values():
-            if old in told:
-                told[new] = told.pop(old)
+        self.users.moved(old, new)
         self.runner.moved(old, new)
         self.marks.moved(old, new)
         try:
@@ -311,15 +293,11 @@ class Workspace:
         while True:
             await asyncio.sleep(REAP_EVERY)
             now = time.monotonic()
-            for client in [client for client, at in self._seen.items() if now - at > IDLE_LIMIT]:
+            for client in self.users.idle(IDLE_LIMIT):
                 for document in self._documents.values():
                     document.hide(client)
-            for client in [client for client, at in self._seen.items() if now - at > CLIENT_LIMIT]:
-                del self._seen[client]
-                self._clients.pop(client, None)
-                self._told.pop(client, None)
-                self._looks.forget(client)
-            await self.kernels.reap(lambda kernel: bool(self.runner.running(kernel)))
+            self.users.forget_idle()
+            await self.kernels.reap(lambda kernel: bool(self.runner.kept.running(kernel)))
             for path in list(self._documents):
                 if now - self._last_use.get(path, 0) > IDLE_LIMIT and not self.needed(path):
                     try:
@@ -329,52 +307,20 @@ class Workspace:
 
     # -- clients --------------------------------------------------------------------------------------
 
-    def opened_by(self, client: str) -> list[str]:
-        """The notebooks that a client has open, in the order of opening."""
-        return list(self._clients.get(client, ()))
-
-    def use(self, client: str, path: str) -> None:
-        """A client opens a notebook."""
-        self._seen[client] = time.monotonic()
-        self._clients.setdefault(client, {})[path] = None
-        self._clients.move_to_end(client)
-        while len(self._clients) > MOST_CLIENTS:
-            self._clients.popitem(last=False)
-
     def unuse(self, client: str, path: str) -> bool:
         """A client closes a notebook; whether it had it open."""
-        had = path in self._clients.get(client, {})
-        self._clients.get(client, {}).pop(path, None)
         if path in self._documents:
             self._documents[path].hide(client)
-        return had
-
-    def news(self, client: str, document: Document) -> tuple[list[Entry], int]:
-        """What happened in a document since this client was last told, and the number of the last change before."""
-        self._seen[client] = time.monotonic()
-        self._told.setdefault(client, {})
-        while len(self._told) > MOST_CLIENTS:
-            oldest, _ = self._told.popitem(last=False)
-            self._looks.forget(oldest)
-        return self._looks.take(client, document.path, document.history)
-
-    def seen(self, client: str, document: Document) -> Seen:
-        """What a client knows of a document's cells; all but after a crash, where it has not looked yet."""
-        return self._looks.of(client, document.path, document.history)
+        return self.users.unuse(client, path)
 
     def restarted(self, client: str, path: str) -> bool:
         """Whether the notebook's kernel lost its variables since this client was last told."""
-        told = self._told.setdefault(client, {})
-        lives = self.kernels.lives(path)
-        before = told.get(path, lives)
-        told[path] = lives
-        return lives > before
+        return self.users.restarted(client, path, self.kernels.lives(path))
 
     def needed(self, path: str) -> bool:
         """Whether a client has the notebook open, a call works on it, or something runs or is to be written in it."""
-        opened = any(path in notebooks for notebooks in self._clients.values())
         unsaved = path in self._documents and self._documents[path].unsaved
-        return opened or unsaved or self._held[path] > 0 or self.runner.runs_in(path)
+        return self.users.has_open(path) or unsaved or self._held[path] > 0 or self.runner.kept.runs_in(path)
 
     def hold(self, document: Document) -> None:
         """Keep a document open while a call works on it, until `release`."""
@@ -384,15 +330,6 @@ class Workspace:
         """A call is done with a document."""
         self._held[document.path] -= 1
         self._last_use[document.path] = time.monotonic()
-
-    def named(self, client: str, path: str | None) -> str:
-        """The notebook that a reading call means: the one it names, else the only one its client has open."""
-        if path:
-            return clean_path(path)  # where it was renamed, `document` knows
-        opened = self.opened_by(client)
-        if len(opened) != 1:
-            raise NotNamed(opened)
-        return opened[0]
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

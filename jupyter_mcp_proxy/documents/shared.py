@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from jupyter_ydoc import YNotebook
-from pycrdt import Text
 
 from ..errors import (
     CannotUndo,
@@ -30,11 +29,12 @@ from .document import Author, Document
 from .editor import Editor
 from .entering import collapsed, entered, reloaded
 from .history import OTHERS, OURSELVES, Entry, History
-from .people import agent_state, looks_at, people_in
+from .people import looks_at, people_in
 from .place import ending
 from .saving import LAST_SAVE, READ_ONLY, RUNNING_AFTER, SAVE_TRIES, UNSAVED_AFTER, Saving
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step, Steps
+from .shown import Shown
 from .storable import first_odd, not_savable
 from .stored import of_cells, refuse_too_large
 from .unwritten import Unwritten
@@ -61,8 +61,7 @@ class SharedDocument(Document):
         self._odd = False
         """Whether something may be here that the document cannot be saved with."""
         self._unwritten = Unwritten()
-        self._shown: dict[str, tuple[str, str | None]] = {}
-        """Each client that works here: its name, and the cell that it works on."""
+        self._shown = Shown()
 
     async def __aenter__(self) -> SharedDocument:
         await self._joined()
@@ -116,8 +115,7 @@ class SharedDocument(Document):
             self._steps = Steps()  # what was done in an older replica cannot be taken back in this one
             self._room = room
             self._saving.begin()
-            for key in self._shown:
-                self._announce(key)
+            self._announce()
             return room
 
     # -- where the file is ----------------------------------------------------------------------------
@@ -375,20 +373,16 @@ class SharedDocument(Document):
         return READ_ONLY if not model.get("writable", True) else self._place.lacks() or unknown
 
     def show(self, who: Author, cell_id: str | None = None) -> None:
-        self._shown[who.key] = (who.name, cell_id or self._shown.get(who.key, ("", None))[1])
+        self._shown.put(who, cell_id)
         self._announce(who.key)
 
     def hide(self, key: str) -> None:
-        if self._shown.pop(key, None) and self._room is not None:
+        if self._shown.take(key) and self._room is not None:
             self._room.presences.hide(key)
 
-    def _announce(self, key: str) -> None:
-        if self._room is None or self._room.closed.is_set():
-            return
-        name, cell_id = self._shown[key]
-        ids = self._editor.ids()
-        source: Text | None = self._notebook.ycells[ids.index(cell_id)]["source"] if cell_id in ids else None
-        self._room.presences.show(key, agent_state(name, cell_id, source))
+    def _announce(self, *keys: str) -> None:
+        if self._room is not None and not self._room.closed.is_set():
+            self._shown.announce(self._room.presences, self._editor.ids(), self._notebook.ycells, *keys)
 
     def people(self) -> list[str]:
         return [] if self._room is None else people_in(self._room.awareness)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Container, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -25,6 +22,7 @@ from .beginning import Beginning, is_ours, mark, marked_while_it_waits, unmark
 from .executions import DIED, LOST, Execution, State
 from .heartbeat import beat
 from .journal import Entry, Journal
+from .kept import Kept
 from .kernels import Kernels
 from .memory import LONG_OUTPUT, give_memory_back, keep_large_buffers_apart
 from .pause import Pause
@@ -36,8 +34,6 @@ from .writer import OutputWriter
 
 log = logging.getLogger(__name__)
 
-KEPT = 200
-"""Finished executions that can still be read."""
 IDLE_GRACE = 5.0
 """Seconds of silence after a kernel's reply, after which its missing `idle` is not waited for any more."""
 LOOK_EVERY = 3.0
@@ -54,16 +50,11 @@ class Runner:
         self._kernels = kernels
         self._journal = journal
         self._about = About(server, kernels)
-        self.stopping = Stopping(kernels, self.running)
+        self.kept = Kept()
+        self.stopping = Stopping(kernels, self.kept.running)
         self.questions = Questions(kernels, journal, self.stopping.interrupt, self._spawn)
         self.afterwards = Afterwards(kernels, self._spawn)
         self._recovery = Recovery(server, kernels, journal, listen=self._handler, spawn=self._spawn)
-        self._executions: dict[str, Execution] = {}
-        self._batches: dict[str, Batch] = {}
-        self._finished: deque[str] = deque()
-        self._numbers = itertools.count(1)
-        self._prefix = secrets.token_hex(1)
-        self._queues: dict[str, list[Execution]] = {}
         self._turns = Turns(pause)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -71,14 +62,15 @@ class Runner:
         keep_large_buffers_apart()
         self._kernels.on_death.append(self._died)
         self._kernels.on_other = self.afterwards.overhear
-        self._spawn(beat(self._server, self.questions, self._executions, self._queues), "activity of running cells")
+        kept = self.kept
+        self._spawn(beat(self._server, self.questions, kept.executions, kept.queues), "activity of running cells")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for execution in self._executions.values():
+        for execution in self.kept.all:
             execution.log.transcript.close()
         self._journal.close()
 
@@ -87,44 +79,9 @@ class Runner:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    # -- looking --------------------------------------------------------------------------------------
-
-    def get(self, id: str) -> Execution | Batch:
-        """An execution or a batch by its id. Raises Unknown with those that there are."""
-        execution = self._executions.get(id.strip()) or self._batches.get(id.strip())
-        if execution is None:
-            newest = list(self._executions)[-5:]
-            raise Unknown("execution", id, newest, f"The last {KEPT} are kept while the server runs.")
-        return execution
-
-    def running(self, kernel_id: str) -> list[Execution]:
-        """What runs or waits in a kernel, as far as we sent it."""
-        return [e for e in self._queues.get(kernel_id, []) if not e.finished.is_set()]
-
-    def state_of(self, kernel: dict[str, Any]) -> str:
-        """What a kernel of the server's list does: as Jupyter tells it, but `busy` while it runs code that we sent.
-
-        Jupyter (2.21) connects to the output of a kernel that it has just started when it may have begun already. The
-        `busy` that it missed it never makes up for: it calls the kernel idle after the next question of its own.
-        """
-        runs = any(e.state is State.RUNNING or e.question is not None for e in self.running(kernel["id"]))
-        return "busy" if runs else str(kernel.get("execution_state", "unknown"))
-
-    def runs_in(self, notebook: str) -> bool:
-        """Whether something runs or waits that belongs to a notebook."""
-        return any(e.notebook == notebook and not e.written.is_set() for e in self._executions.values())
-
-    @property
-    def all(self) -> list[Execution]:
-        """Every execution that is kept."""
-        return list(self._executions.values())
-
     def moved(self, old: str, new: str) -> None:
         """A notebook has another path: what runs, ran or waits in it goes along."""
-        runs: list[Execution | Batch] = [*self._executions.values(), *self._batches.values()]
-        for each in runs:
-            if each.notebook == old:
-                each.notebook = new
+        self.kept.moved(old, new)
         self._journal.moved(old, new)
         self.afterwards.moved(old, new)
 
@@ -146,12 +103,9 @@ class Runner:
         Where whoever starts it cannot be asked (`can_ask`), it is stopped as soon as it asks for input. `marked` is
         what the cell was before it was marked as waiting.
         """
-        execution = Execution(f"x{self._prefix}{next(self._numbers)}", notebook, kernel_id, code, cell_id)
+        execution = Execution(self.kept.new_id("x"), notebook, kernel_id, code, cell_id)
         execution.can_ask = can_ask
-        queue = self._queues.setdefault(kernel_id, [])
-        execution.ahead = len(queue)
-        queue.append(execution)
-        self._executions[execution.id] = execution
+        self.kept.queue(execution)
         self._spawn(self._drive(execution, document, marked), f"execution {execution.id}")
         return execution
 
@@ -179,10 +133,8 @@ class Runner:
             before = marked.get(cell)
             started = self.start(document.path, kernel_id, source, document, cell, can_ask=can_ask, marked=before)
             executions.append((index, started))
-        batch = Batch(f"b{self._prefix}{next(self._numbers)}", document.path, executions, stop_on_error, may_fail)
-        self._batches[batch.id] = batch
-        while len(self._batches) > KEPT:
-            self._batches.pop(next(iter(self._batches)))
+        batch = Batch(self.kept.new_id("b"), document.path, executions, stop_on_error, may_fail)
+        self.kept.keep(batch)
         self._spawn(batch.follow(), f"batch {batch.id}")
         return batch
 
@@ -214,14 +166,7 @@ class Runner:
         if len(execution.log.transcript) > LONG_OUTPUT:
             give_memory_back()
         execution.written.set()
-        queue = self._queues.get(execution.kernel_id, [])
-        if execution in queue:
-            queue.remove(execution)
-        for position, waiting in enumerate(queue):
-            waiting.ahead = position
-        self._finished.append(execution.id)
-        while len(self._finished) > KEPT:
-            forgotten = self._executions.pop(self._finished.popleft())
+        for forgotten in self.kept.retire(execution):
             self.afterwards.forget(forgotten)
             forgotten.log.transcript.close()
 
@@ -350,7 +295,7 @@ class Runner:
                 await self._recovery.look_after(execution, channel)
 
     def _died(self, kernel_id: str) -> None:
-        for execution in self.running(kernel_id):
+        for execution in self.kept.running(kernel_id):
             if execution.request_id:
                 execution.finish(State.KERNEL_DIED, DIED)
         self.afterwards.died(kernel_id)
@@ -361,11 +306,8 @@ class Runner:
         """Take over, in the background, what an earlier process of this run left running."""
         self.afterwards.open_document = open_document
         left = self._recovery.left()
-        while any(execution.id.startswith(f"x{self._prefix}") for execution in left):
-            self._prefix = secrets.token_hex(1)
+        self.kept.take_over(left)
         for execution in left:
-            self._queues.setdefault(execution.kernel_id, []).append(execution)
-            self._executions[execution.id] = execution
             self._spawn(self._take_over(execution, open_document), f"recovery of {execution.id}")
 
     async def _take_over(self, execution: Execution, open_document: OpenDocument) -> None:

@@ -138,7 +138,7 @@ class Api:
             return failed(403, DEGRADED)
         workspace = await self._state.ready()
         return JSONResponse(
-            {"stopped": await workspace.runner.stopping.interrupt_all(workspace.runner.all)}, headers=HEADERS
+            {"stopped": await workspace.runner.stopping.interrupt_all(workspace.runner.kept.all)}, headers=HEADERS
         )
 
     async def answer(self, request: Request) -> Response:

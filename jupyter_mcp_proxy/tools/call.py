@@ -89,7 +89,7 @@ class Call:
             document.refuse_if_gone()
             await self.refuse_unwritable(document)
         if (named := clean_path(notebook)) != document.path:
-            self.workspace.names.tell(self.client, named, document.path)
+            self.workspace.users.names.tell(self.client, named, document.path)
         document.show(self.author)
         self.concerns(document.path)
         TOUCHED.get().append(document)
@@ -107,7 +107,7 @@ class Call:
 
     def seen(self, document: Document) -> Seen:
         """What this client knows of a notebook's cells."""
-        return self.workspace.seen(self.client, document)
+        return self.workspace.users.seen(self.client, document)
 
     def recorded(self, what: str, arguments: dict[str, Any]) -> AbstractContextManager[Recording]:
         """Have this shown to people and audited, as a call of that name, while the block runs."""
@@ -119,7 +119,7 @@ class Call:
         """An execution or a batch by its id. Raises Unknown with those that there are."""
         from ..execution.batch import Batch
 
-        found = self.workspace.runner.get(id)
+        found = self.workspace.runner.kept.get(id)
         self.concerns(found.notebook, None if isinstance(found, Batch) else found.cell_id)
         return found
 

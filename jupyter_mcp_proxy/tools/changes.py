@@ -26,7 +26,7 @@ async def notebook_changes(
 ) -> str:
     """Cells added, edited, deleted, moved and run since a change, by whom."""
     call = Call.of(ctx)
-    path = call.workspace.named(call.client, notebook)
+    path = call.workspace.users.named(call.client, notebook)
     document = await call.document(path)
     path = document.path
     history = await document.look_back()

@@ -213,7 +213,7 @@ async def result(
     if execution.state is State.KERNEL_DIED:
         call.workspace.restarted(call.client, execution.notebook)  # this result says it
     if execution.state is State.QUEUED:
-        first = next(iter(call.workspace.runner.running(asking.current(execution).kernel_id)), None)
+        first = next(iter(call.workspace.runner.kept.running(asking.current(execution).kernel_id)), None)
         if first is not None and first.question is not None:
             blocks.append(text_block(f"Before it: {first.id}. {waits_for_input(first.id, first.question)}"))
     if before and isinstance(blocks[0], TextContent):

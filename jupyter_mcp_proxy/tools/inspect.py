@@ -83,7 +83,7 @@ async def complete_code(
 
 
 async def _inspector(call: Call, notebook: str | None) -> Inspector:
-    document = await call.document(call.workspace.named(call.client, notebook))
+    document = await call.document(call.workspace.users.named(call.client, notebook))
     return await call.workspace.inspector(document.path)
 
 

@@ -30,7 +30,7 @@ async def list_kernels(ctx: Context[Any, Any]) -> str:
         facts = [
             kernel["id"],
             kernel["name"],
-            workspace.runner.state_of(kernel),
+            workspace.runner.kept.state_of(kernel),
             notebooks.get(kernel["id"], "no notebook"),
             channel.transport if channel is not None else "not connected",
         ]

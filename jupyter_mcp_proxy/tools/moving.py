@@ -52,7 +52,7 @@ async def move_file(ctx: Context[Any, Any], path: str, to: To) -> str:
         await check_whole(workspace.server, call.settings.root_dir, path, folder=folder, to=target)
         made = _told_folders(await workspace.files.make_folders(target))
         for document, new in moved.items():
-            workspace.names.knows(call.client, document.path, new)
+            workspace.users.names.knows(call.client, document.path, new)
         await workspace.server.rename_contents(path, target)
     for document, new in moved.items():
         await document.has_moved(new)
@@ -156,8 +156,8 @@ async def _refuse_if_used(call: Call, path: str, notebooks: list[str], kernels: 
     people: set[str] = set()
     for notebook in notebooks:
         kernel = kernels.get(notebook, {}).get("kernel") or {}
-        busy = bool(kernel) and workspace.runner.state_of(kernel) == "busy"
-        if workspace.runner.runs_in(notebook) or busy:
+        busy = bool(kernel) and workspace.runner.kept.state_of(kernel) == "busy"
+        if workspace.runner.kept.runs_in(notebook) or busy:
             raise KernelBusy(
                 f"Something runs in {notebook!r}: nothing was deleted. Wait for it, or interrupt_kernel stops it."
             )
@@ -239,7 +239,7 @@ async def _found(call: Call, path: str) -> tuple[dict[str, Any], str]:
     try:
         return await call.workspace.files.find(path), path
     except Unknown:
-        if (renamed := call.workspace.names.now(path)) == path:
+        if (renamed := call.workspace.users.names.now(path)) == path:
             raise
         return await call.workspace.files.find(renamed), renamed
 

@@ -52,7 +52,7 @@ async def use_notebook(
         document = await call.document(path)
         await document.edit(_without_first_cell)
     path = document.path
-    call.workspace.use(call.client, path)
+    call.workspace.users.use(call.client, path)
     kernel = await call.workspace.kernels.of_notebook(path)
     if kernel is None and kernelspec is not None:
         kernel = await start_kernel(call, document, kernelspec)
@@ -129,13 +129,14 @@ async def record_kernelspec(call: Call, document: Document, name: str) -> None:
 async def list_notebooks(ctx: Context[Any, Any]) -> str:
     """List the notebooks that you have open and those with a running kernel."""
     call = Call.of(ctx)
-    opened = call.workspace.opened_by(call.client)
+    opened = call.workspace.users.opened_by(call.client)
     sessions = {session["path"]: session for session in await call.workspace.server.sessions() if session.get("kernel")}
     lines = []
+    kept = call.workspace.runner.kept
     for path in dict.fromkeys([*opened, *sessions]):
         kernel = sessions.get(path, {}).get("kernel")
-        state = f"{kernel['name']} {kernel['id']} {call.workspace.runner.state_of(kernel)}" if kernel else "no kernel"
-        running = [e.id for e in call.workspace.runner.running(kernel["id"])] if kernel else []
+        state = f"{kernel['name']} {kernel['id']} {kept.state_of(kernel)}" if kernel else "no kernel"
+        running = [e.id for e in kept.running(kernel["id"])] if kernel else []
         lines.append(
             f"{path}  {'open' if path in opened else 'not open'}, {state}"
             + (f", executions {' '.join(running)}" if running else "")
@@ -151,9 +152,9 @@ async def unuse_notebook(ctx: Context[Any, Any], notebook: Notebook) -> str:
     """Close a notebook for you. Its kernel and its file stay."""
     call = Call.of(ctx)
     workspace = call.workspace
-    path = workspace.names.now(clean_path(notebook))
+    path = workspace.users.names.now(clean_path(notebook))
     if not workspace.unuse(call.client, path):
-        opened = workspace.opened_by(call.client)
+        opened = workspace.users.opened_by(call.client)
         raise Unknown("open notebook", path, opened, "" if opened else "You have none open.")
     if not workspace.needed(path):
         await workspace.close(path)

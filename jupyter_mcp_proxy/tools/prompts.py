@@ -148,7 +148,7 @@ async def complete(
 
 async def _notebooks(call: Call, typed: str, before: dict[str, str]) -> list[str]:
     """Those that are open first, then the notebooks and folders of the folder that is typed."""
-    opened = [path for path in call.workspace.opened_by(call.client) if typed.lower() in path.lower()]
+    opened = [path for path in call.workspace.users.opened_by(call.client) if typed.lower() in path.lower()]
     return opened + await _paths(call, typed, (".ipynb",))
 
 
@@ -189,7 +189,7 @@ async def _outputs(call: Call, typed: str, before: dict[str, str]) -> list[str]:
 
 
 async def _document(call: Call, before: dict[str, str]) -> Any:
-    path = call.workspace.named(call.client, before.get("path") or before.get("notebook"))
+    path = call.workspace.users.named(call.client, before.get("path") or before.get("notebook"))
     return await call.workspace.document(path)
 
 

@@ -121,7 +121,7 @@ async def _found(document: Document, start: int, search: str) -> dict[str, str]:
 async def _opened(ctx: Context[Any, Any], notebook: str | None) -> tuple[Call, str, Document, CellMarks]:
     """The call, and the notebook that it means: its path, its document, and the marks of its cells."""
     call = Call.of(ctx)
-    path = call.workspace.named(call.client, notebook)
+    path = call.workspace.users.named(call.client, notebook)
     document = await call.document(path)
     return call, document.path, document, call.workspace.marks.of(document)
 

@@ -101,7 +101,7 @@ class Resources:
         """The notebooks that this client has open, and those with a running kernel."""
         with as_protocol_errors():
             call = await reading(self._server, ctx)
-            opened = call.workspace.opened_by(call.client)
+            opened = call.workspace.users.opened_by(call.client)
             kernels = {
                 session["path"]: session["kernel"]
                 for session in await call.workspace.server.sessions()
@@ -110,7 +110,7 @@ class Resources:
         resources = []
         for path in dict.fromkeys([*opened, *kernels]):
             kernel = kernels.get(path)
-            state = f"kernel {kernel['name']} {call.workspace.runner.state_of(kernel)}" if kernel else "no kernel"
+            state = f"kernel {kernel['name']} {call.workspace.runner.kept.state_of(kernel)}" if kernel else "no kernel"
             resources.append(
                 Resource(
                     uri=Target(path).uri,

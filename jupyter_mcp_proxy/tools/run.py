@@ -214,7 +214,7 @@ async def read_output(
     elif cell is not None:
         from ..outputs.transcript import Transcript
 
-        path = call.workspace.named(call.client, notebook)
+        path = call.workspace.users.named(call.client, notebook)
         document = await call.document(path)
         seen = call.seen(document)
         read = await document.read(lambda editor: editor.cell_at(seen.named(editor, cell)))

@@ -174,18 +174,18 @@ def with_notices(call: Call, touched: list[Document], result: Any, error: ProxyE
         return result
     if call.workspace.pause.holds and not isinstance(error, Paused):
         result.content += [TextContent(type="text", text=PAUSED)]
-    lines = call.workspace.names.news(call.client)
+    lines = call.workspace.users.names.news(call.client)
     result.content += [TextContent(type="text", text=line) for line in lines]
     for document in {document.path: document for document in touched}.values():
         forgotten = FORGOTTEN if call.seen(document).lost else ""
-        lines = [forgotten, notice(*call.workspace.news(call.client, document), call.client)]
+        lines = [forgotten, notice(*call.workspace.users.news(call.client, document), call.client)]
         if call.workspace.restarted(call.client, document.path):
             lines.append("[Note: the kernel has died or was restarted meanwhile: its variables are gone.]")
         lines += [f"[Note: {lost}]" for lost in document.losses(call.client)]
         if document.trouble is not None and str(document.trouble) != str(error):
             lines.append(f"[Note: {document.trouble}]")
         result.content += [TextContent(type="text", text=line) for line in lines if line]
-    for execution in call.workspace.runner.all:
+    for execution in call.workspace.runner.kept.all:
         if execution.late is not None and execution.caller == call.client:
             late = late_block(execution)
             result.content += [late] if late is not None else []

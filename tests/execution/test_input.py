@@ -359,11 +359,11 @@ async def test_a_kernel_that_runs_our_code_is_told_to_be_busy_though_jupyter_has
     """Jupyter did not hear how a kernel began that it had just started."""
     async with running_code_that_asks(file, name, tmp_path) as (runner, execution, _):
         as_jupyter_has_it = {"id": execution.kernel_id, "execution_state": "idle"}
-        assert runner.state_of(as_jupyter_has_it) == "busy"
+        assert runner.kept.state_of(as_jupyter_has_it) == "busy"
         with anyio.fail_after(30):
             await runner.stopping.interrupt(execution)
             await execution.written.wait()
-        assert runner.state_of(as_jupyter_has_it) == "idle"
+        assert runner.kept.state_of(as_jupyter_has_it) == "idle"
 
 
 async def test_an_interrupt_ends_the_call_that_asks(server: JupyterProcess, name: str) -> None:
