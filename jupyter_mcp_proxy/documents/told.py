@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,8 +22,12 @@ class Told:
                     self._before.add(json.loads(line))
 
     def before(self, path: str) -> bool:
-        """Whether a process before this one has told a client of the notebook."""
+        """Whether a client was told of the notebook that is not known here, such as by a process before this."""
         return path in self._before
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """What a client was told of notebooks is not known any more: as after a crash."""
+        self._before.update(paths)
 
     def note(self, path: str) -> None:
         """A client is told of the notebook."""
