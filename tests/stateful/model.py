@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 WORD = re.compile(r"w\d+[a-z]")
@@ -107,10 +107,19 @@ class Step:
         """The cells that it made, removed, or changed the text of."""
         return set(ids(set(self.before) ^ set(self.after))) | {self.moved} - {""}
 
+    def unsure(self) -> Step:
+        """The same, of which less is asked: what it left may have been made anew."""
+        return replace(self, sure=False)
+
     def has_left_nothing(self, state: State) -> bool:
         """Whether the cells that it left are all gone: there is nothing to take back in them."""
         left = self.cells & set(ids(self.after))
         return self.before == self.after or (bool(left) and not left & set(ids(state)))
+
+    def is_spent(self, state: State) -> bool:
+        """Whether nothing of it is left to be taken back: all that it wrote is gone, and it took nothing away."""
+        wrote = bool(self.added) and not self.removed and self.before != self.after
+        return self.has_left_nothing(state) or (wrote and not self.added & set(words(state)))
 
 
 @dataclass
