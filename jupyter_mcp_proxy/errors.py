@@ -118,14 +118,14 @@ class OtherCell(ProxyError):
 
 
 class NotLooked(ProxyError):
-    """An index from a caller who may have seen the notebook before a crash or long ago, and was told nothing since."""
+    """An index from a caller who may have seen the notebook before a restart or long ago, and was told nothing."""
 
     def __init__(self, index: int) -> None:
         self.index = index
         super().__init__(
-            f"Index {index} may be another cell: what clients had seen of this notebook was forgotten (the sidecar "
-            "crashed, or you had called nothing for an hour). Nothing was done: look again with list_cells, or name "
-            "cells by their ids."
+            f"Index {index} may be another cell: what clients had seen of this notebook was forgotten (the sidecar was "
+            "started anew, or you had called nothing for an hour). Nothing was done: look again with list_cells, or "
+            "name cells by their ids."
         )
 
 

@@ -105,9 +105,9 @@ class Looks:
         return cls(Told(runtime_dir, run_id))
 
     def end(self) -> None:
-        """The sidecar ends in good order: nothing comes after it that could be asked."""
+        """The sidecar ends in good order."""
         if self._told is not None:
-            self._told.remove()
+            self._told.end()
 
     def forget(self, client: str) -> None:
         """A client is gone, or silent for so long; where it comes back, it is not known what it has seen."""
