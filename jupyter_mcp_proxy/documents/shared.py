@@ -301,7 +301,9 @@ class SharedDocument(Document):
                 steps[-1].refuse_if_touched(self._editor, self._steps.restored)
                 step = steps.pop()
                 done = self._take_back(room, step)
-                taken_back += self._note(author.signature, author.key, step.labelled) if done else []
+                entries = self._note(author.signature, author.key, step.labelled) if done else []
+                taken_back += entries
+                done = done and bool(entries or step.is_of_outputs)  # else nobody sees that anything was taken back
         except CannotUndo as error:
             raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
         finally:

@@ -54,6 +54,11 @@ class Step:
             if any(change.end > change.start for change in splices(before, after))
         }
 
+    @property
+    def is_of_outputs(self) -> bool:
+        """Whether it changed nothing but outputs, of which the history knows only that a cell has run."""
+        return not self.copies and not self.taken
+
     def is_spent(self, editor: SharedEditor) -> bool:
         """Whether the cells that it made or changed are all gone: nothing is there that could be taken back."""
         return bool(self.copies) and not self.taken and all(editor.source(cell) is None for cell in self.copies)

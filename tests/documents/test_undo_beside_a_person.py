@@ -235,6 +235,18 @@ async def test_a_change_of_which_nothing_is_left_takes_no_other_along_that_is_no
         await other.sees(lambda: other.source(1) == "a")
 
 
+async def test_a_move_that_is_none_any_more_is_passed_over(live: JupyterProcess, name: str) -> None:
+    live.write_notebook(name, "a", "b", "c", ids=["a", "b", "c"])
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("overwrite_cell_source", notebook=name, cell="a", source="written")
+        await agent.ok("move_cell", notebook=name, cell="b", index=2)
+        await other.sees(lambda: other.source(1) == "c")
+        other.delete(1)
+        await other.room.flush()
+        assert "edited 0 (a)" in await agent.ok("undo_changes", notebook=name)
+        await other.sees(lambda: [other.source(0), other.source(1)] == ["a", "b"])
+
+
 async def moves_to_the_end(person: Person, index: int) -> None:
     """As JupyterLab moves a cell: it makes it anew."""
     with person.room.doc.transaction():

@@ -117,9 +117,12 @@ class Step:
         return self.before == self.after or (bool(left) and not left & set(ids(state)))
 
     def is_spent(self, state: State) -> bool:
-        """Whether nothing of it is left to be taken back: all that it wrote is gone, and it took nothing away."""
+        """Whether nothing of it is left to be taken back: all that it wrote is gone, and it took nothing away; or what
+        it moved is where it was, between what is left."""
         wrote = bool(self.added) and not self.removed and self.before != self.after
-        return self.has_left_nothing(state) or (wrote and not self.added & set(words(state)))
+        here, there = ids(self.before), ids(state)
+        is_back = bool(self.moved) and [c for c in here if c in there] == [c for c in there if c in here]
+        return self.has_left_nothing(state) or is_back or (wrote and not self.added & set(words(state)))
 
 
 @dataclass
