@@ -67,7 +67,9 @@ def split(state: State, cell: str) -> State:
 
 
 def merged(state: State, first: str, second: str) -> State:
-    """ValueError where they are not one behind the other."""
+    """In the order in which they stand, whoever is named first; ValueError where they are not one behind the other."""
+    if first in ids(state) and ids(state).index(second) + 1 == ids(state).index(first):
+        first, second = second, first
     if ids(state).index(second) != ids(state).index(first) + 1:
         raise ValueError(second)
     source = "\n".join(filter(None, (source_of(state, first), source_of(state, second))))

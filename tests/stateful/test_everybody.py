@@ -44,13 +44,13 @@ choices = st.builds(Choice, st.sampled_from(CHANGES), slots, names, slots, st.bo
 def agent_does(kind: str) -> Any:
     """A rule by which an agent does something to a cell."""
 
-    @rule(agent=agents, slot=slots, how=names, to=slots, more=st.booleans())
     def act(self: Everybody, agent: int, slot: int, how: str, to: int, more: bool) -> None:
         wanted = self._wants(agent, Choice(kind, slot, how, to, more))
         if wanted is not None:
             self._now(self.world.agent_does(self._workers[agent], wanted))
 
-    return act
+    act.__name__ = f"agent_{kind}"
+    return rule(agent=agents, slot=slots, how=names, to=slots, more=st.booleans())(act)
 
 
 class Everybody(RuleBasedStateMachine):
