@@ -45,6 +45,12 @@ EXIT_ADDRESS_TAKEN: Final = 98
 """Somebody else listens on the port that the sidecar was given; the parent must choose another."""
 
 
+def told_name(run_id: str) -> str:
+    """The name, in Jupyter's runtime directory, of the list of notebooks that clients of a run know. The sidecar writes
+    it, for one that comes after it; the parent removes it when none comes any more."""
+    return f"mcp-proxy-{run_id}.told"
+
+
 def module_command(python: str, module: str) -> list[str]:
     """The command that runs `main` of a module of ours, and finds no module in the folder that it is started in.
 

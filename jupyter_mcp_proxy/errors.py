@@ -118,13 +118,14 @@ class OtherCell(ProxyError):
 
 
 class NotLooked(ProxyError):
-    """An index from a caller who may have seen the notebook before a crash, and has not been told of it since."""
+    """An index from a caller who may have seen the notebook before a restart or long ago, and was told nothing."""
 
     def __init__(self, index: int) -> None:
         self.index = index
         super().__init__(
-            f"Index {index} may be another cell: what clients had seen of this notebook was forgotten when the sidecar "
-            "crashed. Nothing was done: look again with list_cells, or name cells by their ids."
+            f"Index {index} may be another cell: what clients had seen of this notebook was forgotten (the sidecar was "
+            "started anew, or you had called nothing for an hour). Nothing was done: look again with list_cells, or "
+            "name cells by their ids."
         )
 
 
@@ -260,12 +261,12 @@ class CannotUndo(ProxyError):
     def __init__(self, cell: str, reason: str, *, later: bool = False) -> None:
         self.cell, self.reason = cell, reason
         done = "Your later changes were taken back, this one was not." if later else "Nothing was taken back."
+        earlier = "Your earlier changes cannot be taken back before it: read what is there and edit that instead."
         if reason == GONE:
-            told = f"This cannot be taken back: it changed cell {cell}, and {reason}. {done} Your earlier changes "
-            super().__init__(f"{told}cannot be taken back before it: read what is there and edit that instead.")
+            super().__init__(f"This cannot be taken back: it changed cell {cell}, and {reason}. {done} {earlier}")
         else:
             told = f"Taking this back would remove what somebody else did in cell {cell}: {reason}. {done}"
-            super().__init__(f"{told} Read the cell and edit it instead.")
+            super().__init__(f"{told} {earlier}")
 
 
 class NotAllowed(ProxyError):

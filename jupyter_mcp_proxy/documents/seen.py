@@ -27,7 +27,7 @@ class Seen:
     """That of the history which the number is of."""
     history: History
     lost: bool = False
-    """Whether it may have been told by a process that crashed, and nothing since: an index may mean any cell."""
+    """Whether it may have been told what is forgotten, and nothing since: an index may mean any cell."""
 
     def find(self, editor: Editor, cell: str | int) -> int:
         """The index of the cell that is meant; raises OtherCell where an index has come to mean another one."""
@@ -105,13 +105,15 @@ class Looks:
         return cls(Told(runtime_dir, run_id))
 
     def end(self) -> None:
-        """The sidecar ends in good order: nothing comes after it that could be asked."""
+        """The sidecar ends in good order."""
         if self._told is not None:
-            self._told.remove()
+            self._told.end()
 
     def forget(self, client: str) -> None:
-        """A client is gone."""
-        self._known.pop(client, None)
+        """A client is gone, or silent for so long; where it comes back, it is not known what it has seen."""
+        known = self._known.pop(client, {})
+        if self._told is not None:
+            self._told.forget(known)
 
     def moved(self, old: str, new: str) -> list[str]:
         """A notebook has another path; the clients that knew it by the old one."""
@@ -135,7 +137,7 @@ class Looks:
         return history.since(before.number), before.number
 
     def lost(self, client: str, path: str) -> bool:
-        """Whether what a client knew may have gone with a process that crashed."""
+        """Whether a client may know what is not known here, from before a crash or from long ago."""
         return self._told is not None and self._told.before(path) and path not in self._known.get(client, {})
 
     def of(self, client: str, path: str, history: History) -> Seen:

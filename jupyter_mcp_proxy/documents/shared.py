@@ -260,7 +260,9 @@ class SharedDocument(Document):
         assert self._index is not None
         self._index.take_made()
         odd = None if outputs_only else self._not_savable()
-        with room.changing(None if author is None else self._steps.track(author.key, self._notebook.ycells)):
+        if author is not None:
+            self._steps.track(author.key, self._notebook.ycells)
+        with room.changing(None if author is None else author.key):
             editor = self._editor
             result = change(editor)
             if odd is not None and self._not_savable():  # a change that takes it out is welcome
@@ -279,11 +281,11 @@ class SharedDocument(Document):
     def _record(self, author: Author | None, edited: SharedEditor, who: str) -> None:
         """Note our own change in the history, and what its undoing must not take along."""
         entries = self._note(*((who, who) if author is None else author.undoing(None)), edited.labelled)
-        if author is not None and self._steps.has_new(author.key):
+        if author is not None and (item := self._steps.take_new(author.key)) is not None:
             assert self._index is not None
             made = self._index.take_made()  # the history only guesses which of two cells has moved past the other
             number = entries[0].number if entries else self.history.last
-            self._steps.add(author.key, number, self._editor, made, edited)
+            self._steps.add(author.key, Step.of(number, self._editor, made, edited, item))
             self.review.note(number, author.whole, entries, lambda cell: edited.before(cell, made), self._editor.source)
 
     def undoable(self, key: str) -> set[int]:
@@ -298,34 +300,40 @@ class SharedDocument(Document):
         await self._refuse_if_collapsed()
         self._note(OTHERS)
         taken_back: list[Entry] = []
-        for step in meant(self._steps.of(author.key), since, only):
-            try:
+        last = since is None and only is None
+        try:
+            for step in meant(self._steps.of(author.key), 0 if last else since, only):
                 step.refuse_if_touched(self._editor, self._steps.restored)
-            except CannotUndo as error:
-                self._expect_in_file()
-                await room.flush()
-                raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
-            self._take_back(room, author, step)
-            taken_back += self._note(*author.undoing(by), step.labelled)
-            self.review.undone(author.key, step.number)
-        self._expect_in_file()
-        await room.flush()
+                self._steps.take(author.key, step)
+                done = self._take_back(room, step)
+                entries = self._note(*author.undoing(by), step.labelled) if done else []
+                taken_back += entries
+                self.review.undone(author.key, step.number)
+                if last and done and (entries or step.is_of_outputs):
+                    break  # else nobody sees that anything was taken back
+        except CannotUndo as error:
+            raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
+        finally:
+            self._expect_in_file()
+            await room.flush()
         return taken_back
 
     def _expect_in_file(self) -> None:
         """Expect no more cells in the file than we have left: it is written later, and says until then what was."""
         self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
 
-    def _take_back(self, room: Room, author: Author, step: Step) -> None:
+    def _take_back(self, room: Room, step: Step) -> bool:
         assert self._index is not None
+        remade = step.remade(self._editor)
         self._index.take_made()
-        self._steps.undo(author.key, step)
+        done = self._steps.undo(step, self._notebook.ycells)
         with room.doc.transaction():
-            step.put_right(self._editor, self._steps.restored)
+            done |= step.put_right(self._editor, self._steps.restored, remade)
             self._notebook.dirty = True
         self._saving.changed()
         self._steps.brought(step, self._editor)
         self._steps.restored |= self._index.take_made() | step.removed_from
+        return done
 
     @property
     def takes_changes(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
-from pycrdt import Array, UndoManager
+from pycrdt import Array, StackItem, UndoManager
 
 from ..errors import GONE, CannotUndo
 from .cells import source_hash
@@ -14,7 +14,8 @@ from .edits import splices
 from .shared_editor import SharedEditor
 
 KEPT = 500
-"""Changes of one author that can be taken back. Each costs a microsecond with every change of anybody's."""
+"""Changes of one author that can be taken back."""
+MOVED = "it was moved since, or brought back"
 
 
 @dataclass(frozen=True)
@@ -30,28 +31,21 @@ class Step:
     taken: dict[str, str]
     """The cells that it deleted, or made anew elsewhere: which copy of each went, and undoing it brings back."""
     copies: dict[str, str | None]
-    """Which copy of each cell it has made."""
-    labelled: Set[str] = frozenset()
+    """Which copy of each cell it has made, or changed."""
+    labelled: Set[str]
     """The cells whose metadata it set."""
-    manager: UndoManager | None = None
-    """What takes it back: Yjs has seen this change by it and no other."""
+    item: StackItem[Any]
+    """What Yjs knows of it."""
 
     @classmethod
-    def of(
-        cls,
-        number: int,
-        editor: SharedEditor,
-        made: Set[str],
-        edited: SharedEditor,
-        manager: UndoManager | None = None,
-    ) -> Step:
+    def of(cls, number: int, editor: SharedEditor, made: Set[str], edited: SharedEditor, item: StackItem[Any]) -> Step:
         """What `edited` has changed, with the cells that it `made`, as `editor` finds it now."""
         rewritten = edited.rewritten
         now = {cell: editor.source(cell) or "" for cell in made | rewritten.keys()}
         hashes = {cell: source_hash(now[cell]) for cell in made}
         rewrote = {cell: (old, now[cell]) for cell, old in rewritten.items()}
-        copies = {cell: editor.copy_of(cell) for cell in made}
-        return cls(number, hashes, rewrote, edited.taken, copies, edited.labelled, manager)
+        copies = {cell: editor.copy_of(cell) for cell in made | rewritten.keys() | edited.labelled}
+        return cls(number, hashes, rewrote, edited.taken, copies, edited.labelled, item)
 
     @property
     def cells(self) -> Set[str]:
@@ -67,78 +61,106 @@ class Step:
             if any(change.end > change.start for change in splices(before, after))
         }
 
+    @property
+    def is_of_outputs(self) -> bool:
+        """Whether it changed nothing but outputs, of which the history knows only that a cell has run."""
+        return not self.copies and not self.taken
+
+    def is_spent(self, editor: SharedEditor) -> bool:
+        """Whether the cells that it made or changed are all gone: nothing is there that could be taken back."""
+        return bool(self.copies) and not self.taken and all(editor.source(cell) is None for cell in self.copies)
+
+    def remade(self, editor: SharedEditor) -> set[str]:
+        """The cells that somebody else has made anew since, by a move or by bringing them back: another copy, of which
+        Yjs does not know that it is the same."""
+        return {cell for cell, copy in self.copies.items() if editor.copy_of(cell) not in (None, copy)}
+
     def refuse_if_touched(self, editor: SharedEditor, restored: Set[str]) -> None:
         """CannotUndo where somebody else's text would go with what the change has made, or with what was `restored`."""
+        if self.is_spent(editor):
+            return
         for cell in self.taken:  # Yjs would bring a second copy of it, beside the one that somebody else has made
             here = editor.copy_of(cell)
             if here != self.copies.get(cell):
-                raise CannotUndo(cell, GONE if here is None else "it was moved since")
-        for cell in self.rewrote if self.made or self.taken else ():  # text went from one to another, as in a split
+                raise CannotUndo(cell, GONE if here is None else MOVED)
+        for cell in self.copies if self.rewrote and (self.made or self.taken) else ():  # text went from one to another
             if editor.source(cell) is None:
                 raise CannotUndo(cell, GONE)
         for cell, digest in self.made.items():
             source = editor.source(cell)
             if source is not None and source_hash(source) != digest:
                 raise CannotUndo(cell, "its source is not what you left there")
-        for cell in restored & self.rewrote.keys():
-            if editor.source(cell) not in (None, self.rewrote[cell][1]):
+        for cell, (before, after) in self.rewrote.items() if self.taken else ():  # what it brought went on elsewhere?
+            if not all(change.text in (editor.source(cell) or "") for change in splices(before, after)):
                 raise CannotUndo(cell, "its source is not what you left there")
+        remade = self.remade(editor)
+        for cell in (restored | remade) & self.rewrote.keys():
+            if editor.source(cell) not in (None, *self.rewrote[cell]):
+                raise CannotUndo(cell, "its source is not what you left there")
+        for cell in remade & self.labelled - self.made.keys():
+            raise CannotUndo(cell, MOVED)
 
-    def put_right(self, editor: SharedEditor, restored: Set[str]) -> None:
-        """After Yjs has taken the change back: give `restored` cells what they had before, where it took too much."""
-        for cell in restored & self.rewrote.keys():
+    def put_right(self, editor: SharedEditor, restored: Set[str], remade: Set[str]) -> bool:
+        """After Yjs has taken the change back: do what it does too much of in `restored` cells, and not at all in those
+        that were `remade`. Whether there was anything to do."""
+        done = False
+        for cell in (restored | remade) & self.rewrote.keys():
             before, _ = self.rewrote[cell]
             if editor.source(cell) not in (None, before):
                 editor.set_source(editor.place(cell), before)
+                done = True
+        for cell in remade & self.made.keys():
+            editor.delete(editor.place(cell))
+            done = True
+        return done
 
 
 class Steps:
-    """What each author has done in one replica of a shared notebook, and can be taken back.
-
-    Yjs takes back what an UndoManager has seen from its end. Each change has one of its own, so that any of them can be
-    taken back while later ones stay, as it is with what two people do.
-    """
+    """What each author has done in one replica of a shared notebook, and can be taken back: any of it, while later
+    changes stay, as it is with what two people do."""
 
     def __init__(self) -> None:
-        self._next: dict[str, tuple[str, UndoManager]] = {}
-        """For each author the origin of the next change, and what watches for it."""
+        self._managers: dict[str, UndoManager] = {}
         self._steps: dict[str, list[Step]] = {}
-        self._count = 0
+        self._known: dict[str, int] = {}
         self.restored: set[str] = set()
         """Cells in which undoing has put something in again. Yjs may take the text of two authors there for one piece,
         and remove both where it should remove the one: there it is told what must come out."""
 
-    def track(self, author: str, cells: Array[Any]) -> str:
-        """Have Yjs remember the next change of an author, by the author's key; the origin that it must have."""
-        if author not in self._next:
-            self._count += 1
-            origin = f"{author} {self._count}"
+    def track(self, author: str, cells: Array[Any]) -> None:
+        """Have Yjs remember what an author does from now on, by the author's key."""
+        if author not in self._managers:
             # By default pycrdt takes what is done within 500 ms for one step; here each call is one.
             manager = UndoManager(scopes=[cells], capture_timeout_millis=0)
-            manager.include_origin(origin)
-            self._next[author] = origin, manager
-        return self._next[author][0]
+            manager.include_origin(author)
+            self._managers[author] = manager
 
-    def has_new(self, author: str) -> bool:
-        """Whether the author's last change is something that can be taken back, and is no step yet."""
-        return bool(self._next[author][1].undo_stack)
+    def take_new(self, author: str) -> StackItem[Any] | None:
+        """What Yjs knows of the author's last change, where that can be taken back and was not asked for before."""
+        items = self._managers[author].undo_stack
+        known, self._known[author] = self._known.get(author, 0), len(items)
+        return items[-1] if len(items) > known else None
 
-    def add(self, author: str, number: int, editor: SharedEditor, made: Set[str], edited: SharedEditor) -> None:
+    def add(self, author: str, step: Step) -> None:
         """Note the author's last change."""
-        _, manager = self._next.pop(author)
         steps = self._steps.setdefault(author, [])
-        steps.append(Step.of(number, editor, made, edited, manager))
+        steps.append(step)
         del steps[:-KEPT]
 
     def of(self, author: str) -> list[Step]:
         """The author's steps, the oldest first."""
         return self._steps.get(author, [])
 
-    def undo(self, author: str, step: Step) -> None:
-        """Have Yjs take a change back."""
+    def take(self, author: str, step: Step) -> None:
+        """Take out a step that is about to be undone."""
         self._steps[author].remove(step)
-        assert step.manager is not None
-        step.manager.undo()
+
+    def undo(self, step: Step, cells: Array[Any]) -> bool:
+        """Have Yjs take one change back, and no other; whether anything of it was there.
+
+        Asked for an author's last change, yrs (0.28) goes on to the one before where of the last nothing is left.
+        """
+        return UndoManager(scopes=[cells], capture_timeout_millis=0, undo_stack=[step.item]).undo()
 
     def brought(self, step: Step, editor: SharedEditor) -> None:
         """A step was taken back: what it had taken is there again, in another copy, which Yjs knows for the same."""

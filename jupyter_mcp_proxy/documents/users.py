@@ -106,5 +106,5 @@ class Users:
             self._looks.forget(client)
 
     def end(self) -> None:
-        """Nothing of this is needed after an orderly end."""
+        """The sidecar ends in good order."""
         self._looks.end()

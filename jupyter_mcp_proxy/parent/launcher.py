@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from jupyter_server.serverapp import ServerApp
 from traitlets.log import get_logger
 
 from ..config import MCPProxy
-from ..contract import ENV_PREFIX, IDENTITY_HEADERS, SECRET_HEADER, TIER_HEADER, module_command
+from ..contract import ENV_PREFIX, IDENTITY_HEADERS, SECRET_HEADER, TIER_HEADER, module_command, told_name
 from .beneath import environment_globs, python_path
 
 LONGEST_SOCKET = 103
@@ -58,6 +59,11 @@ class Launch:
             ENV_PREFIX + "TRASH": "1" if getattr(server.contents_manager, "delete_to_trash", False) else "",
             ENV_PREFIX + "RUNTIME_DIR": str(server.runtime_dir),
         }
+
+    def forget(self) -> None:
+        """No sidecar comes any more: what one keeps for the next is not needed."""
+        with suppress(OSError):
+            (Path(ServerApp.instance().runtime_dir) / told_name(self.run_id)).unlink(missing_ok=True)
 
     def request_headers(self) -> dict[str, str]:
         """What every forwarded request carries; the stock handler cannot say who calls, so the setting's tier."""

@@ -103,12 +103,12 @@ class Sidecar:
         """End the sidecar in good order; it has 3 s to leave the rooms and kernels that it is connected to."""
         process = self.process
         self.suspect()
-        if process is None or not process.running:
-            return
-        try:
-            await asyncio.wait_for(process.terminate(), STOP_TIMEOUT)
-        except (asyncio.TimeoutError, ProcessLookupError, KilledProcessError) as error:
-            self.log.warning("mcp-proxy: the sidecar did not end in time (%r)", error)
+        if process is not None and process.running:
+            try:
+                await asyncio.wait_for(process.terminate(), STOP_TIMEOUT)
+            except (asyncio.TimeoutError, ProcessLookupError, KilledProcessError) as error:
+                self.log.warning("mcp-proxy: the sidecar did not end in time (%r)", error)
+        self.launch.forget()
 
     def suspect(self) -> None:
         """A connection failed: prove the process anew before the next request."""

@@ -75,7 +75,8 @@ LONGEST_ERROR = 8000
 """Characters of an error that are told."""
 
 FORGOTTEN = (
-    "[Note: the sidecar crashed and has forgotten what you saw of this notebook: its cells may have other indices now.]"
+    "[Note: the sidecar has forgotten what you saw of this notebook (it was started anew, or you had called "
+    "nothing for an hour): its cells may have other indices now.]"
 )
 PAUSED = "[Note: a person has paused agents: edits and runs are refused until they release it, what is queued waits.]"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from jupyter_mcp_proxy.documents.cells import source_hash
 from jupyter_mcp_proxy.documents.file_editor import FileEditor, working_copy
 from jupyter_mcp_proxy.documents.history import OTHERS, History, between
-from jupyter_mcp_proxy.documents.seen import Seen, unchanged
-from jupyter_mcp_proxy.errors import OtherCell, StaleCell, Unknown
+from jupyter_mcp_proxy.documents.seen import Looks, Seen, unchanged
+from jupyter_mcp_proxy.errors import NotLooked, OtherCell, StaleCell, Unknown
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["insert", "delete", "move", "edit"]), st.integers(0, 9), st.integers(0, 9)), max_size=5
@@ -117,3 +118,16 @@ def test_a_notebook_that_was_closed_meanwhile_is_compared_by_its_order() -> None
     assert [(entry.action, entry.cell) for entry in between(["a", "b"], ["new", "b"])] == [
         ("deleted", "a"), ("added", "new")
     ]  # fmt: skip
+
+
+def test_an_index_from_a_client_that_was_forgotten_is_refused_until_it_is_told_anew(tmp_path: Path) -> None:
+    """After an hour of silence it may remember what is not known here any more."""
+    notebook, looks = Notebook("a", "b", "c"), Looks.of_run(str(tmp_path), "run")
+    looks.take("me", "n.ipynb", notebook.history)
+    looks.forget("me")
+    notebook.do([("insert", 0, 0)])
+    with pytest.raises(NotLooked):
+        looks.of("me", "n.ipynb", notebook.history).find(notebook.editor, 1)
+    assert looks.of("me", "n.ipynb", notebook.history).find(notebook.editor, "b") == 2
+    looks.take("me", "n.ipynb", notebook.history)
+    assert looks.of("me", "n.ipynb", notebook.history).find(notebook.editor, 1) == 1

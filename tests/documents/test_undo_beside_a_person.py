@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from harness import JupyterProcess, connect
-from harness.people import person
+from harness.people import Person, person
 from harness.sequences import EXAMPLES, GREEK, only_greek, under_hypothesis
 from hypothesis import strategies as st
+from pycrdt import UndoManager
 
 from jupyter_mcp_proxy.documents.document import Author
 from jupyter_mcp_proxy.documents.shared import SharedDocument
@@ -125,11 +126,23 @@ async def test_a_move_is_not_taken_back_where_somebody_else_has_moved_or_deleted
         assert await sources() == ["b", "c"]
 
 
-async def test_a_split_or_a_merge_is_not_taken_back_where_the_first_cell_is_gone(
+async def test_a_split_or_a_merge_is_not_taken_back_where_one_of_its_cells_is_gone(
     live: JupyterProcess, name: str
 ) -> None:
     """The text would go with the second cell, and come back nowhere; or come back though it was deleted."""
     live.write_notebook(name, "a = 1\nb = 2", "c = 3", "d = 4")
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("split_cell", notebook=name, cell=0, at=[2])
+        await other.sees(lambda: other.source(1) == "b = 2")
+        undo = UndoManager(scopes=[other.notebook.ycells], capture_timeout_millis=0)
+        other.delete(1)
+        await other.room.flush()
+        assert "not there any more" in await agent.fails("undo_changes", notebook=name)
+        assert other.source(0) == "a = 1"
+        assert undo.undo()
+        await other.room.flush()
+        await agent.ok("undo_changes", notebook=name)
+        await other.sees(lambda: other.source(0) == "a = 1\nb = 2" and other.source(1) == "c = 3")
     async with person(live, name) as other, connect(live) as agent:
         await agent.ok("split_cell", notebook=name, cell=0, at=[2])
         other.delete(0)
@@ -141,6 +154,106 @@ async def test_a_split_or_a_merge_is_not_taken_back_where_the_first_cell_is_gone
         await other.room.flush()
         assert "not there any more" in await agent.fails("undo_changes", notebook=name)
         assert [str(cell["source"]) for cell in other.notebook.ycells] == ["d = 4"]
+
+
+async def test_a_merge_is_taken_back_in_a_cell_that_was_moved_since_and_not_where_it_was_typed_in_too(
+    live: JupyterProcess, name: str
+) -> None:
+    """The move makes the cell anew: of that one Yjs takes nothing out, and its text would be there twice."""
+    live.write_notebook(name, "a = 1", "b = 2", "c = 3", ids=["a", "b", "c"])
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("merge_cells", notebook=name, cells=["a", "b"])
+        await moves_to_the_end(other, 0)
+        await agent.ok("undo_changes", notebook=name)
+        await other.sees(lambda: sorted(map(other.source, range(3))) == ["a = 1", "b = 2", "c = 3"])
+        await agent.ok("merge_cells", notebook=name, cells=["c", "a"])
+        await moves_to_the_end(other, 0)
+        await moves_to_the_end(other, 0)
+        await other.types(1, "# mine\n", at=0)
+        await other.room.flush()
+        assert "not what you left there" in await agent.fails("undo_changes", notebook=name)
+        assert [other.source(0), other.source(1)] == ["b = 2", "# mine\nc = 3\n\na = 1"]
+
+
+async def test_a_merge_is_not_taken_back_where_what_it_joined_was_split_off_again(
+    live: JupyterProcess, name: str
+) -> None:
+    """The second cell would come back beside the one that has its text by now."""
+    live.write_notebook(name, "a = 1", "b = 2")
+    async with connect(live) as one, connect(live) as two:
+        await one.ok("merge_cells", notebook=name, cells=[0, 1])
+        await two.ok("split_cell", notebook=name, cell=0, at=[2])
+        assert "not what you left there" in await one.fails("undo_changes", notebook=name)
+        await two.ok("undo_changes", notebook=name)
+        await one.ok("undo_changes", notebook=name)
+        told = await one.ok("read_cells", notebook=name)
+        assert (told.count("a = 1"), told.count("b = 2"), told.count("── ")) == (1, 1, 2)
+
+
+async def test_what_was_done_to_a_cell_is_taken_back_after_its_person_has_deleted_it_and_brought_it_back(
+    live: JupyterProcess, name: str
+) -> None:
+    live.write_notebook(name, "a", "b", ids=["a", "b"])
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("overwrite_cell_source", notebook=name, cell="a", source="written")
+        await other.sees(lambda: other.source(0) == "written")
+        undo = UndoManager(scopes=[other.notebook.ycells], capture_timeout_millis=0)
+        other.delete(0)
+        assert undo.undo()
+        await other.room.flush()
+        assert "Took back: edited 0 (a)" in await agent.ok("undo_changes", notebook=name)
+        await other.sees(lambda: other.source(0) == "a")
+
+
+async def test_metadata_of_a_cell_that_was_moved_since_are_not_said_to_be_taken_back(
+    live: JupyterProcess, name: str
+) -> None:
+    live.write_notebook(name, "a", "b", ids=["a", "b"])
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("set_cell_metadata", notebook=name, cell="a", metadata={"tags": ["t"]})
+        await other.sees(lambda: "tags" in other.notebook.ycells[0]["metadata"])
+        await moves_to_the_end(other, 0)
+        assert "moved since" in await agent.fails("undo_changes", notebook=name)
+
+
+async def test_a_change_of_which_nothing_is_left_takes_no_other_along_that_is_not_to_be_taken_back(
+    live: JupyterProcess, name: str
+) -> None:
+    """Where nothing is left of the last change Yjs would go on to the one before, asked or not."""
+    live.write_notebook(name, "a", "b", "c", ids=["a", "b", "c"])
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("insert_cell", notebook=name, index=0, source="made")
+        await agent.ok("edit_cell", notebook=name, cell="b", edits=[{"old": "b", "new": "b and more"}])
+        await other.sees(lambda: other.source(0) == "made")
+        await other.types(0, " by both")
+        other.delete(2)
+        await other.room.flush()
+        assert "not what you left there" in await agent.fails("undo_changes", notebook=name)
+        assert [other.source(index) for index in range(3)] == ["made by both", "a", "c"]
+        await agent.ok("overwrite_cell_source", notebook=name, cell="a", source="again")
+        await agent.ok("undo_changes", notebook=name)
+        await other.sees(lambda: other.source(1) == "a")
+
+
+async def test_a_move_that_is_none_any_more_is_passed_over(live: JupyterProcess, name: str) -> None:
+    live.write_notebook(name, "a", "b", "c", ids=["a", "b", "c"])
+    async with person(live, name) as other, connect(live) as agent:
+        await agent.ok("overwrite_cell_source", notebook=name, cell="a", source="written")
+        await agent.ok("move_cell", notebook=name, cell="b", index=2)
+        await other.sees(lambda: other.source(1) == "c")
+        other.delete(1)
+        await other.room.flush()
+        assert "edited 0 (a)" in await agent.ok("undo_changes", notebook=name)
+        await other.sees(lambda: [other.source(0), other.source(1)] == ["a", "b"])
+
+
+async def moves_to_the_end(person: Person, index: int) -> None:
+    """As JupyterLab moves a cell: it makes it anew."""
+    with person.room.doc.transaction():
+        cell = person.notebook.ycells[index].to_py()
+        person.delete(index)
+        person.notebook.ycells.append(person.notebook.create_ycell(cell))
+    await person.room.flush()
 
 
 moves = st.lists(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from harness import JupyterProcess, StartJupyter, connect
+from harness import JupyterProcess, StartJupyter, connect, until
 from harness.people import person
 
 pytestmark = pytest.mark.anyio
@@ -77,3 +78,18 @@ async def test_an_id_works_after_a_crash_as_before_and_so_does_an_index_in_a_not
         await anyio.to_thread.run_sync(server.wait)
         await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell="b", source="3")
         await agent.ok("overwrite_cell_source", notebook="b.ipynb", cell=1, source="3")
+
+
+async def test_what_was_seen_before_a_sigterm_is_known_to_be_forgotten_too(server: JupyterProcess) -> None:
+    """The sidecar ends in good order then, and another takes its place while the server lives."""
+    server.write_notebook("a.ipynb", "1", "2", ids=["a", "b"])
+    async with connect(server) as agent:
+        await agent.ok("list_cells", notebook="a.ipynb")
+        before = server.sidecar_pid()
+        os.kill(before, signal.SIGTERM)
+        await until(lambda: not Path(f"/proc/{before}").exists())
+        await anyio.to_thread.run_sync(server.wait)
+        told = await agent.fails("overwrite_cell_source", notebook="a.ipynb", cell=1, source="3")
+        assert "Index 1 may be another cell" in told
+    server.stop()
+    assert not list(server.runtime.glob("mcp-proxy-*"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,32 @@ class Target:
         return {"cell": self.name} | ({} if self.if_hash is None else {"if_hash": self.if_hash})
 
 
+@dataclass(frozen=True)
+class Intent:
+    """A call, and what must be there if it is done: a function of what was there, and of the cell that is meant."""
+
+    tool: str
+    target: Target | None
+    arguments: dict[str, Any]
+    expected: Callable[[State, str], State]
+
+    @property
+    def meant(self) -> str:
+        return (self.target.meant if self.target else None) or ""
+
+    @property
+    def all_arguments(self) -> dict[str, Any]:
+        named = self.target is not None and "cells" not in self.arguments
+        return (self.target.arguments if self.target is not None and named else {}) | self.arguments
+
+    def can(self, state: State, cell: str | None = None) -> bool:
+        """Whether it would do anything: there may be no such line, no such text, no such cell."""
+        try:
+            return self.expected(state, self.meant if cell is None else cell) != state
+        except ValueError:
+            return False
+
+
 def read_cells(told: str) -> dict[int, tuple[str, str, str]]:
     """What `read_cells` told: short id, source and hash of each index."""
     parts = HEAD.split(told)
@@ -46,6 +73,8 @@ class Worker:
     def __init__(self, agent: Agent, letter: str, shown: str) -> None:
         self.agent, self.letter, self.shown = agent, letter, shown
         self.knows = Knowledge()
+        self.path = ""
+        """The notebook's path as it has last been told."""
 
     def target(self, slot: int, how: str) -> Target:
         """The cell that it knows at a place, named by index, id, or either with the hash of what it has read."""
@@ -59,11 +88,13 @@ class Worker:
 
     async def call(self, tool: str, path: str, **arguments: Any) -> tuple[bool, str]:
         """Whether it was done, and what was told."""
-        result = await self.agent.call(tool, notebook=path, **arguments)
+        result = await self.agent.call(tool, notebook=self.path or path, **arguments)
+        self.path = path  # any result tells it, where the old one was used
         return not result.is_error, text(result)
 
     async def reads(self, path: str) -> tuple[dict[int, tuple[str, str, str]], str]:
-        result = await self.agent.call("read_cells", notebook=path, outputs="off")
+        result = await self.agent.call("read_cells", notebook=self.path or path, outputs="off")
+        self.path = path
         assert not result.is_error, text(result)
         told = "\n\n".join(block.text for block in result.content if block.type == "text")
         return read_cells(told.split("\n[Note")[0]), told

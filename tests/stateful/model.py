@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 WORD = re.compile(r"w\d+[a-z]")
@@ -67,7 +67,9 @@ def split(state: State, cell: str) -> State:
 
 
 def merged(state: State, first: str, second: str) -> State:
-    """ValueError where they are not one behind the other."""
+    """In the order in which they stand, whoever is named first; ValueError where they are not one behind the other."""
+    if first in ids(state) and ids(state).index(second) + 1 == ids(state).index(first):
+        first, second = second, first
     if ids(state).index(second) != ids(state).index(first) + 1:
         raise ValueError(second)
     source = "\n".join(filter(None, (source_of(state, first), source_of(state, second))))
@@ -107,10 +109,22 @@ class Step:
         """The cells that it made, removed, or changed the text of."""
         return set(ids(set(self.before) ^ set(self.after))) | {self.moved} - {""}
 
+    def unsure(self) -> Step:
+        """The same, of which less is asked: what it left may have been made anew."""
+        return replace(self, sure=False)
+
     def has_left_nothing(self, state: State) -> bool:
         """Whether the cells that it left are all gone: there is nothing to take back in them."""
         left = self.cells & set(ids(self.after))
         return self.before == self.after or (bool(left) and not left & set(ids(state)))
+
+    def is_spent(self, state: State) -> bool:
+        """Whether nothing of it is left to be taken back: all that it wrote is gone, and it took nothing away; or what
+        it moved is where it was, between what is left."""
+        wrote = bool(self.added) and not self.removed and self.before != self.after
+        here, there = ids(self.before), ids(state)
+        is_back = bool(self.moved) and [c for c in here if c in there] == [c for c in there if c in here]
+        return self.has_left_nothing(state) or is_back or (wrote and not self.added & set(words(state)))
 
 
 @dataclass

@@ -18,7 +18,7 @@ from harness import JupyterProcess
 from harness.people import Person, person
 from pycrdt import UndoManager
 
-from stateful.model import Cell, State
+from stateful.model import Cell, State, twice
 
 ME = "the person"
 
@@ -28,6 +28,10 @@ class Somebody(ABC):
 
     @abstractmethod
     async def state(self) -> State: ...
+
+    @abstractmethod
+    async def outputs(self) -> dict[str, str]:
+        """What each cell has put out, as JSON."""
 
     @abstractmethod
     async def insert(self, index: int, source: str, id: str) -> None: ...
@@ -41,6 +45,10 @@ class Somebody(ABC):
     @abstractmethod
     async def type(self, cell: str, word: str) -> None:
         """Add a line at a cell's end."""
+
+    async def goes_on_typing(self, cell: str, word: str, over: anyio.Event) -> str:
+        """Type a line at a cell's end, character by character, until something is over; the line."""
+        raise NotImplementedError
 
     @abstractmethod
     async def back(self) -> bool:
@@ -63,6 +71,10 @@ class InTheRoom(Somebody):
     async def state(self) -> State:
         await self.person.room.flush()
         return tuple(Cell(str(cell["id"]), str(cell["source"])) for cell in self.cells)
+
+    async def outputs(self) -> dict[str, str]:
+        await self.person.room.flush()
+        return {str(cell["id"]): json.dumps(cell["outputs"].to_py()) for cell in self.cells}
 
     async def insert(self, index: int, source: str, id: str) -> None:
         with self.transaction():
@@ -88,9 +100,24 @@ class InTheRoom(Somebody):
             source += f"\n{word}" if str(source) else word
         await self.person.room.flush()
 
+    async def goes_on_typing(self, cell: str, word: str, over: anyio.Event) -> str:
+        line = ""
+        ahead = list(word)
+        while ahead or not over.is_set():
+            (source,) = (each["source"] for each in self.cells if str(each["id"]) == cell)
+            typed = ahead.pop(0) if ahead else "x"
+            with self.transaction():
+                source += typed if line or not str(source) else f"\n{typed}"
+            line += typed
+            await anyio.sleep(0.002)
+        await self.person.room.flush()
+        return line
+
     async def back(self) -> bool:
         done = bool(self._undo.undo())
-        await self.person.room.flush()
+        if twice(await self.state()):  # it brought back a copy with what an agent has put elsewhere since: they see it
+            self._undo.redo()
+            await self.person.room.flush()
         return done
 
 
@@ -104,8 +131,15 @@ class AtTheFile(Somebody):
         return f"{self._server.url}api/contents/{quote(self._path[0])}"
 
     async def state(self) -> State:
-        content = json.loads(await anyio.Path(self._server.root / self._path[0]).read_text())
+        content = await self._read()
         return tuple(Cell(cell["id"], "".join(cell["source"])) for cell in content["cells"])
+
+    async def outputs(self) -> dict[str, str]:
+        content = await self._read()
+        return {cell["id"]: json.dumps(cell["outputs"]) for cell in content["cells"]}
+
+    async def _read(self) -> Any:
+        return await anyio.to_thread.run_sync(self._server.read_notebook, self._path[0])
 
     async def _open(self) -> dict[str, Any]:
         answer = await self._http.get(self._url)

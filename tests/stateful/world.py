@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import itertools
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import anyio
 from harness import JupyterProcess
 
 from stateful import model
-from stateful.agents import Target, Worker, is_gone, is_stale, is_where
-from stateful.model import Cell, State, Step, ids, source_of
+from stateful.agents import Intent, Target, Worker, is_gone, is_stale, is_where
+from stateful.model import Cell, State, Step, ids, source_of, words
 from stateful.people import Somebody
 
 PERSON = "a person"
 """Who deleted a cell, where a shared document says nothing of who made the change."""
+TOGETHER = "several at one moment"
+"""Who deleted a cell, where that is not known."""
 FIRST = (Cell("c0", "w0p"), Cell("c1", "w1p\nw2p"), Cell("c2", "w3p\nw4p"))
-Expected = Callable[[State, str], State]
+PATIENCE = 60
+"""Seconds for what takes a moment on a machine that has nothing else to do."""
 
 
 class World:
@@ -54,7 +59,7 @@ class World:
         """What is there, once agents see it, too."""
         state = await self.person.state()
         shown: Any = None
-        with contextlib.suppress(TimeoutError), anyio.fail_after(20):
+        with contextlib.suppress(TimeoutError), anyio.fail_after(PATIENCE):
             while True:
                 told, shown = await self.observer.reads(self.path[0])
                 there = [(state[i].id.startswith(told[i][0]), told[i][1]) for i in told if i < len(state)]
@@ -63,8 +68,13 @@ class World:
                 await anyio.sleep(0.02)
                 state = await self.person.state()
             self.check("; ".join(model.twice(state)), "twice", state)
+            self.last = state
             return state
         raise AssertionError("\n".join(["agents do not see what is there", str(state), str(shown), *self.log[-12:]]))
+
+    def may_be_passed(self, step: Step, state: State) -> bool:
+        """Whether an undo may have gone on to the step before, as nothing of this one was left."""
+        return not step.sure or self.was_remade(step) or step.is_spent(state)
 
     def was_remade(self, step: Step) -> bool:
         return any(self.remade.get(cell, 0) > step.act for cell in step.cells)
@@ -74,7 +84,7 @@ class World:
         cells = " | ".join(f"{cell.id}: {' '.join(cell.lines)}" for cell in after)
         self.log.append(f"{self.acts} {who} {' '.join(map(str, what))} -> {cells}")
         for cell in {*ids(before)} - {*ids(after)}:
-            self.deleted_by[cell] = who
+            self.deleted_by[cell] = "" if who == TOGETHER else who
         for cell in {*ids(after)} - {*ids(before)}:
             if self.deleted_by.pop(cell, None) is not None and self.server.guarantee == "live":
                 self.remade[cell] = self.acts
@@ -92,44 +102,96 @@ class World:
         self.note(PERSON, before, after, what)
         self.check("" if expected is None or model.same(after, expected) else "the person's act", expected, after)
 
-    async def agent_does(
-        self, worker: Worker, tool: str, target: Target | None, arguments: dict[str, Any], expected: Expected
-    ) -> None:
-        """A call of an agent's that names a cell: done as it was meant, or refused with the truth and nothing done."""
+    async def agent_does(self, worker: Worker, intent: Intent) -> str:
+        """A call of an agent's that names a cell: done as it was meant, or refused with the truth and nothing done.
+
+        What it was told, where it was done; else nothing.
+        """
         before = await self.settled()
-        done, told = await worker.call(
-            tool, self.path[0], **(target.arguments if target and "cells" not in arguments else {}), **arguments
-        )
+        done, told = await worker.call(intent.tool, self.path[0], **intent.all_arguments)
         after = await self.person.state()
-        self.note(worker.shown, before, after, tool, target, arguments, repr(told))
-        meant = target.meant if target else ""
+        self.note(worker.shown, before, after, intent, repr(told))
+        target, meant = intent.target, intent.meant
         if done:
             self.check("" if meant in (*ids(before), "") else "done to a cell that is not there", before, after)
-            hopes = expected(before, meant or "")
+            hopes = before if intent.tool == "execute_cell" else intent.expected(before, meant)
             self.check("" if model.same(after, hopes) else "not what was meant", hopes, after)
             if target is not None and target.read is not None:
-                unread = source_of(before, meant or "") != target.read
+                unread = source_of(before, meant) != target.read
                 self.check("a change that was not read was written over" if unread else "", before)
-            worker.knows.steps.append(Step(before, after, self.acts, (meant or "") if tool == "move_cell" else ""))
+            if intent.tool != "execute_cell":
+                moved = meant if intent.tool == "move_cell" else ""
+                worker.knows.steps.append(Step(before, after, self.acts, moved))
             worker.learns_hashes(after, told)
         else:
             self.check("" if after == before else "refused, and something was done", told)
-            place = arguments.get("index")
-            if place is not None and told.startswith(f"Index {place} is another"):  # where it is to go
-                target = Target(place, next(iter(worker.knows.order[place:]), None))
-            deleter = self.deleted_by.get((target.meant if target else None) or "", "")
-            wrong = (
-                ""
-                if (told.startswith("Index ") and " may be another cell: " in told and worker.letter in self.unsure)
-                or ("cells" in arguments and not self.can(expected, before, meant))
-                else self.refusal(told, target, before, expected, "you" if deleter == worker.shown else deleter)
-            )
-            self.check(wrong, told, target, before)
+            self.check(self.untrue(worker, intent, told, before), told, target, before)
         self.unsure.discard(worker.letter)
         worker.told(after)
+        return told if done else ""
 
-    def refusal(self, told: str, target: Target | None, state: State, expected: Expected, deleter: str) -> str:
-        """What is wrong with a refusal."""
+    async def agents_do(self, doing: list[tuple[Worker, Intent]]) -> None:
+        """Calls at one moment: what is done is done one behind the other, and what is refused is refused with the truth
+        of before or behind the other."""
+        before = await self.settled()
+        answers = await asyncio.gather(
+            *(worker.call(intent.tool, self.path[0], **intent.all_arguments) for worker, intent in doing)
+        )
+        after = await self.person.state()
+        self.note(TOGETHER, before, after, *(intent for _, intent in doing), answers)
+        done = [intent for (_, intent), (was_done, _) in zip(doing, answers, strict=True) if was_done]
+        ways = [way for order in itertools.permutations(done) if (way := _one_by_one(before, order))]
+        self.check("" if any(model.same(after, way[-1]) for way in ways) else "in no order", ways, after)
+        states = [before, after, *(state for way in ways for state in way)]
+        for (worker, intent), (was_done, told) in zip(doing, answers, strict=True):
+            if was_done:
+                worker.knows.steps.append(Step(before, after, self.acts, intent.meant, sure=False))
+            else:
+                wrong = [self.untrue(worker, intent, told, state) for state in states]
+                self.check("" if "" in wrong else wrong[0], told, states)
+        for worker, _ in doing:
+            await self.reads(worker)
+
+    async def types_while(self, worker: Worker, intent: Intent, cell: str, word: str) -> None:
+        """The person types at a cell's end for as long as a call takes: all of that stays, in one piece."""
+        before = await self.settled()
+        over = anyio.Event()
+        typing = asyncio.create_task(self.person.goes_on_typing(cell, word, over))
+        done, told = await worker.call(intent.tool, self.path[0], **intent.all_arguments)
+        over.set()
+        typed = await typing
+        after = await self.person.state()
+        self.note(TOGETHER, before, after, intent, repr(told), cell, typed)
+        hopes = intent.expected(before, intent.meant) if done else before
+        self.check("" if ids(after) == ids(hopes) or "" in ids(hopes) else "other cells", hopes, after)
+        there = source_of(after, cell) or ""
+        self.check("" if typed in there.split("\n") else "typing was lost", typed, after)
+        written = source_of(hopes, cell) or ""
+        self.check("" if set(words([Cell("", written)])) <= set(words([Cell("", there)])) else "lost", written, after)
+        rest = [tuple(each for each in state if each.id != cell) for state in (after, hopes)]
+        self.check("" if model.same(*rest) else "not what was meant", hopes, after)
+        if done:
+            worker.knows.steps.append(Step(before, after, self.acts, intent.meant, sure=False))
+        elif "changed since you read it" not in told:
+            wrong = [self.untrue(worker, intent, told, state) for state in (before, after)]
+            self.check("" if "" in wrong else wrong[0], told, before, after)
+        await self.reads(worker)
+
+    def untrue(self, worker: Worker, intent: Intent, told: str, state: State) -> str:
+        """What is wrong with a refusal; empty where nothing is."""
+        target = intent.target
+        place = intent.arguments.get("index")
+        if place is not None and told.startswith(f"Index {place} is another"):  # where it is to go
+            target = Target(place, next(iter(worker.knows.order[place:]), None))
+        if told.startswith("Index ") and " may be another cell: " in told and worker.letter in self.unsure:
+            return ""
+        if "cells" in intent.arguments and not intent.can(state):
+            return ""
+        deleter = self.deleted_by.get((target.meant if target else None) or "", "")
+        return self.refusal(told, target, state, intent, "you" if deleter == worker.shown else deleter)
+
+    def refusal(self, told: str, target: Target | None, state: State, intent: Intent, deleter: str) -> str:
+        """What is wrong with a refusal's reason."""
         if told.startswith("The shared document of "):
             return "" if f" has {len(state)} cells, its file " in told and len(state) < 5 else "it is not so small"
         if target is None:
@@ -146,14 +208,7 @@ class World:
             return is_stale(told, target, state)
         if target.meant not in ids(state):
             return "it is gone, and that is not the reason told"
-        return "no reason to refuse" if self.can(expected, state, target.meant) else ""
-
-    def can(self, expected: Expected, state: State, cell: str | None) -> bool:
-        """Whether a call would have done anything: there may be no such line, no such text, no such cell."""
-        try:
-            return expected(state, cell or "") != state
-        except ValueError:
-            return False
+        return "no reason to refuse" if intent.can(state, target.meant) else ""
 
     async def agent_undoes(self, worker: Worker) -> bool:
         """Take the agent's last change back; whether there was one."""
@@ -171,7 +226,7 @@ class World:
             if small:
                 return False
             if done and not self.forgotten:
-                left = [step for step in steps if not (step.has_left_nothing(before) or self.was_remade(step))]
+                left = [each for each in steps if each.sure and not (each.is_spent(before) or self.was_remade(each))]
                 self.check("there was something to take back" if left else "", told, left)
                 steps.clear()
             undisturbed = steps and steps[-1].act == self.acts - 1 and steps[-1].sure
@@ -179,7 +234,7 @@ class World:
             return False
         while steps and steps[-1].has_left_nothing(before):
             steps.pop()
-        while len(steps) > 1 and self.was_remade(steps[-1]) and model.undone(before, after, steps[-1]):
+        while len(steps) > 1 and self.may_be_passed(steps[-1], before) and model.undone(before, after, steps[-1]):
             steps.pop()
         self.check("" if steps else "there was nothing to take back", told)
         step = steps.pop()
@@ -203,4 +258,19 @@ class World:
         self.unsure = {worker.letter for worker in self.agents}
         for worker in self.agents:
             worker.knows.steps.clear()
+        for worker in (*self.agents, self.observer):
+            worker.path = ""  # it has forgotten former names, too
         await anyio.to_thread.run_sync(self.server.wait)
+
+
+def _one_by_one(state: State, order: Sequence[Intent]) -> list[State]:
+    """What is there after each of some acts; nothing where one of them cannot be done then."""
+    states = [state]
+    for intent in order:
+        if intent.meant not in (*ids(states[-1]), ""):
+            return []
+        try:
+            states.append(intent.expected(states[-1], intent.meant))
+        except ValueError:
+            return []
+    return states
