@@ -90,8 +90,10 @@ class Step:
             source = editor.source(cell)
             if source is not None and source_hash(source) != digest:
                 raise CannotUndo(cell, "its source is not what you left there")
-        for cell, (before, after) in self.rewrote.items() if self.taken else ():  # what it brought went on elsewhere?
-            if not all(change.text in (editor.source(cell) or "") for change in splices(before, after)):
+        for cell in self.rewrote if self.taken else self.removed_from:
+            # Where what it put in was replaced since, or went on elsewhere, what it took would come back beside that.
+            now = editor.source(cell)
+            if now is not None and not all(change.text in now for change in splices(*self.rewrote[cell])):
                 raise CannotUndo(cell, "its source is not what you left there")
         remade = self.remade(editor)
         for cell in (restored | remade) & self.rewrote.keys():

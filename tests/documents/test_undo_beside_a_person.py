@@ -235,6 +235,17 @@ async def test_a_change_of_which_nothing_is_left_takes_no_other_along_that_is_no
         await other.sees(lambda: other.source(1) == "a")
 
 
+async def test_what_somebody_else_has_written_over_is_not_mixed_with_what_was_there_before(
+    live: JupyterProcess, name: str
+) -> None:
+    live.write_notebook(name, "w17b", ids=["a"])
+    async with connect(live) as one, connect(live) as two:
+        await one.ok("overwrite_cell_source", notebook=name, cell="a", source="w18a")
+        await two.ok("overwrite_cell_source", notebook=name, cell="a", source="w26b")
+        assert "not what you left there" in await one.fails("undo_changes", notebook=name)
+        assert "w26b" in await one.ok("read_cell", notebook=name, cell="a")
+
+
 async def test_a_move_that_is_none_any_more_is_passed_over(live: JupyterProcess, name: str) -> None:
     live.write_notebook(name, "a", "b", "c", ids=["a", "b", "c"])
     async with person(live, name) as other, connect(live) as agent:

@@ -122,9 +122,10 @@ class Step:
         """Whether nothing of it is left to be taken back: all that it wrote is gone, and it took nothing away; or what
         it moved is where it was, between what is left."""
         wrote = bool(self.added) and not self.removed and self.before != self.after
+        there_now = set(words(cell for cell in state if cell.id in self.cells))  # a split may have taken it elsewhere
         here, there = ids(self.before), ids(state)
         is_back = bool(self.moved) and [c for c in here if c in there] == [c for c in there if c in here]
-        return self.has_left_nothing(state) or is_back or (wrote and not self.added & set(words(state)))
+        return self.has_left_nothing(state) or is_back or (wrote and not self.added & there_now)
 
 
 @dataclass
