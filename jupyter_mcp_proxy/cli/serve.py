@@ -17,6 +17,7 @@ from typing import Any
 
 from ..contract import ENV_PREFIX, EXIT_ADDRESS_TAKEN, TIERS, module_command
 from .demo import port_number
+from .given import server_of, token_of
 from .output import PROGRAM, remark
 
 DESCRIPTION = """\
@@ -47,7 +48,7 @@ ANSWER_TIMEOUT = 30.0
 """Seconds for an answer of the Jupyter server, and for the start of our own."""
 
 
-class Unusable(Exception):
+class Unusable(ValueError):
     """The Jupyter server, or an option, cannot be used; the text says why, with the cure."""
 
 
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C, a signal, or with --stdio the end of the input."""
     try:
         url = jupyter_url(options.jupyter_url, os.environ)
-        token = jupyter_token(options.jupyter_token_file, os.environ)
+        token = token_of(options.jupyter_token_file, *TOKENS)
         fault = judge(*_status(url, token, options.certificate))
         if fault:
             raise Unusable(f"{url}: {fault}")
@@ -80,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         if options.stdio:
             return _run(["--stdio"], environment)
         return _serve(options, environment)
-    except Unusable as error:
+    except ValueError as error:
         remark(str(error))
         return 1
 
@@ -89,28 +90,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def jupyter_url(given: str | None, environment: Mapping[str, str]) -> str:
-    """The Jupyter server's URL, ending with a slash. Raises Unusable where none, or more than one, is named."""
-    asked = [given] if given else [environment.get(name, "") for name in URLS]
-    named = dict.fromkeys(f"{each.strip().rstrip('/')}/" for each in asked if each)
+    """The Jupyter server's URL, ending with a slash. Raises ValueError where none, or more than one, is named."""
+    asked = [given] if given else [environment[name] for name in URLS if environment.get(name)]
+    if not asked:
+        raise ValueError("Name the Jupyter server by --jupyter-url http://… or $JUPYTER_URL.")
+    named = dict.fromkeys(server_of(each, "$JUPYTER_TOKEN") for each in asked)
     if len(named) > 1:
-        raise Unusable(f"Documents and kernels on two servers cannot be served: {' and '.join(named)}. Name one.")
-    url = next(iter(named), "")
-    if not url.startswith(("http://", "https://")):
-        raise Unusable(
-            f"Name the Jupyter server by --jupyter-url http://… or $JUPYTER_URL{f', not {url}' if url else ''}."
-        )
-    if "?" in url or "#" in url or "@" in url.partition("://")[2].partition("/")[0]:
-        raise Unusable("A URL with a credential, query or fragment is not taken: it would be seen. Use $JUPYTER_TOKEN.")
-    for end in ("lab/", "tree/"):  # as copied from the browser
-        url = url.removesuffix(end) if url.endswith(f"/{end}") else url
-    return url
-
-
-def jupyter_token(file: Path | None, environment: Mapping[str, str]) -> str:
-    """The Jupyter server's token, empty where there is none. Raises Unusable where a file cannot be read."""
-    if file is None:
-        return next((environment[name] for name in TOKENS if environment.get(name)), "").strip()
-    return _read(file)
+        raise ValueError(f"Documents and kernels on two servers cannot be served: {' and '.join(named)}. Name one.")
+    return next(iter(named))
 
 
 def judge(status: int, body: bytes) -> str:
@@ -206,7 +193,7 @@ def _free_port(host: str) -> int:
 def _token(file: Path | None, runtime: str, port: int) -> Iterator[tuple[Path, str]]:
     """The endpoint's token and its file: the one that was named, or one that goes away with the endpoint."""
     if file is not None and file.exists():
-        yield file, _read(file)
+        yield file, token_of(file)
         return
     made = file or Path(runtime, f"mcp-proxy-serve-{port}.token")
     token = secrets.token_urlsafe(32)
@@ -222,16 +209,6 @@ def _token(file: Path | None, runtime: str, port: int) -> Iterator[tuple[Path, s
     finally:
         if file is None:
             made.unlink(missing_ok=True)
-
-
-def _read(file: Path) -> str:
-    try:
-        token = file.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise Unusable(f"{file} cannot be read ({error}).") from error
-    if not token or len(token.split()) > 1:
-        raise Unusable(f"{file} holds no token: it must have one, and nothing else.")
-    return token
 
 
 def _status(url: str, token: str, certificate: Path | None) -> tuple[int, bytes]:

@@ -10,15 +10,13 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from ..contract import NAME, TIERS
+from .given import server_of, token_of
 from .output import remark
 
 if TYPE_CHECKING:
     from ..stdio.ways import Way
-
-TOKEN_VARIABLE = "JUPYTER_MCP_PROXY_TOKEN"  # noqa: S105 - the name of a variable
 
 DESCRIPTION = """\
 An MCP server on stdin and stdout that passes every message on to a running Jupyter server's endpoint,
@@ -109,30 +107,4 @@ def way_of(options: argparse.Namespace) -> Way:
 
 def endpoint_of(url: str) -> str:
     """The endpoint of a URL that may be the server's. Raises ValueError."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"--url {url}: it begins with http:// or https://.")
-    if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError(
-            "--url has more than an address: no credential belongs on a command line, which others can see. "
-            f"Put the token into {TOKEN_VARIABLE} or a file (--token-file)."
-        )
-    end = f"/{NAME}/mcp"
-    path = parts.path.rstrip("/")
-    if not path.endswith(end):
-        path = path.removesuffix("/lab").removesuffix("/tree").removesuffix(f"/{NAME}") + end
-    return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def token_of(file: Path | None) -> str:
-    """The token in a file, or in the environment; empty for none. Raises ValueError."""
-    if file is None:
-        token = os.environ.get(TOKEN_VARIABLE, "").strip()
-    else:
-        try:
-            token = file.expanduser().read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"--token-file {file} cannot be read: {error}") from error
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise ValueError("The token is no token: it has blanks, line ends or other characters in it.")
-    return token
+    return f"{server_of(url)}{NAME}/mcp"

@@ -212,7 +212,7 @@ def at(doctor: Callable[..., Report], monkeypatch: pytest.MonkeyPatch) -> Callab
     """Run it for a server elsewhere."""
 
     def at(url: str, *options: str, token: str = TOKEN, kernel: bool = False) -> Report:
-        monkeypatch.setenv("JUPYTER_MCP_TOKEN", token)
+        monkeypatch.setenv("JUPYTER_MCP_PROXY_TOKEN", token)
         return doctor("--url", url, *options, kernel=kernel)
 
     return at

@@ -19,7 +19,8 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
-from jupyter_mcp_proxy.cli.serve import Unusable, judge, jupyter_token, jupyter_url
+from jupyter_mcp_proxy.cli.given import token_of
+from jupyter_mcp_proxy.cli.serve import TOKENS, judge, jupyter_url
 
 COMMAND = [sys.executable, "-m", "jupyter_mcp_proxy", "serve"]
 
@@ -176,25 +177,26 @@ def test_the_server_is_named_by_an_option_or_the_environment(
     ("given", "environment", "reason"),
     [
         (None, {}, "Name the Jupyter server"),
-        ("localhost:8888", {}, "not localhost:8888"),
-        ("http://a/?token=secret", {}, "would be seen"),
-        ("http://ada:secret@a/", {}, "would be seen"),
+        ("localhost:8888", {}, "no address"),
+        ("http://a/?token=secret", {}, "others can see"),
+        ("http://ada:secret@a/", {}, "others can see"),
         (None, {"DOCUMENT_URL": "http://a", "RUNTIME_URL": "http://b"}, "on two servers"),
     ],
 )
 def test_a_server_that_is_not_named_so_is_refused(given: str | None, environment: dict[str, str], reason: str) -> None:
-    with pytest.raises(Unusable, match=reason) as refused:
+    with pytest.raises(ValueError, match=reason) as refused:
         jupyter_url(given, environment)
     assert "secret" not in str(refused.value)
 
 
-def test_a_token_comes_from_a_file_before_the_environment(tmp_path: Path) -> None:
+def test_a_token_comes_from_a_file_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_text(" t0ken\n")
-    assert jupyter_token(tmp_path / "token", {"JUPYTER_TOKEN": "x"}) == "t0ken"
-    assert jupyter_token(None, {"RUNTIME_TOKEN": "r", "JUPYTER_TOKEN": "j"}) == "j"
-    assert jupyter_token(None, {}) == ""
-    with pytest.raises(Unusable, match="cannot be read"):
-        jupyter_token(tmp_path / "none", {})
+    monkeypatch.setenv("JUPYTER_TOKEN", "j")
+    monkeypatch.setenv("RUNTIME_TOKEN", "r")
+    assert token_of(tmp_path / "token", *TOKENS) == "t0ken"
+    assert token_of(None, *TOKENS) == "j"
+    with pytest.raises(ValueError, match="cannot be read"):
+        token_of(tmp_path / "none")
 
 
 @pytest.mark.parametrize(

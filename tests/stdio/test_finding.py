@@ -16,9 +16,10 @@ from harness.piped import Piped, own_tokens, piped, world
 from harness.tokens import make, store_of
 from mcp.shared.exceptions import MCPError
 
+from jupyter_mcp_proxy.cli.given import token_of
 from jupyter_mcp_proxy.cli.local import chosen
 from jupyter_mcp_proxy.cli.servers import Server
-from jupyter_mcp_proxy.cli.stdio import endpoint_of, token_of
+from jupyter_mcp_proxy.cli.stdio import endpoint_of
 from jupyter_mcp_proxy.stdio.ways import Unreachable
 
 HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "lines", "version": "1"}}

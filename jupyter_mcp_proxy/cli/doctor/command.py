@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from ...contract import NAME, TIERS
+from ...contract import TIERS
+from ..given import TOKEN_VARIABLE, server_of, token_of
 from ..output import remark
-
-TOKEN_VARIABLE = "JUPYTER_MCP_TOKEN"  # noqa: S105 - the name of a variable
 
 DESCRIPTION = f"""\
 Find out what does not work between an agent and your notebooks, step by step: each step that fails
@@ -61,32 +58,11 @@ def declare(command: argparse.ArgumentParser) -> None:
 
 
 def address(text: str) -> str:
-    """A server's URL from the command line, ending with its base URL; an endpoint's will do."""
+    """A server's URL from the command line."""
     try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise argparse.ArgumentTypeError("not an address such as https://hub.example.org/user/ann/")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        # It is in the list of processes by now; at least it is not printed once more.
-        raise argparse.ArgumentTypeError(
-            f"nothing but host and path: a token goes into {TOKEN_VARIABLE} or --token-file, where nobody sees it"
-        )
-    path = parts.path.rstrip("/").removesuffix(f"/{NAME}/mcp").removesuffix(f"/{NAME}")
-    path = path.removesuffix("/lab").removesuffix("/tree")
-    return f"{parts.scheme}://{parts.netloc}{path}/"
-
-
-def token_of(file: Path | None) -> str:
-    """The token for `--url`: of the file, else of the environment. Raises OSError or ValueError."""
-    if file is None:
-        return os.environ.get(TOKEN_VARIABLE, "").strip()
-    token = file.expanduser().read_text(encoding="utf-8").strip()
-    if not token or not token.isprintable() or " " in token:
-        raise ValueError("it does not hold one token")
-    return token
+        return server_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(options: argparse.Namespace) -> int:
@@ -101,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     try:
         token = token_of(options.token_file) if options.url else ""
-    except (OSError, ValueError) as error:
-        remark(f"{options.token_file} cannot be used: {getattr(error, 'strerror', None) or error}.")
+    except ValueError as error:
+        remark(str(error))
         return 1
     return Checkup(options, token).run()

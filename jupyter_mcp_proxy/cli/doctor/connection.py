@@ -92,7 +92,7 @@ def token(server: Server, first: Answer, tier: str, needs: str, *, asked_for: bo
             without
             or f"The server does not take this token ({first.status}): {first.refusal or 'it does not say why'}",
             f"{NEW_TOKEN}\nWhere the server runs; or `{PROGRAM} connect` for its own. On a JupyterHub also its Token "
-            "page. `doctor --url` takes it from JUPYTER_MCP_TOKEN or --token-file.",
+            "page. `doctor --url` takes it from JUPYTER_MCP_PROXY_TOKEN or --token-file.",
         )
     if not tier:
         return note(
