@@ -125,7 +125,7 @@ def is_where(told: str, target: Target, state: State, deleter: str) -> str:
     line = told.split("\n")[0]
     places = WHERE.findall(line)
     for short, at in places:
-        if not state[int(at)].id.startswith(short):
+        if int(at) >= len(state) or not state[int(at)].id.startswith(short):
             return f"{short} is not at {at}"
         if target.if_hash is None and not (target.meant or "").startswith(short):
             return f"{short} is not what was meant"
