@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
+from jupyter_core.paths import jupyter_path
 from jupyter_server.serverapp import ServerApp
 from traitlets.log import get_logger
 
@@ -103,7 +104,9 @@ class Launch:
             "unix_socket": (_fits("jupyter-server-proxy-") and self.config.unix_socket) or self.socket_path(),
             "update_last_activity": False,  # else an open stream with pings keeps an idle server from being culled
             "launcher_entry": {
-                "title": "MCP",
+                # JupyterLab draws its icon nowhere but in the categories of kernels: where our own tile is, this is not.
+                "enabled": not has_panel(),
+                "title": "Connect an AI agent",
                 "icon_path": str(Path(__file__).parent.parent / "icon.svg"),
                 "category": "Other",
             },
@@ -117,6 +120,11 @@ def setup_mcp_proxy() -> dict[str, Any]:
     relay answers instead and this declares only the tile.
     """
     return Launch("buffered").server_process()
+
+
+def has_panel() -> bool:
+    """Whether our extension of JupyterLab is installed, which has a tile of its own."""
+    return any((Path(folder) / "jupyter-mcp-proxy" / "package.json").is_file() for folder in jupyter_path("labextensions"))
 
 
 def server_url(server: Any) -> str:

@@ -7,6 +7,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 
 import { addCommands } from './commands';
+import { connectPlugin } from './connect';
 import { Connection } from './connection';
 import { Marks } from './marks';
 import { Activity, IPlace } from './model';
@@ -70,4 +71,4 @@ const plugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default plugin;
+export default [plugin, connectPlugin];
