@@ -18,6 +18,7 @@ from ..settings import Settings
 from ..tools.server import create_server
 from ..tools.state import State
 from .api import Api
+from .certificate import distrusted
 from .guard import Guard
 from .page import FILES, connect_page
 from .sessions import Sessions
@@ -47,7 +48,7 @@ def create_app(settings: Settings) -> Guard:
         return JSONResponse(await health(state))
 
     async def page(request: Request) -> Response:
-        return connect_page(request, settings, await health(state))
+        return connect_page(request, settings, await health(state), await distrusted(settings))
 
     app = Starlette(
         routes=[

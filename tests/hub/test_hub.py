@@ -248,7 +248,7 @@ async def test_a_person_works_with_an_agent_in_a_browser_behind_the_hub(hub: Hub
 
         await page.get_by_role("button", name="Test the connection").click()
         await expect(page.locator("#test-status")).to_contain_text("It works")
-        await expect(page.locator("#sidecar")).to_contain_text("running, version")
+        await expect(page.locator("#sidecar")).to_contain_text("works, version")
 
         await window.page.bring_to_front()
         await window.page.locator(".lm-TabBar-tab").filter(has_text=name).first.click()
