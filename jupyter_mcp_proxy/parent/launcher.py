@@ -104,7 +104,7 @@ class Launch:
             "unix_socket": (_fits("jupyter-server-proxy-") and self.config.unix_socket) or self.socket_path(),
             "update_last_activity": False,  # else an open stream with pings keeps an idle server from being culled
             "launcher_entry": {
-                # JupyterLab draws its icon nowhere but in the categories of kernels: where our own tile is, this is not.
+                # JupyterLab draws its icon in the categories of kernels only: our own tile stands in for it.
                 "enabled": not has_panel(),
                 "title": "Connect an AI agent",
                 "icon_path": str(Path(__file__).parent.parent / "icon.svg"),
@@ -124,7 +124,8 @@ def setup_mcp_proxy() -> dict[str, Any]:
 
 def has_panel() -> bool:
     """Whether our extension of JupyterLab is installed, which has a tile of its own."""
-    return any((Path(folder) / "jupyter-mcp-proxy" / "package.json").is_file() for folder in jupyter_path("labextensions"))
+    folders = [Path(folder, "jupyter-mcp-proxy") for folder in jupyter_path("labextensions")]
+    return any((folder / "package.json").is_file() for folder in folders)
 
 
 def server_url(server: Any) -> str:
