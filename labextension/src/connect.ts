@@ -5,10 +5,10 @@ import { ILauncher } from '@jupyterlab/launcher';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { mcpIcon } from './icon';
+import { speak, trans } from './language';
 
 /** What opens the connect page; `schema/connect.json` has its places in the menus. */
 const CONNECT = 'jupyter-mcp-proxy:connect';
-const DOMAIN = 'jupyter_mcp_proxy';
 
 /**
  * The way to the connect page: a tile, an entry of the palette, and one of the menu.
@@ -27,8 +27,7 @@ export const connectPlugin: JupyterFrontEndPlugin<void> = {
     launcher: ILauncher | null,
     translator: ITranslator | null
   ): void => {
-    const languages = translator ?? nullTranslator;
-    const trans = languages.load(DOMAIN);
+    speak(translator);
     app.commands.addCommand(CONNECT, {
       label: trans.__('Connect an AI agent'),
       caption: trans.__('Let Claude Code, Cursor, Codex and other agents work in these notebooks'),
@@ -39,6 +38,6 @@ export const connectPlugin: JupyterFrontEndPlugin<void> = {
     });
     palette?.addItem({ command: CONNECT, category: 'MCP' });
     // Named as JupyterLab names it, so that in each language it stands beside the other tiles.
-    launcher?.add({ command: CONNECT, category: languages.load('jupyterlab').__('Other') });
+    launcher?.add({ command: CONNECT, category: (translator ?? nullTranslator).load('jupyterlab').__('Other') });
   }
 };

@@ -57,6 +57,13 @@ export class Connection {
     return (await this._post('answer', body)).taken === true;
   }
 
+  /** Whether edits are shared live; null where nobody knows. */
+  async isLive(): Promise<boolean | null> {
+    const response = await this._ask('../healthz', {});
+    const told = (await response.json().catch(() => ({}))) as { readonly rtc?: boolean | null };
+    return response.ok ? (told.rtc ?? null) : null;
+  }
+
   private async _post(what: string, body: object): Promise<IReply> {
     const headers = { 'Content-Type': 'application/json' };
     const init = { method: 'POST', headers, body: JSON.stringify(body) };

@@ -5,10 +5,14 @@ import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator } from '@jupyterlab/translation';
 
 import { addCommands } from './commands';
 import { connectPlugin } from './connect';
 import { Connection } from './connection';
+import { Disk } from './disk';
+import { speak } from './language';
+import { tellLive } from './live';
 import { Marks } from './marks';
 import { Activity, IPlace } from './model';
 import { Panel } from './panel';
@@ -30,7 +34,8 @@ const plugin: JupyterFrontEndPlugin<void> = {
     IDocumentManager,
     IDefaultFileBrowser,
     ILayoutRestorer,
-    ISettingRegistry
+    ISettingRegistry,
+    ITranslator
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -40,8 +45,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
     documents: IDocumentManager | null,
     browser: IDefaultFileBrowser | null,
     restorer: ILayoutRestorer | null,
-    settings: ISettingRegistry | null
+    settings: ISettingRegistry | null,
+    translator: ITranslator | null
   ): void => {
+    speak(translator);
     const activity = new Activity();
     const connection = new Connection(activity, app.serviceManager.serverSettings);
     const activate = (id: string): void => app.shell.activateById(id);
@@ -51,6 +58,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const open = (): void => activate(panel.id);
 
     app.shell.add(panel, 'right', { rank: 900 });
+    tellLive(panel, activity, connection);
     restorer?.add(panel, panel.id);
     addCommands(app.commands, palette, activity, connection, open);
     statusBar?.registerStatusItem('jupyter-mcp-proxy:status', {
@@ -61,6 +69,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       activeStateChanged: activity.changed
     });
     if (tracker) {
+      new Disk(activity, tracker, app.serviceManager.contents);
       new Marks(activity, tracker);
     }
     if (settings) {

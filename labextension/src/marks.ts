@@ -1,5 +1,6 @@
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 
+import { BEHIND } from './disk';
 import { oncePerFrame } from './elements';
 import { Activity, ICall } from './model';
 import { pathOf } from './reveal';
@@ -53,7 +54,7 @@ export class Marks {
 
   private _mark(panel: NotebookPanel): void {
     const cells = this._marks.get(pathOf(panel));
-    if (!cells || panel.isDisposed) {
+    if (!cells || panel.isDisposed || panel.node.hasAttribute(BEHIND)) {
       return;
     }
     for (const cell of panel.content.widgets) {
