@@ -133,10 +133,10 @@ async def test_the_endpoint_is_healthy_and_edits_are_shared(binder: BinderServer
 
 
 async def test_the_launcher_has_the_tile(binder: BinderServer) -> None:
-    """JupyterLab's launcher is told of the tile, and the page loads the extension that draws it, and the panel."""
+    """The page loads the extension that draws the tile, and the panel; no other tile is offered beside it."""
     processes = json.loads(binder.get("server-proxy/servers-info"))["server_processes"]
     tile = next(process["launcher_entry"] for process in processes if process["name"] == "mcp-proxy")
-    assert (tile["enabled"], tile["title"]) == (True, "MCP")
+    assert (tile["enabled"], tile["title"]) == (False, "Connect an AI agent")
     page = binder.get("lab").decode()
     _, _, rest = page.partition('<script id="jupyter-config-data" type="application/json">')
     config = json.loads(rest.partition("</script>")[0])

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from jupyter_core.paths import jupyter_path
 from jupyter_server.serverapp import ServerApp
 from traitlets.log import get_logger
 
@@ -109,7 +110,9 @@ class Launch:
             "unix_socket": (_fits("jupyter-server-proxy-") and self.config.unix_socket) or self.socket_path(),
             "update_last_activity": False,  # else an open stream with pings keeps an idle server from being culled
             "launcher_entry": {
-                "title": "MCP",
+                # JupyterLab draws its icon in the categories of kernels only: our own tile stands in for it.
+                "enabled": not has_panel(),
+                "title": "Connect an AI agent",
                 "icon_path": str(Path(__file__).parent.parent / "icon.svg"),
                 "category": "Other",
             },
@@ -123,6 +126,12 @@ def setup_mcp_proxy() -> dict[str, Any]:
     relay answers instead and this declares only the tile.
     """
     return Launch("buffered").server_process()
+
+
+def has_panel() -> bool:
+    """Whether our extension of JupyterLab is installed, which has a tile of its own."""
+    folders = [Path(folder, "jupyter-mcp-proxy") for folder in jupyter_path("labextensions")]
+    return any((folder / "package.json").is_file() for folder in folders)
 
 
 def server_url(server: Any) -> str:

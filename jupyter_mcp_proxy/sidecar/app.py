@@ -18,6 +18,7 @@ from ..settings import Settings
 from ..tools.server import create_server
 from ..tools.state import State
 from .api import Api
+from .certificate import distrusted
 from .guard import Door, Guard
 from .page import FILES, connect_page
 from .review import ReviewApi
@@ -48,7 +49,7 @@ def create_app(settings: Settings) -> Guard | Door:
         return JSONResponse(await health(state))
 
     async def page(request: Request) -> Response:
-        return connect_page(request, settings, await health(state))
+        return connect_page(request, settings, await health(state), await distrusted(settings))
 
     routes = [
         Route("/healthz", healthz),

@@ -97,8 +97,8 @@ def endpoint_url(headers: Mapping[str, str], settings: Settings) -> str:
     return f"{scheme.split(',')[0].strip()}://{host.split(',')[0].strip()}{prefix}/mcp"
 
 
-def connect_page(request: Request, settings: Settings, health: Mapping[str, object]) -> Response:
-    """The page: the endpoint, what connects each client, tokens, a test, and the state of things."""
+def connect_page(request: Request, settings: Settings, health: Mapping[str, object], certificate: str = "") -> Response:
+    """The page: what connects each client, tokens, a test, the state, and a certificate that is not trusted."""
     endpoint = endpoint_url(request.headers, settings)
     # The stock handler of jupyter-server-proxy knows no scoped token.
     makes_tokens = settings.relay == "streaming" and not settings.server_open
@@ -114,6 +114,7 @@ def connect_page(request: Request, settings: Settings, health: Mapping[str, obje
             version=__version__,
             tabs=[Tab.of(client, endpoint, not settings.server_open) for client in CLIENTS],
             slot=SLOT,
+            certificate=certificate,
             placeholder=PLACEHOLDER,
             script=SCRIPT,
             style=STYLE,

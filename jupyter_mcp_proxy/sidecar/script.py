@@ -11,15 +11,16 @@ import re
 from pathlib import Path
 
 _IMPORT = re.compile(r"^import (\{\s*\w+(?:,\s*\w+)*\s*\}) from '\./([a-z]+)\.js';$", re.MULTILINE)
-_EXPORT = re.compile(r"^export (const|function|async function) (\w+)", re.MULTILINE)
+_EXPORT = re.compile(r"^export (const|class|function|async function) (\w+)", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
 def joined(first: Path) -> str:
     """A module and all that it imports from its folder: each is a function's scope, after those that it imports.
 
-    Only the imports and exports that the page needs are known: names, in braces, from a module beside it; a function or
-    a constant. Whatever else there is, is refused when the sidecar starts, and so are modules that import each other.
+    Only the imports and exports that the page needs are known: names, in braces, from a module beside it; a function,
+    a class or a constant. Whatever else there is, is refused when the sidecar starts, and so are modules that import
+    each other.
     """
     scopes: dict[str, str] = {}
 

@@ -3,6 +3,7 @@ import { CommandRegistry } from '@lumino/commands';
 
 import { Connection } from './connection';
 import { mcpIcon } from './icon';
+import { trans } from './language';
 import { Activity } from './model';
 
 export namespace CommandIds {
@@ -21,27 +22,29 @@ export function addCommands(
 ): void {
   const isEnabled = (): boolean => activity.link === 'open';
   commands.addCommand(CommandIds.open, {
-    label: 'Show the MCP Panel',
-    caption: 'What agents do in your notebooks',
+    label: trans.__('Show the MCP Panel'),
+    caption: trans.__('What agents do in your notebooks'),
     icon: mcpIcon,
     execute: open
   });
   commands.addCommand(CommandIds.pause, {
-    label: 'Pause Agents',
-    caption: 'Refuse every edit and run of agents until this is released',
+    label: trans.__('Pause Agents'),
+    caption: trans.__('Refuse every edit and run of agents until this is released'),
     isToggleable: true,
     isToggled: () => activity.paused,
     isEnabled,
     execute: () => attempt(() => connection.pause(!activity.paused))
   });
   commands.addCommand(CommandIds.stop, {
-    label: 'Stop What Agents Run',
-    caption: 'Interrupt everything that agents run, and take back what waits',
+    label: trans.__('Stop What Agents Run'),
+    caption: trans.__('Interrupt everything that agents run, and take back what waits'),
     isEnabled,
     execute: () =>
       attempt(async () => {
         const stopped = await connection.stop();
-        activity.say(stopped === 0 ? 'No agent was running anything.' : `Interrupted: ${stopped}.`);
+        activity.say(
+          stopped === 0 ? trans.__('No agent was running anything.') : trans.__('Interrupted: %1.', stopped)
+        );
       })
   });
   for (const command of Object.values(CommandIds)) {

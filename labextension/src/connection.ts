@@ -61,6 +61,13 @@ export class Connection {
     return (await this._post('answer', body)).taken === true;
   }
 
+  /** Whether edits are shared live; null where nobody knows. */
+  async isLive(): Promise<boolean | null> {
+    const response = await this._ask('../healthz', {});
+    const told = (await response.json().catch(() => ({}))) as { readonly rtc?: boolean | null };
+    return response.ok ? (told.rtc ?? null) : null;
+  }
+
   /** The changes of agents that wait for a person, or one of them with what its cells say. */
   changes(id?: string): Promise<IReply> {
     const query = id === undefined ? '' : URLExt.objectToQueryString({ id });

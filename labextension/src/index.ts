@@ -5,13 +5,17 @@ import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ITranslator } from '@jupyterlab/translation';
 
 import { Bars } from './bars';
 import { Changes } from './changes';
 import { addCommands } from './commands';
+import { connectPlugin } from './connect';
 import { Connection } from './connection';
+import { Disk } from './disk';
 import { addFollowing } from './follow';
+import { speak, trans } from './language';
+import { tellLive } from './live';
 import { Marks } from './marks';
 import { Activity, IPlace } from './model';
 import { Panel } from './panel';
@@ -47,7 +51,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     settings: ISettingRegistry | null,
     translator: ITranslator | null
   ): void => {
-    const trans = (translator ?? nullTranslator).load('jupyter_mcp_proxy');
+    speak(translator);
     const activity = new Activity();
     const connection = new Connection(activity, app.serviceManager.serverSettings);
     const changes = new Changes(connection, activity);
@@ -58,6 +62,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const open = (): void => activate(panel.id);
 
     app.shell.add(panel, 'right', { rank: 900 });
+    tellLive(panel, activity, connection);
     restorer?.add(panel, panel.id);
     addCommands(app.commands, palette, activity, connection, open);
     statusBar?.registerStatusItem('jupyter-mcp-proxy:status', {
@@ -68,6 +73,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       activeStateChanged: activity.changed
     });
     if (tracker) {
+      new Disk(activity, tracker, app.serviceManager.contents);
       new Marks(activity, tracker, trans);
       new Bars(changes, tracker, trans);
       addFollowing(activity, notebooks);
@@ -80,4 +86,4 @@ const plugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default plugin;
+export default [plugin, connectPlugin];

@@ -3,6 +3,7 @@ import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { colourOf } from './changes';
+import { BEHIND } from './disk';
 import { oncePerFrame } from './elements';
 import { Activity, ICall, IClient } from './model';
 import { pathOf } from './reveal';
@@ -65,7 +66,7 @@ export class Marks {
 
   private _mark(panel: NotebookPanel): void {
     const cells = this._marks.get(pathOf(panel));
-    if (!cells || panel.isDisposed) {
+    if (!cells || panel.isDisposed || panel.node.hasAttribute(BEHIND)) {
       return;
     }
     for (const cell of panel.content.widgets) {

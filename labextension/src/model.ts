@@ -97,6 +97,11 @@ export class Activity {
     return this._calls;
   }
 
+  /** What is shown of all this has to be drawn anew. */
+  announce(): void {
+    this._changed.emit();
+  }
+
   setLink(link: Link): void {
     if (link !== this.link) {
       this.link = link;

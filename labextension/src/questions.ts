@@ -1,12 +1,13 @@
 import { attempt } from './commands';
 import { Connection } from './connection';
 import { element, setText } from './elements';
+import { trans } from './language';
 import { placeOf } from './log';
 import { Activity, IPlace, IQuestion } from './model';
 
 /** What the code of agents asks, each with a field for the answer. */
 export class Questions {
-  readonly node = element('ul', 'jp-McpQuestions', '', { 'aria-label': 'Questions', 'aria-live': 'polite' });
+  readonly node = element('ul', 'jp-McpQuestions', '', { 'aria-label': trans.__('Questions'), 'aria-live': 'polite' });
 
   constructor(
     private _activity: Activity,
@@ -39,7 +40,7 @@ export class Questions {
       const taken = await this._connection.answer(question.id, answer);
       settled = true;
       if (!taken) {
-        this._activity.say('Not used: the code does not wait for that any more.');
+        this._activity.say(trans.__('Not used: the code does not wait for that any more.'));
       }
     });
     return settled;
@@ -58,15 +59,17 @@ class Form {
     answer: (answer: string | null) => Promise<boolean>
   ) {
     this._answer = answer;
-    const what = question.password ? 'a password' : 'input';
-    const who = element('div', 'jp-McpQuestion-who', `${question.client} runs code that asks for ${what}`);
+    const said = question.password
+      ? trans.__('%1 runs code that asks for a password', question.client)
+      : trans.__('%1 runs code that asks for input', question.client);
+    const who = element('div', 'jp-McpQuestion-who', said);
     const place = element('button', 'jp-McpQuestion-place', placeOf(question), {
       type: 'button',
-      title: 'Show the cell'
+      title: trans.__('Show the cell')
     });
     place.addEventListener('click', () => reveal(question));
     const prompt = element('label', 'jp-McpQuestion-prompt');
-    setText(prompt, question.prompt.trim() || 'Input:');
+    setText(prompt, question.prompt.trim() || trans.__('Input:'));
     this._field.type = question.password ? 'password' : 'text';
     prompt.appendChild(this._field);
     const buttons = element('div', 'jp-McpPanel-buttons');
@@ -93,12 +96,12 @@ class Form {
 
   private _answer: (answer: string | null) => Promise<boolean>;
   private _field = element('input', 'jp-McpQuestion-field', '', { autocomplete: 'off', spellcheck: 'false' });
-  private _give = element('button', 'jp-McpQuestion-give', 'Answer', {
+  private _give = element('button', 'jp-McpQuestion-give', trans.__('Answer'), {
     type: 'submit',
-    title: 'Give this to the code, and to nobody else'
+    title: trans.__('Give this to the code, and to nobody else')
   });
-  private _refuse = element('button', 'jp-McpQuestion-refuse', 'Refuse', {
+  private _refuse = element('button', 'jp-McpQuestion-refuse', trans.__('Refuse'), {
     type: 'button',
-    title: 'Interrupt the code'
+    title: trans.__('Interrupt the code')
   });
 }

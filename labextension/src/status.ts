@@ -1,6 +1,7 @@
 import { Widget } from '@lumino/widgets';
 
 import { element, oncePerFrame, setText } from './elements';
+import { trans } from './language';
 import { Activity } from './model';
 
 /** The item in the status bar. */
@@ -21,16 +22,16 @@ export class StatusItem extends Widget {
     const busy = clients.filter(client => client.doing !== null).length;
     const asks = questions.length > 0;
     const told = asks
-      ? ': asks you'
+      ? trans.__('MCP: asks you')
       : paused
-        ? ': paused'
+        ? trans.__('MCP: paused')
         : busy > 0
-          ? `: ${busy} at work`
+          ? trans.__('MCP: %1 at work', busy)
           : clients.length > 0
-            ? `: ${clients.length}`
-            : '';
-    setText(this._button, `MCP${told}`);
-    this._button.title = `${clients.length} connected, ${busy} at work. Show the MCP panel`;
+            ? `MCP: ${clients.length}`
+            : 'MCP';
+    setText(this._button, told);
+    this._button.title = trans.__('%1 connected, %2 at work. Show the MCP panel', clients.length, busy);
     this.toggleClass('jp-mod-paused', paused || asks);
   }
 

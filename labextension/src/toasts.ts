@@ -1,15 +1,24 @@
 import { Notification } from '@jupyterlab/apputils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 
+import { trans } from './language';
 import { placeOf } from './log';
 import { Activity, ICall } from './model';
 
 /** What is worth a toast, and how it is said. */
-const SAID: Partial<Record<ICall['outcome'], string>> = {
-  waiting: 'waits for your answer',
-  error: 'failed',
-  refused: 'was refused'
-};
+function said(call: ICall): string | undefined {
+  const place = placeOf(call);
+  switch (call.outcome) {
+    case 'waiting':
+      return trans.__('%1: %2 waits for your answer %3', call.client, call.tool, place);
+    case 'error':
+      return trans.__('%1: %2 failed %3', call.client, call.tool, place);
+    case 'refused':
+      return trans.__('%1: %2 was refused %3', call.client, call.tool, place);
+    default:
+      return undefined;
+  }
+}
 
 /** Show toasts once the person has switched them on in the settings. */
 export function addToasts(activity: Activity, settings: ISettingRegistry, plugin: string): void {
@@ -25,10 +34,10 @@ export function addToasts(activity: Activity, settings: ISettingRegistry, plugin
     })
     .catch(() => console.warn('The settings of the MCP panel could not be read: there are no toasts.'));
   activity.called.connect((_, call) => {
-    const said = SAID[call.outcome];
-    if (wanted && said !== undefined) {
+    const text = wanted ? said(call) : undefined;
+    if (text !== undefined) {
       const options = { autoClose: 5000 as const };
-      Notification.info(`${call.client}: ${call.tool} ${said} ${placeOf(call)}`, options);
+      Notification.info(text, options);
     }
   });
 }

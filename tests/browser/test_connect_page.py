@@ -7,7 +7,6 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from harness import INITIALIZE, TOKEN, JupyterProcess, StartJupyter, as_client, connect, post, refused
 from harness.browser import chromium, make_token
+from harness.connect_page import PAGE, opened
 from playwright.async_api import Browser, Page, expect
 
 from jupyter_mcp_proxy.clients import CLIENTS
 from jupyter_mcp_proxy.sidecar.page import FILES
 from jupyter_mcp_proxy.store.tokens import Place, TokenStore
-
-PAGE = "mcp-proxy/"
 
 pytestmark = pytest.mark.anyio
 MARKUP = "<img src=x onerror=window.harmed=1>"
@@ -32,25 +30,6 @@ MARKUP = "<img src=x onerror=window.harmed=1>"
 async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
     async with chromium() as browser:
         yield browser
-
-
-@asynccontextmanager
-async def opened(browser: Browser, server: JupyterProcess, **options: Any) -> AsyncIterator[Page]:
-    """The page of a person who is logged in, in which nothing goes wrong."""
-    context = await browser.new_context(**options)
-    context.set_default_timeout(20_000)
-    page = await context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    page.on("dialog", lambda dialog: dialog.accept())
-    await page.goto(f"{server.url}{PAGE}?token={server.token}")
-    await expect(page.get_by_role("tablist")).to_be_visible()
-    yield page
-    # A browser reports a refused request as an error of the page's; those the tests ask for.
-    assert [text for text in wrong if "status of 403" not in text and "status of 409" not in text] == []
-    assert await page.evaluate("window.harmed") is None
-    await context.close()
 
 
 def place_of(server: JupyterProcess) -> Place:
@@ -142,8 +121,8 @@ async def test_what_is_copied_is_what_is_shown(browser: Browser, live: JupyterPr
             assert live.endpoint in copied
             if not client.is_command and client.language == "json":
                 json.loads(copied)
-        await page.get_by_role("button", name="Copy the endpoint").click()
-        await expect(page.locator("#copied")).to_have_text("Copied the endpoint.")
+        await page.get_by_role("button", name="Copy the address").click()
+        await expect(page.locator("#copied")).to_have_text("Copied the address.")
         assert await page.evaluate("navigator.clipboard.readText()") == live.endpoint
 
 
@@ -151,8 +130,8 @@ async def test_without_a_clipboard_the_text_is_copied_all_the_same(browser: Brow
     """A page over plain HTTP on another host than localhost has none."""
     async with opened(browser, live, permissions=["clipboard-read"]) as page:
         await page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('none')) }")
-        await page.get_by_role("button", name="Copy the endpoint").click()
-        await expect(page.locator("#copied")).to_have_text("Copied the endpoint.")
+        await page.get_by_role("button", name="Copy the address").click()
+        await expect(page.locator("#copied")).to_have_text("Copied the address.")
         assert await page.evaluate("navigator.clipboard.readText()") == live.endpoint
 
 
@@ -183,12 +162,12 @@ async def test_install_links_have_the_address_of_the_browser_and_the_token_that_
             assert found["url"] == live.endpoint
 
 
-async def test_where_nobody_signs_in_a_token_comes_first(
+async def test_where_nobody_signs_in_the_token_is_not_folded_away(
     browser: Browser, start_jupyter: StartJupyter, label: str
 ) -> None:
     server = start_jupyter(rtc=False, environment={"JUPYTER_MCP_PROXY_SIGNIN": "False"})
     async with opened(browser, server) as page:
-        await expect(page.get_by_role("heading", level=2).first).to_have_text("1. Make a token for the agent")
+        await expect(page.get_by_role("button", name="Make the token and copy the command")).to_be_visible()
         await expect(page.get_by_text("click Allow")).to_have_count(0)
         for found in await links(page):
             assert found["headers"] == {"Authorization": "Bearer <token>"}
@@ -200,6 +179,45 @@ async def test_where_nobody_signs_in_a_token_comes_first(
         async with connect(server, name="Visitor", token=secret) as agent:
             await agent.ok("list_notebooks")
             await expect(page.locator("#arrived")).to_have_text("✓ Visitor is connected (run).")
+
+
+async def test_one_click_makes_the_token_and_copies_the_command(
+    browser: Browser, live: JupyterProcess, screenshots: Path
+) -> None:
+    """For the client that was chosen, under a name that is free."""
+    permissions = ["clipboard-read", "clipboard-write"]
+    async with opened(browser, live, permissions=permissions) as page:
+        await page.get_by_role("tab", name="Cursor").click()
+        await page.get_by_text("With a token instead").click()
+        await expect(page.get_by_label("Name", exact=True)).to_be_hidden()
+        for name in ("Cursor", "Cursor 2"):
+            await page.get_by_role("button", name="Make the token and copy the configuration").click()
+            await expect(page.locator("#make-status")).to_have_text(
+                "Made, and the configuration for Cursor is copied: paste it now."
+            )
+            await expect(page.locator("#made-heading")).to_have_text(f"The token “{name}”")
+            copied = json.loads(await page.evaluate("navigator.clipboard.readText()"))
+            assert await page.locator("#secret").inner_text() in json.dumps(copied)
+        await expect(page.locator("#arrived")).to_have_text("Waiting for your agent…")
+        await page.screenshot(path=screenshots / "connect-page-made.png", full_page=True)
+        for name in ("Cursor 2", "Cursor"):
+            await page.get_by_role("button", name=f"Revoke {name}", exact=True).click()
+            await expect(page.locator("#list-status")).to_have_text(f"Revoked “{name}”.")
+
+
+HARD_WORDS = re.compile(r"sidecar|relay|endpoint|OAuth|bearer|transport|\bclients?\b|\bprox(y|ies)\b", re.IGNORECASE)
+
+
+async def test_it_has_no_word_that_a_data_scientist_does_not_know(browser: Browser, live: JupyterProcess) -> None:
+    """But for what is copied, and what is folded away or in the documentation."""
+    async with opened(browser, live) as page:
+        await expect(page.locator("#list-status")).not_to_have_text("Loading…")
+        said = await page.evaluate(
+            "() => { for (const one of document.querySelectorAll('pre, code, #list, .unseen')) one.remove();"
+            " return document.body.innerText; }"
+        )
+        assert HARD_WORDS.findall(said) == []
+        assert "Choose your agent" in said
 
 
 async def test_the_test_button_is_a_clients_round_trip(
@@ -223,7 +241,7 @@ async def test_the_test_button_is_a_clients_round_trip(
         await button.click()
         await expect(status).to_contain_text("It does not work: ")
         await expect(status).to_contain_text("revoked")
-        await expect(page.locator("#sidecar")).to_contain_text("running, version")
+        await expect(page.locator("#sidecar")).to_contain_text("works, version")
         await page.screenshot(path=screenshots / "connect-page-refused.png", full_page=True)
 
 

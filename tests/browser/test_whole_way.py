@@ -19,7 +19,7 @@ async def test_from_the_tile_to_the_revoked_token(live: JupyterProcess, name: st
     async with chromium() as browser, lab(browser, live, name) as window:
         # The tile opens the page.
         await window.command("New Launcher")
-        tile = window.page.locator(".jp-LauncherCard").filter(has_text="MCP")
+        tile = window.page.locator(".jp-LauncherCard").filter(has_text="Connect an AI agent")
         async with window.page.context.expect_page() as popup:
             await tile.click()
         page = await popup.value

@@ -73,9 +73,10 @@ def lab_path(notebook: str) -> str:
 
 async def make_token(page: Page, name: str, tier: str = "run", days: str = "30") -> str:
     """Fill the form of the connect page as a person does; the token that is shown."""
-    summary = page.locator("details#tokens:not([open]) > summary")
-    if await summary.count():
-        await summary.click()
+    for folded in ("tokens", "choices"):
+        summary = page.locator(f"details#{folded}:not([open]) > summary")
+        if await summary.count():
+            await summary.click()
     await page.get_by_label("Name", exact=True).fill(name)
     await page.get_by_label("It may", exact=True).select_option(tier)
     await page.get_by_label("For days", exact=True).fill(days)

@@ -225,7 +225,7 @@ async def test_a_person_works_with_an_agent_in_a_browser_behind_the_hub(hub: Hub
 
         await window.command("New Launcher")
         async with window.page.context.expect_page() as popup:
-            await window.page.locator(".jp-LauncherCard").filter(has_text="MCP").click()
+            await window.page.locator(".jp-LauncherCard").filter(has_text="Connect an AI agent").click()
         page = await popup.value
         page.on("dialog", lambda dialog: dialog.accept())
         await expect(page.locator("#endpoint")).to_have_text(hub.url("alice") + "mcp")
@@ -233,7 +233,7 @@ async def test_a_person_works_with_an_agent_in_a_browser_behind_the_hub(hub: Hub
 
         await page.get_by_role("button", name="Test the connection").click()
         await expect(page.locator("#test-status")).to_contain_text("It works")
-        await expect(page.locator("#sidecar")).to_contain_text("running, version")
+        await expect(page.locator("#sidecar")).to_contain_text("works, version")
 
         await window.page.bring_to_front()
         await window.page.locator(".lm-TabBar-tab").filter(has_text=name).first.click()

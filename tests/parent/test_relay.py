@@ -32,6 +32,7 @@ from harness import (
 from harness.sidecars import big_sidecar
 
 from jupyter_mcp_proxy.contract import SECRET_HEADER
+from jupyter_mcp_proxy.parent import launcher
 from jupyter_mcp_proxy.parent.supervisor import restart_delay
 from jupyter_mcp_proxy.parent.upstream import ImpostorError, Upstream
 
@@ -304,12 +305,21 @@ async def test_with_the_extension_disabled_the_entry_point_serves_and_says_so(st
     assert post(server, INITIALIZE, **evil)[0] == 403
 
 
-async def test_the_tile_is_in_the_launcher(live: JupyterProcess) -> None:
+async def test_the_plain_tile_is_not_offered_beside_our_own(live: JupyterProcess) -> None:
+    """Our extension of JupyterLab is installed. The menu of Jupyter Notebook has the title all the same."""
     processes = json.loads(live.get("server-proxy/servers-info")[1])["server_processes"]
     entry = next(process for process in processes if process["name"] == "mcp-proxy")
-    assert entry["launcher_entry"]["enabled"] is True
-    assert entry["launcher_entry"]["title"] == "MCP"
-    assert live.get("server-proxy/icon/mcp-proxy")[1].startswith(b"<svg")
+    assert entry["launcher_entry"]["enabled"] is False
+    assert entry["launcher_entry"]["title"] == "Connect an AI agent"
+
+
+def test_without_our_extension_of_jupyterlab_there_is_the_plain_tile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(launcher, "jupyter_path", lambda *parts: [str(tmp_path)])
+    tile = launcher.setup_mcp_proxy()["launcher_entry"]
+    assert tile["enabled"] is True
+    assert Path(tile["icon_path"]).read_text().startswith("<svg")
 
 
 async def test_a_process_that_grabbed_the_port_learns_nothing() -> None:

@@ -2,12 +2,13 @@
 
 import { element, say } from './elements.js';
 import { allTokens, clients } from './server.js';
+import { showTrouble } from './trouble.js';
 
 /** @import { Caller, Token } from './server.js' */
 
 /** Milliseconds until the stream is asked for again after it was lost; each further time twice as long. */
 const FIRST_RETRY = 1000;
-const LAST_RETRY = 60000;
+const LAST_RETRY = 10000;
 /** Seconds for which the time since the first call is counted. */
 const COUNTED = 60;
 /**
@@ -53,10 +54,13 @@ export function showArrival(relist) {
       try {
         await clients(signal, all => {
           wait = FIRST_RETRY / 2;
+          showTrouble(null);
           arrived(all, relist);
         });
-      } catch {
-        // The state below says what is wrong; here it is only tried again.
+      } catch (error) {
+        if (!signal.aborted) {
+          showTrouble(error);
+        }
       }
       await new Promise(resolve => setTimeout(resolve, wait));
     }

@@ -1,6 +1,6 @@
 // A client's round trip: what one of the era of 2025 sends, in this browser.
 
-import { parsed, reason, request } from './server.js';
+import { parsed, Refusal, request } from './server.js';
 
 /**
  * @typedef {{id?: string | null, version?: string}} Session
@@ -49,7 +49,7 @@ async function call(token, session, method, params) {
   session.id ||= response.headers.get('Mcp-Session-Id');
   const text = await response.text();
   if (!response.ok) {
-    throw new Error(reason(response, text));
+    throw new Refusal(response, text);
   }
   if (isNotification) {
     return null;

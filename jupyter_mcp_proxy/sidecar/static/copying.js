@@ -27,7 +27,7 @@ async function copyBeside(button) {
  * @param {HTMLElement} source
  * @returns {Promise<boolean>}
  */
-async function copy(source) {
+export async function copy(source) {
   try {
     await navigator.clipboard.writeText(source.textContent ?? '');
     return true;

@@ -6,7 +6,7 @@ import { told } from './elements.js';
 import { fill } from './snippets.js';
 import { showTabs } from './tabs.js';
 import { showTesting } from './testing.js';
-import { list, showTokens } from './tokens.js';
+import { list, proposeName, showTokens } from './tokens.js';
 
 /** A token with which the page was opened stays in no history and in no bookmark. */
 function forgetTokenInAddress() {
@@ -21,7 +21,7 @@ const makesTokens = told(document.body, 'makesTokens') !== '';
 
 forgetTokenInAddress();
 fill(null);
-showTabs();
+showTabs(makesTokens ? proposeName : () => {});
 showCopying();
 showTesting(makesTokens);
 if (makesTokens) {

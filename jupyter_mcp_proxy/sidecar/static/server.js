@@ -20,6 +20,20 @@
  * @typedef {{tokens: Token[], tiers: string[], longest_days: number, problem?: string}} TokenList
  */
 
+/** A request that the server, or who stands before it, has answered with a refusal. */
+export class Refusal extends Error {
+  /**
+   * @param {Response} response
+   * @param {string} text
+   */
+  constructor(response, text) {
+    super(reason(response, text));
+    this.status = response.status;
+    /** Whether it is our own server that answers, and no proxy's page: its errors are JSON. */
+    this.isOurs = response.headers.get('Content-Type')?.includes('json') ?? false;
+  }
+}
+
 /** The folder of the page, as this browser reaches it. */
 export const here = `${location.origin}${location.pathname.replace(/[^/]*$/, '')}`;
 
@@ -86,7 +100,7 @@ export async function revokeToken(id) {
 export async function clients(signal, tell) {
   const response = await request('api/activity?only=state', { headers: xsrfHeader(), signal });
   if (!response.ok || !response.body) {
-    throw new Error(reason(response, await response.text()));
+    throw new Refusal(response, await response.text());
   }
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
@@ -103,17 +117,17 @@ export async function clients(signal, tell) {
 }
 
 /**
- * Whether the sidecar runs, and its version, or why not.
+ * The version of what serves agents; thrown is why it does not.
  *
- * @returns {Promise<{isRunning: boolean, told: string}>}
+ * @returns {Promise<string>}
  */
 export async function health() {
   const response = await request('healthz', { headers: xsrfHeader() });
   const text = await response.text();
   if (!response.ok) {
-    return { isRunning: false, told: reason(response, text) };
+    throw new Refusal(response, text);
   }
-  return { isRunning: true, told: /** @type {{version: string}} */ (parsed(text)).version };
+  return /** @type {{version: string}} */ (parsed(text)).version;
 }
 
 /**
@@ -170,7 +184,7 @@ async function api(method, path, body) {
   const response = await request(`api/tokens${path}`, { method, headers, body: body && JSON.stringify(body) });
   const text = await response.text();
   if (!response.ok) {
-    throw new Error(reason(response, text));
+    throw new Refusal(response, text);
   }
   return text ? parsed(text) : {};
 }

@@ -2,8 +2,12 @@
 
 import { element, elements } from './elements.js';
 
-/** Show the tabs, and the one that the address names. */
-export function showTabs() {
+/**
+ * Show the tabs, and the one that the address names.
+ *
+ * @param {() => void} chosen what is done whenever one is selected
+ */
+export function showTabs(chosen) {
   const tabs = elements('[role=tab]');
   for (const [index, tab] of tabs.entries()) {
     const panel = element(controlled(tab));
@@ -20,6 +24,7 @@ export function showTabs() {
       }
     });
   }
+  document.addEventListener('tabselected', chosen);
   element('tabs').hidden = false;
   const first = tabs.find(tab => `#${controlled(tab)}` === location.hash) ?? tabs[0];
   if (first) {
@@ -64,6 +69,17 @@ function select(tabs, tab) {
     other.tabIndex = chosen ? 0 : -1;
     element(controlled(other)).hidden = !chosen;
   }
+  document.dispatchEvent(new Event('tabselected'));
+}
+
+/**
+ * The client whose tab is selected: its id and its name.
+ *
+ * @returns {{id: string, label: string}}
+ */
+export function selected() {
+  const tab = elements('[role=tab][aria-selected=true]')[0];
+  return tab ? { id: controlled(tab), label: tab.textContent?.trim() ?? '' } : { id: '', label: '' };
 }
 
 /**

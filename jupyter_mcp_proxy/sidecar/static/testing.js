@@ -1,9 +1,10 @@
-// The test of the connection, and the state of the sidecar.
+// The test of the connection, and the state of what serves agents.
 
 import { roundTrip } from './client.js';
 import { control, element, say } from './elements.js';
-import { health, makeToken, revokeToken, words } from './server.js';
+import { health, makeToken, revokeToken } from './server.js';
 import { ownToken } from './tokens.js';
+import { sayWrong } from './trouble.js';
 
 const TEST_DAYS = 10 / (24 * 60);
 
@@ -33,8 +34,6 @@ async function test(button, makesTokens) {
   const own = ownToken();
   /** @type {{id: string, token: string} | null} */
   let passing = null;
-  let said = '';
-  let failed = false;
   try {
     if (makesTokens && !own) {
       const [chance = 0] = crypto.getRandomValues(new Uint32Array(1));
@@ -42,26 +41,24 @@ async function test(button, makesTokens) {
     }
     const { server, tools, took } = await roundTrip(own?.secret ?? passing?.token);
     const which = own ? `with the token “${own.name}”` : passing ? 'with a token for this test' : 'without a token';
-    said = `It works: ${server.name} ${server.version} answered in ${took} ms, ${which}. It has ${tools} tools.`;
+    say(
+      'test-status',
+      `It works: ${server.name} ${server.version} answered in ${took} ms, ${which}. It has ${tools} tools.`
+    );
   } catch (error) {
-    said = `It does not work: ${words(error)}`;
-    failed = true;
+    sayWrong('test-status', 'It does not work: ', error);
   }
   if (passing) {
     await revokeToken(passing.id).catch(() => {}); // it ends by itself
   }
-  say('test-status', said, failed);
   button.disabled = false;
   await checkHealth();
 }
 
 async function checkHealth() {
-  let state = '';
   try {
-    const { isRunning, told } = await health();
-    state = isRunning ? `running, version ${told}` : `not running: ${told}`;
+    say('sidecar', `works, version ${await health()}`);
   } catch (error) {
-    state = `no answer: ${words(error)}`;
+    sayWrong('sidecar', '', error);
   }
-  element('sidecar').textContent = state;
 }

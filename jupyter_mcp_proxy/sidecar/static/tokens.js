@@ -1,8 +1,11 @@
 // Tokens of this server: make, list, revoke. One that is made here is kept in memory only.
 
-import { control, element, made, say } from './elements.js';
-import { allTokens, makeToken, revokeToken, words } from './server.js';
+import { copy } from './copying.js';
+import { control, element, elements, made, say, told } from './elements.js';
+import { allTokens, makeToken, revokeToken } from './server.js';
 import { fill } from './snippets.js';
+import { selected } from './tabs.js';
+import { sayWrong } from './trouble.js';
 
 /** @import { Token } from './server.js' */
 
@@ -12,6 +15,29 @@ import { fill } from './snippets.js';
  * @type {{id: string, name: string, secret: string} | null}
  */
 let own = null;
+
+/** The names that are taken, and what was last proposed: a name that a person has typed is left alone. */
+const names = { taken: new Set(/** @type {string[]} */ ([])), proposed: '' };
+
+/** Fill in a name for the client that is chosen, and say on the button what is copied. */
+export function proposeName() {
+  const { label } = selected();
+  const field = control('name', HTMLInputElement);
+  let free = label;
+  for (let count = 2; names.taken.has(free); count++) {
+    free = `${label} ${count}`;
+  }
+  if (field.value === '' || field.value === names.proposed) {
+    field.value = names.proposed = free;
+  }
+  const what = told(snippetButton(), 'what').split(' ')[0] ?? '';
+  element('make-button').textContent = `Make the token and copy the ${what}`;
+}
+
+/** @returns {HTMLElement} */
+function snippetButton() {
+  return /** @type {HTMLElement} */ (elements(`[data-copies="snippet-${selected().id}"]`)[0]);
+}
 
 /**
  * The token that was made here, if it still holds.
@@ -47,13 +73,21 @@ async function make(form) {
     element('secret').textContent = answer.token;
     element('made-heading').textContent = `The token “${answer.name}”`;
     element('made').hidden = false;
-    say('make-status', 'Made.');
     form.reset();
+    names.proposed = '';
     fill(own.secret);
+    const { id, label } = selected();
+    const copied = await copy(element(`snippet-${id}`));
+    const what = told(snippetButton(), 'what').split(' ')[0] ?? '';
+    say(
+      'make-status',
+      copied ? `Made, and the ${what} for ${label} is copied: paste it now.` : `Made: the ${what} for ${label} has it.`
+    );
     await list();
     element('made-heading').focus();
   } catch (error) {
-    say('make-status', `Not made: ${words(error)}`, true);
+    control('choices', HTMLDetailsElement).open = true;
+    sayWrong('make-status', 'Not made: ', error);
   } finally {
     submit.disabled = false;
   }
@@ -65,9 +99,11 @@ export async function list() {
     const { tokens, tiers, longest_days: longest, problem = '' } = await allTokens();
     element('list').replaceChildren(...tokens.map(line));
     limit(tiers, longest);
+    names.taken = new Set(tokens.map(token => token.name));
+    proposeName();
     say('list-status', problem || (tokens.length ? '' : 'None yet.'), Boolean(problem));
   } catch (error) {
-    say('list-status', `The tokens could not be listed: ${words(error)}`, true);
+    sayWrong('list-status', 'The list cannot be had now: ', error);
   }
 }
 
@@ -133,19 +169,22 @@ async function revoke(token, button) {
     return;
   }
   button.disabled = true;
-  let said = `Revoked “${token.name}”.`;
-  let failed = false;
+  /** @type {unknown} */
+  let wrong = null;
   try {
     await revokeToken(token.id);
     if (own?.id === token.id) {
       forget();
     }
   } catch (error) {
-    said = `Not revoked: ${words(error)}`;
-    failed = true;
+    wrong = error;
   }
   await list();
-  say('list-status', said, failed);
+  if (wrong === null) {
+    say('list-status', `Revoked “${token.name}”.`);
+  } else {
+    sayWrong('list-status', 'Not revoked: ', wrong);
+  }
   element('list-heading').focus();
 }
 

@@ -1,0 +1,55 @@
+import { Widget } from '@lumino/widgets';
+
+import { element } from './elements';
+import { trans } from './language';
+import { IDifference } from './reload';
+
+/** What a person can do about it. */
+export interface IChoices {
+  readonly reload: () => void;
+  readonly compare: () => void;
+  readonly keep: () => void;
+}
+
+/** The bar above a notebook with changes of the person's own, whose file an agent has changed. */
+export class Bar extends Widget {
+  constructor(client: string, choices: IChoices) {
+    super();
+    this.addClass('jp-McpDisk');
+    this.node.setAttribute('role', 'status');
+    const said = trans.__('%1 changed this notebook on disk.', client);
+    this.node.append(element('span', 'jp-McpDisk-text', said, { title: said }));
+    const add = (label: string, title: string, act: () => void): void => {
+      const button = element('button', 'jp-McpDisk-button', label, { type: 'button', title });
+      button.addEventListener('click', act);
+      this.node.append(button);
+    };
+    add(trans.__('Reload'), trans.__('Show what is on disk; what you have not saved is gone'), choices.reload);
+    add(trans.__('Compare'), trans.__('See what is on disk beside what is here'), choices.compare);
+    add(trans.__('Keep mine'), trans.__('Leave what is here; when you save, you are asked once more'), choices.keep);
+  }
+}
+
+/** What is on the disk beside what is here, cell by cell. */
+export function comparison(changes: IDifference[], client: string): Widget {
+  const widget = new Widget();
+  widget.addClass('jp-McpCompare');
+  for (const { disk, here } of changes) {
+    const pair = element('div', 'jp-McpCompare-pair');
+    for (const [name, source] of [
+      [trans.__('On disk (%1)', client), disk],
+      [trans.__('Here (yours)'), here]
+    ] as const) {
+      const side = element('div', 'jp-McpCompare-side');
+      side.append(element('strong', '', name));
+      side.append(
+        source === null
+          ? element('em', '', trans.__('no such cell'))
+          : element('pre', '', source, { tabindex: '0', 'aria-label': name })
+      );
+      pair.append(side);
+    }
+    widget.node.append(pair);
+  }
+  return widget;
+}

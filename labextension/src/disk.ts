@@ -1,0 +1,235 @@
+import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { INotebookContent } from '@jupyterlab/nbformat';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { Contents } from '@jupyterlab/services';
+
+import { Bar, comparison } from './bar';
+import { trans } from './language';
+import { Activity, ICall } from './model';
+import { apply, cellsOf, differences } from './reload';
+import { pathOf } from './reveal';
+
+/** Milliseconds after which a notebook is looked at again while an agent's call on it goes on. */
+const AGAIN = 2000;
+/** How often it is looked at after that. */
+const LATE = 3;
+
+/**
+ * Keeps notebooks in step with the disk where they are not shared: agents write the files then.
+ *
+ * JupyterLab (4.6) itself looks at a file only when it saves it.
+ */
+export class Disk {
+  constructor(
+    private _activity: Activity,
+    tracker: INotebookTracker,
+    private _contents: Contents.IManager
+  ) {
+    tracker.widgetAdded.connect((_, panel) => {
+      void panel.context.ready.then(() => {
+        if (!panel.isDisposed && !panel.context.model.collaborative) {
+          this._follow(panel);
+        }
+      });
+    });
+    // Before the marks are drawn: no text may be marked that the agent has not written.
+    _activity.changed.connect(() => this._read());
+  }
+
+  private _follow(panel: NotebookPanel): void {
+    const notebook = new Followed(panel, this._contents, () => this._activity.announce());
+    this._notebooks.add(notebook);
+    panel.disposed.connect(() => this._notebooks.delete(notebook));
+    this._activity.calls.forEach(call => this._seen.add(call)); // it was read just now
+  }
+
+  private _read(): void {
+    if (this._notebooks.size === 0) {
+      return;
+    }
+    for (const call of this._activity.calls) {
+      if (this._seen.has(call)) {
+        continue;
+      }
+      this._seen.add(call);
+      for (const notebook of this._notebooks) {
+        notebook.called(call);
+      }
+    }
+  }
+
+  private _notebooks = new Set<Followed>();
+  private _seen = new WeakSet<ICall>();
+}
+
+/** The attribute of a notebook that does not show what an agent has written to its file. */
+export const BEHIND = 'data-mcp-behind';
+
+/** One open notebook, and the file that it was read from. */
+class Followed {
+  constructor(
+    private _panel: NotebookPanel,
+    private _contents: Contents.IManager,
+    private _told: () => void
+  ) {
+    const { context } = _panel;
+    this._base = cellsOf(context.model);
+    let written = this._base;
+    context.saveState.connect((_, state) => {
+      this._saving = state === 'started';
+      if (state === 'started') {
+        written = cellsOf(context.model); // what is typed while it is written is not in the file
+      } else if (state.startsWith('completed')) {
+        this._base = written;
+        this._settle(); // whatever was asked has been answered
+      }
+    });
+  }
+
+  /**
+   * Whether there is work of the person's. JupyterLab calls a notebook dirty, too, whose kernel has said its language,
+   * and cells that have only been drawn.
+   */
+  private get _isDirty(): boolean {
+    const { model } = this._panel.context;
+    return model.dirty && cellsOf(model).join() !== this._base.join();
+  }
+
+  /** An agent has begun or ended something: if it is about this notebook, see whether its file is another. */
+  called(call: ICall): void {
+    if (call.notebook === pathOf(this._panel)) {
+      this._client = call.client;
+      this._goesOn = call.ms === null;
+      this._left = LATE; // output may be written after the call has ended
+      this._panel.node.setAttribute(BEHIND, '');
+      void this._check();
+    }
+  }
+
+  private async _check(): Promise<void> {
+    window.clearTimeout(this._timer);
+    if (this._checking) {
+      this._again = true;
+      return;
+    }
+    this._checking = true;
+    try {
+      await this._compare();
+    } catch {
+      // The file is gone, or nobody answers: whoever saves is told.
+    }
+    this._checking = false;
+    if (this._again) {
+      this._again = false;
+      void this._check();
+    } else if (this._goesOn || this._saving || this._left-- > 0) {
+      this._timer = window.setTimeout(() => !this._panel.isDisposed && void this._check(), AGAIN);
+    }
+  }
+
+  private async _compare(): Promise<void> {
+    const { context } = this._panel;
+    const { path } = context;
+    const stamp = await this._contents.get(path, { content: false, hash: true });
+    if (this._panel.isDisposed || this._saving || context.path !== path) {
+      return;
+    }
+    const known = context.contentsModel;
+    const same = known?.hash && stamp.hash ? known.hash === stamp.hash : known?.last_modified === stamp.last_modified;
+    if (same) {
+      if (!this._again) {
+        this._settle(); // else the answer may be older than the call that asks again
+      }
+      return;
+    }
+    const key = stamp.hash ?? stamp.last_modified;
+    if (key === this._kept) {
+      return;
+    }
+    const disk = await this._contents.get(path, { type: 'notebook', content: true, hash: true });
+    if (this._panel.isDisposed || this._saving || context.path !== path) {
+      return;
+    }
+    if (!this._isDirty) {
+      await this._load(disk); // in this very moment: what is typed from now on finds the new text
+    } else if (differences(context.model, disk.content as INotebookContent).length === 0) {
+      this._adopt(disk);
+    } else {
+      this._ask(disk);
+    }
+  }
+
+  /** Show what is on the disk. */
+  private async _load(disk: Contents.IModel): Promise<void> {
+    const { content, context } = this._panel;
+    if (!context.model) {
+      return;
+    }
+    if (!apply(content, disk.content as INotebookContent) || !this._adopt(disk)) {
+      await context.revert();
+      this._settle();
+    }
+    context.model.dirty = false;
+    this._base = cellsOf(context.model);
+  }
+
+  /** Have JupyterLab take this for the file that it knows; whether it can. */
+  private _adopt(disk: Contents.IModel): boolean {
+    // There is no public way but one that reads the file anew, during which somebody may type.
+    const context = this._panel.context as unknown as { _updateContentsModel?: (model: Contents.IModel) => void };
+    if (typeof context._updateContentsModel !== 'function') {
+      return false;
+    }
+    context._updateContentsModel(disk);
+    this._settle();
+    return true;
+  }
+
+  /** There is nothing to ask, and nothing that the notebook does not show. */
+  private _settle(): void {
+    this._kept = '';
+    this._bar?.dispose();
+    this._bar = null;
+    if (this._panel.node.hasAttribute(BEHIND)) {
+      this._panel.node.removeAttribute(BEHIND);
+      this._told();
+    }
+  }
+
+  private _ask(disk: Contents.IModel): void {
+    this._bar?.dispose();
+    const bar = new Bar(this._client, {
+      reload: () => void this._load(disk),
+      compare: () => void this._show(disk),
+      keep: () => {
+        this._kept = disk.hash ?? disk.last_modified;
+        bar.dispose();
+        this._bar = null;
+      }
+    });
+    this._bar = bar;
+    this._panel.contentHeader.addWidget(bar);
+  }
+
+  private async _show(disk: Contents.IModel): Promise<void> {
+    const changes = differences(this._panel.context.model, disk.content as INotebookContent);
+    await showDialog({
+      title: trans.__('On disk, and here'),
+      body: comparison(changes, this._client),
+      buttons: [Dialog.okButton({ label: trans.__('Close') })]
+    });
+  }
+
+  /** The cells as they were when the file was read or written. */
+  private _base: readonly string[];
+  private _client = '';
+  private _goesOn = false;
+  private _left = 0;
+  private _saving = false;
+  private _checking = false;
+  private _again = false;
+  /** The state of the file over which the person has chosen their own. */
+  private _kept = '';
+  private _timer = 0;
+  private _bar: Bar | null = null;
+}

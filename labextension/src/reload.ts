@@ -1,0 +1,171 @@
+import { ISharedCodeCell, ISharedNotebook } from '@jupyter/ydoc';
+import { Cell } from '@jupyterlab/cells';
+import { ICell, INotebookContent } from '@jupyterlab/nbformat';
+import { INotebookModel, Notebook } from '@jupyterlab/notebook';
+import { JSONExt, ReadonlyPartialJSONValue } from '@lumino/coreutils';
+
+/** A cell that is not the same here and on the disk; null where there is none. */
+export interface IDifference {
+  readonly here: string | null;
+  readonly disk: string | null;
+}
+
+/**
+ * Make an open notebook what is on the disk, cell by cell: what is the same stays as it is, with its editor and cursor,
+ * and what is in sight stays in its place. Whether that could be done: not without ids of cells.
+ */
+export function apply(notebook: Notebook, disk: INotebookContent): boolean {
+  const shared = notebook.model?.sharedModel;
+  const ids = disk.cells.map(cell => cell.id);
+  if (!shared || disk.cells.length === 0 || ids.some(id => !id) || new Set(ids).size < ids.length) {
+    return false;
+  }
+  const hold = anchor(notebook);
+  // Not to be undone by the person, whose own steps it would stand between.
+  shared.transact(() => merge(shared, disk), false);
+  hold();
+  return true;
+}
+
+function merge(shared: ISharedNotebook, disk: INotebookContent): void {
+  const kinds = new Map(disk.cells.map(cell => [cell.id as string, cell.cell_type]));
+  // The list of the shared notebook is the one from before for as long as the transaction goes on.
+  const own = new Map(shared.cells.map(cell => [cell.getId(), cell]));
+  const order = shared.cells.map(cell => cell.getId());
+  const remove = (place: number): void => {
+    shared.deleteCellRange(place, place + 1);
+    order.splice(place, 1);
+  };
+  for (let place = order.length - 1; place >= 0; place--) {
+    const id = order[place]!;
+    if (kinds.get(id) !== own.get(id)!.cell_type) {
+      remove(place);
+    }
+  }
+  disk.cells.forEach((wanted, place) => {
+    const id = wanted.id as string;
+    const now = order.indexOf(id);
+    if (now === place) {
+      update(own.get(id)!, wanted);
+      return;
+    }
+    if (now >= 0) {
+      remove(now);
+    }
+    shared.insertCell(place, { ...wanted, source: text(wanted) });
+    order.splice(place, 0, id);
+  });
+}
+
+/** Only what is another: a cursor in the same text stays where it is. */
+function update(cell: ISharedNotebook['cells'][number], wanted: ICell): void {
+  const [old, fresh] = [cell.getSource(), text(wanted)];
+  if (old !== fresh) {
+    const most = Math.min(old.length, fresh.length);
+    let start = 0;
+    while (start < most && old[start] === fresh[start]) {
+      start++;
+    }
+    let end = 0;
+    while (end < most - start && old[old.length - 1 - end] === fresh[fresh.length - 1 - end]) {
+      end++;
+    }
+    cell.updateSource(start, old.length - end, fresh.slice(start, fresh.length - end));
+  }
+  const metadata = { ...wanted.metadata, trusted: cell.getMetadata('trusted') };
+  if (!equal({ ...cell.getMetadata(), trusted: null }, { ...metadata, trusted: null })) {
+    cell.setMetadata(metadata as typeof wanted.metadata);
+  }
+  if (cell.cell_type === 'code') {
+    const code = cell as ISharedCodeCell;
+    if (!equal(code.getOutputs(), wanted.outputs)) {
+      code.setOutputs(wanted.outputs as ReturnType<ISharedCodeCell['getOutputs']>);
+    }
+    code.execution_count = (wanted.execution_count ?? null) as number | null;
+  }
+}
+
+/** Each cell in a few characters and its source, to see whether any has changed. */
+export function cellsOf(model: INotebookModel): string[] {
+  return model.sharedModel.cells.map(cell => {
+    const outputs = cell.cell_type === 'code' ? JSON.stringify((cell as ISharedCodeCell).getOutputs()) : '';
+    return JSON.stringify([cell.getId(), cell.cell_type, cell.getSource(), hash(outputs)]);
+  });
+}
+
+/** FNV-1a: not against anybody, and outputs are long. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let place = 0; place < text.length; place++) {
+    value = Math.imul(value ^ text.charCodeAt(place), 0x01000193);
+  }
+  return value;
+}
+
+/** What is not the same here and on the disk, in the order of the disk; cells that are only here come last. */
+export function differences(model: INotebookModel, disk: INotebookContent): IDifference[] {
+  const here = new Map(model.sharedModel.cells.map(cell => [cell.getId(), cell]));
+  const found: IDifference[] = [];
+  for (const cell of disk.cells) {
+    const own = here.get(cell.id as string);
+    here.delete(cell.id as string);
+    const sameOutputs = own?.cell_type !== 'code' || equal((own as ISharedCodeCell).getOutputs(), cell.outputs);
+    if (own?.getSource() !== text(cell) || !sameOutputs) {
+      found.push({ here: own?.getSource() ?? null, disk: text(cell) });
+    }
+  }
+  for (const own of here.values()) {
+    found.push({ here: own.getSource(), disk: null });
+  }
+  return found;
+}
+
+function text(cell: ICell): string {
+  return Array.isArray(cell.source) ? cell.source.join('') : cell.source;
+}
+
+function equal(one: unknown, other: unknown): boolean {
+  return JSONExt.deepEqual(one as ReadonlyPartialJSONValue, other as ReadonlyPartialJSONValue);
+}
+
+/** Frames within which JupyterLab (4.6) has made the widgets of new cells and laid them out. */
+const FRAMES = 30;
+
+/**
+ * Take note of the active cell and of what is in sight; called, what is returned brings them back to their places, until
+ * the person does something.
+ */
+function anchor(notebook: Notebook): () => void {
+  const outer = notebook.outerNode;
+  const active = notebook.activeCell;
+  const offset = (node: HTMLElement): number => node.getBoundingClientRect().top - outer.getBoundingClientRect().top;
+  const inSight = ({ node }: Cell): boolean =>
+    node.isConnected && offset(node) + node.offsetHeight > 0 && offset(node) < outer.clientHeight;
+  const seen = notebook.widgets.filter(inSight);
+  const first = active && seen.includes(active) ? [active] : [];
+  const places = [...first, ...seen].map(cell => ({ cell, at: offset(cell.node) }));
+  let frames = FRAMES;
+  const stop = (): void => {
+    frames = 0;
+  };
+  const events = ['keydown', 'pointerdown', 'wheel'];
+  const hold = (): void => {
+    if (frames-- <= 0 || notebook.isDisposed) {
+      events.forEach(name => notebook.node.removeEventListener(name, stop, true));
+      return;
+    }
+    const place = active ? notebook.widgets.indexOf(active) : -1;
+    if (place >= 0 && place !== notebook.activeCellIndex) {
+      notebook.activeCellIndex = place;
+    }
+    const held = places.find(({ cell }) => !cell.isDisposed && cell.node.isConnected);
+    if (held) {
+      outer.scrollTop += offset(held.cell.node) - held.at;
+    }
+    window.requestAnimationFrame(hold);
+  };
+  return () => {
+    events.forEach(name => notebook.node.addEventListener(name, stop, true));
+    hold();
+  };
+}

@@ -1,0 +1,151 @@
+"""A notebook that is open where nothing is shared live, and an agent that writes its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from harness import JupyterProcess, connect
+from harness.browser import KERNELSPEC, Window, chromium, lab, opened
+from playwright.async_api import Browser, Locator, expect
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+SHARING = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
+"""What jupyter-collaboration has in the page."""
+PATIENCE = 30_000
+
+
+@pytest.fixture(scope="module")
+async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def unshared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterProcess]:
+    """A server without jupyter-collaboration, in its pages neither."""
+    home = tmp_path_factory.mktemp("unshared")
+    config = home / "config" / "labconfig" / "page_config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps({"disabledExtensions": dict.fromkeys(SHARING, True)}))
+    server = JupyterProcess(home, rtc=False).wait()
+    yield server
+    server.stop()
+
+
+def cells(window: Window) -> Locator:
+    return window.page.locator(".jp-NotebookPanel .jp-Cell")
+
+
+def bar(window: Window) -> Locator:
+    return window.page.locator(".jp-McpDisk")
+
+
+async def typed(window: Window, cell: int, text: str) -> None:
+    """A person writes at the end of a cell, and leaves it unsaved."""
+    await cells(window).nth(cell).locator(".cm-content").click()
+    await window.page.keyboard.press("Control+End")
+    await window.page.keyboard.type(text)
+    await expect(window.page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(1)
+
+
+async def test_a_clean_notebook_shows_at_once_what_an_agent_has_written(
+    browser: Browser, unshared: JupyterProcess, name: str, screenshots: Path
+) -> None:
+    """The cell in which the person is stays where it is on the screen, with its cursor, and no other cell is marked."""
+    unshared.write_notebook(name, *(f"x = {i}" for i in range(60)), kernelspec=KERNELSPEC)
+    async with lab(browser, unshared, name) as window, connect(unshared, name="claude-code") as agent:
+        await expect(window.panel).to_contain_text("Live editing is off")
+        await expect(window.panel).to_contain_text("jupyter-collaboration")
+        mine = window.page.locator(".jp-Cell").filter(has_text="x = 40")
+        await mine.scroll_into_view_if_needed()
+        await mine.locator(".cm-content").click()
+        before = await mine.bounding_box()
+        assert before
+        await agent.ok("insert_cell", notebook=name, index=0, source="# the agent's\n" * 5)
+        await agent.ok("overwrite_cell_source", notebook=name, cell=42, source="x = 'changed'")
+        await expect(window.page.locator(".jp-Cell").filter(has_text="x = 'changed'")).to_be_visible(timeout=PATIENCE)
+        await expect(window.page.locator(".jp-Cell.jp-mod-active")).to_contain_text("x = 40")
+        await expect(window.page.locator(".jp-Cell.jp-mod-active .cm-focused")).to_have_count(1)
+        after = await mine.bounding_box()
+        assert after
+        assert abs(after["y"] - before["y"]) < 5
+        await expect(bar(window)).to_have_count(0)
+        await expect(window.marks().first).to_be_visible()
+        for mark in await window.marks().all():
+            assert "changed" in (await mark.inner_text()) or "agent" in (await mark.inner_text())
+        await window.screenshot(screenshots, "file-mode-reloaded")
+
+        # The person's next save is of the new text, without a question.
+        await window.page.keyboard.type("1")
+        await window.page.keyboard.press("Control+s")
+        await expect(window.page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
+        await expect(window.page.locator(".jp-Dialog")).to_have_count(0)
+        saved = ["".join(cell["source"]) for cell in unshared.read_notebook(name)["cells"]]
+        assert "x = 'changed'" in saved
+        assert saved[0].startswith("# the agent's")
+        assert len(saved) == 61
+
+
+async def test_a_notebook_with_work_of_the_persons_asks_and_loses_nothing(
+    browser: Browser, unshared: JupyterProcess, name: str, screenshots: Path
+) -> None:
+    unshared.write_notebook(name, "x = 1", "y = 1", kernelspec=KERNELSPEC)
+    async with lab(browser, unshared, name) as window, connect(unshared, name="claude-code") as agent:
+        await typed(window, 0, "  # mine")
+        await agent.ok("overwrite_cell_source", notebook=name, cell=1, source="y = 'the agent'")
+        await expect(bar(window)).to_contain_text("claude-code changed this notebook on disk", timeout=PATIENCE)
+        await expect(cells(window).nth(0)).to_contain_text("x = 1  # mine")
+        await expect(cells(window).nth(1)).to_contain_text("y = 1")
+        await expect(window.marks()).to_have_count(0)
+        await window.screenshot(screenshots, "file-mode-bar")
+
+        await bar(window).get_by_role("button", name="Compare").click()
+        dialog = window.page.locator(".jp-Dialog")
+        await expect(dialog).to_contain_text("y = 'the agent'")
+        await expect(dialog).to_contain_text("x = 1  # mine")
+        await window.screenshot(screenshots, "file-mode-compare")
+        await dialog.get_by_role("button", name="Close").click()
+
+        # Saving does not replace it unasked.
+        await window.page.keyboard.press("Control+s")
+        await expect(window.page.locator(".jp-Dialog")).to_be_visible()
+        await window.page.locator(".jp-Dialog").get_by_role("button", name="Cancel").click()
+        assert "the agent" in (unshared.root / name).read_text()
+
+        await bar(window).get_by_role("button", name="Reload").click()
+        await expect(cells(window).nth(1)).to_contain_text("y = 'the agent'")
+        await expect(cells(window).nth(0)).not_to_contain_text("mine")
+        await expect(bar(window)).to_have_count(0)
+        await expect(window.marks()).to_have_count(1)
+
+
+async def test_who_keeps_theirs_is_asked_again_only_by_the_save_and_by_the_next_change(
+    browser: Browser, unshared: JupyterProcess, name: str
+) -> None:
+    unshared.write_notebook(name, "x = 1", "y = 1", kernelspec=KERNELSPEC)
+    async with lab(browser, unshared, name) as window, connect(unshared, name="claude-code") as agent:
+        await typed(window, 0, "  # mine")
+        await agent.ok("overwrite_cell_source", notebook=name, cell=1, source="y = 2")
+        await bar(window).get_by_role("button", name="Keep mine").click(timeout=PATIENCE)
+        await agent.ok("read_cell", notebook=name, cell=1)
+        await expect(window.line("claude-code", "read_cell", name, "ok")).to_be_visible()
+        await expect(bar(window)).to_have_count(0)
+        await agent.ok("overwrite_cell_source", notebook=name, cell=1, source="y = 3")
+        await expect(bar(window)).to_have_count(1, timeout=PATIENCE)
+        await expect(cells(window).nth(0)).to_contain_text("x = 1  # mine")
+        await bar(window).get_by_role("button", name="Reload").click()
+
+
+async def test_jupyter_notebook_does_it_too(browser: Browser, unshared: JupyterProcess, name: str) -> None:
+    unshared.write_notebook(name, "x = 1", kernelspec=KERNELSPEC)
+    async with opened(browser, unshared, f"notebooks/{name}") as window, connect(unshared, name="claude-code") as agent:
+        await cells(window).first.wait_for()
+        await agent.ok("insert_execute_code_cell", notebook=name, source="print('made by ' + 'the agent')")
+        await expect(window.page.locator(".jp-OutputArea-output")).to_contain_text(
+            "made by the agent", timeout=PATIENCE
+        )
+        await expect(bar(window)).to_have_count(0)

@@ -1,0 +1,86 @@
+"""What JupyterLab and Jupyter Notebook show of us, in other languages than English."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from harness import REPOSITORY, StartJupyter
+from harness.browser import chromium, opened
+from playwright.async_api import Browser
+
+SOURCES = REPOSITORY / "labextension" / "src"
+CATALOGUES = REPOSITORY / "jupyter_mcp_proxy" / "locale"
+TEXT = re.compile(r"\btrans\s*\.__\(\s*'((?:[^'\\]|\\.)*)'")
+LANGUAGES = ("de_DE", "fr_FR")
+
+
+def texts() -> set[str]:
+    """All that the extension says by its translator."""
+    return {found for file in SOURCES.glob("*.ts") for found in TEXT.findall(file.read_text(encoding="utf-8"))}
+
+
+def catalogue(language: str) -> dict[str, list[str]]:
+    file = CATALOGUES / language / "LC_MESSAGES" / "jupyter_mcp_proxy.json"
+    content: dict[str, list[str]] = json.loads(file.read_text(encoding="utf-8"))
+    return content
+
+
+def test_each_text_is_found() -> None:
+    """One that is put together, or stands in other quotes, would not be looked for in the catalogues."""
+    called = sum(file.read_text(encoding="utf-8").count("trans.__(") for file in SOURCES.glob("*.ts"))
+    assert called == sum(len(TEXT.findall(file.read_text(encoding="utf-8"))) for file in SOURCES.glob("*.ts"))
+    assert called > 30
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_has_each_text_and_none_that_is_gone(language: str) -> None:
+    said = catalogue(language)
+    head = dict(said.pop(""))
+    assert head["language"] == language.replace("_", "-")
+    assert head["plural_forms"]
+    assert set(said) == texts()
+    for text, (translated,) in said.items():
+        assert translated
+        assert sorted(re.findall(r"%\d", translated)) == sorted(re.findall(r"%\d", text))
+
+
+@pytest.fixture
+async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+def language_pack(folder: Path, language: str) -> None:
+    """An empty pack: a language of which JupyterLab (4.6) has none is not spoken by extensions either."""
+    package = folder / "pack"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    told = folder / "pack-1.dist-info"
+    told.mkdir()
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: pack\nVersion: 1\n")
+    own = "[jupyterlab.locale]\njupyter_mcp_proxy = jupyter_mcp_proxy\n"  # as pyproject.toml has it
+    (told / "entry_points.txt").write_text(f"[jupyterlab.languagepack]\n{language} = pack\n{own}")
+
+
+@pytest.mark.anyio
+@pytest.mark.slow
+async def test_in_german_the_tile_and_the_menus_are_german(
+    browser: Browser, start_jupyter: StartJupyter, tmp_path: Path, screenshots: Path
+) -> None:
+    language_pack(tmp_path / "packs", "de_DE")
+    settings = tmp_path / "server0" / "config" / "lab" / "user-settings" / "@jupyterlab" / "translation-extension"
+    settings.mkdir(parents=True)
+    (settings / "plugin.jupyterlab-settings").write_text('{"locale": "de_DE"}')
+    path = os.pathsep.join([str(tmp_path / "packs"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+    server = start_jupyter(rtc=False, environment={"PYTHONPATH": path.rstrip(os.pathsep)})
+    async with opened(browser, server, "lab") as window:
+        tile = window.page.locator(".jp-LauncherCard").filter(has_text="Einen KI-Agenten verbinden")
+        await tile.wait_for()
+        await window.page.get_by_role("menuitem", name="View", exact=True).click()
+        await window.page.get_by_role("menuitem", name="MCP-Leiste zeigen").wait_for()
+        await window.screenshot(screenshots, "lab-german")
