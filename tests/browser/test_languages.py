@@ -15,7 +15,7 @@ from playwright.async_api import Browser
 
 SOURCES = REPOSITORY / "labextension" / "src"
 CATALOGUES = REPOSITORY / "jupyter_mcp_proxy" / "locale"
-TEXT = re.compile(r"\btrans\s*\.__\(\s*'((?:[^'\\]|\\.)*)'")
+TEXT = re.compile(r"trans\s*\.__\(\s*'((?:[^'\\]|\\.)*)'")
 LANGUAGES = ("de_DE", "fr_FR")
 
 
