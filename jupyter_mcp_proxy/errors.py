@@ -42,6 +42,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+from .contract import TILE
+
 LONGEST_VALUE = 300
 """Characters of a value that an error tells."""
 
@@ -274,8 +276,8 @@ class NotAllowed(ProxyError):
 
     REASONS: ClassVar = {
         "setting": "the person who runs the server decides this (its setting MCPProxy.tier)",
-        "token": "its token permits no more. A person can make another with the MCP tile of JupyterLab's launcher",
-        "sign-in": "its sign-in permits no more. A person can end that with the MCP tile of JupyterLab's launcher, and "
+        "token": f"its token permits no more. A person can make another: {TILE}",
+        "sign-in": f"its sign-in permits no more. A person can end that ({TILE}), and "
         "choose more when the client signs in again",
         "authorizer": "Jupyter's authorizer grants this user no more; the person who runs the server decides that",
     }

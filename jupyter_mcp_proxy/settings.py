@@ -68,7 +68,7 @@ class Settings:
             if found is None:
                 raise ValueError(
                     f"{ENV_PREFIX}{name} is not set: the sidecar is started by Jupyter, not by hand. "
-                    "Start `jupyter lab` and open the MCP tile."
+                    "Start `jupyter lab` and open its tile."
                 )
             return found
 

@@ -164,7 +164,7 @@ def remarks_on(server: Server) -> None:
     if os.environ.get("JUPYTERHUB_SERVICE_PREFIX"):
         remark(
             f"{server.url} is part of a JupyterHub and this is its address from inside. From elsewhere, use the URL on "
-            f"the MCP tile's page, with a token made by `{PROGRAM} token new` or on the Hub's Token page."
+            f"the page of its tile, with a token made by `{PROGRAM} token new` or on the Hub's Token page."
         )
 
 

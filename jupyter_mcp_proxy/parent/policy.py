@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ..contract import COMMAND, NAME, TIERS
+from ..contract import COMMAND, NAME, TIERS, TILE
 from ..store.tokens import PREFIX
 
 UNAUTHENTICATED = (
@@ -22,8 +22,8 @@ UNAUTHENTICATED = (
 )
 REJECTED = (
     "The server did not accept this token: it is wrong, has expired, was revoked, or belongs to another server "
-    "or user (a stopped JupyterHub server answers like this too). Get a new one (the MCP tile of JupyterLab's "
-    f"launcher, or `{COMMAND} token new` where the server runs) and put it in the client's configuration."
+    "or user (a stopped JupyterHub server answers like this too). Get a new one "
+    f"({TILE}, or `{COMMAND} token new` where the server runs) and put it in the client's configuration."
 )
 COOKIE_ONLY = (
     "A login cookie alone is not enough here, so that no other web page can use it. Send the header "

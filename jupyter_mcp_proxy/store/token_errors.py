@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ..contract import COMMAND
+from ..contract import COMMAND, TILE
 from ..errors import Ambiguous, ProxyError
 
 
@@ -21,8 +21,7 @@ class TokenRefused(ProxyError):
     """A scoped token that does not open this endpoint. Only who has the whole token learns more than that."""
 
     NEW = (
-        "Make a new one with the MCP tile of JupyterLab's launcher, or on the server's machine with "
-        f"`{COMMAND} token new`, and give it to the client."
+        f"Make a new one with {TILE}, or on the server's machine with `{COMMAND} token new`, and give it to the client."
     )
     SENTENCES: ClassVar = {
         "unknown": "This server does not know this token: it is mistyped, cut off, or made for another server.",

@@ -151,7 +151,7 @@ def test_a_jupyter_server_proxy_that_is_switched_off_costs_the_tile_only(
     switch_off(tmp_path, monkeypatch, "jupyter_server_proxy")
     report = doctor("--strict")
     assert report.code == CODES["entry point"]
-    report.tells("entry point", "no MCP tile", "jupyter server extension enable jupyter_server_proxy", state="note")
+    report.tells("entry point", "shows no tile", "jupyter server extension enable jupyter_server_proxy", state="note")
 
 
 def test_collaboration_without_its_server_part_is_a_failure_since_notebooks_do_not_open(

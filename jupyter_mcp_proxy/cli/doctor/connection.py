@@ -57,7 +57,7 @@ def server(server: Server, first: Answer) -> Finding:
             "server",
             f"{server.endpoint} leads elsewhere ({first.status} to {first.headers.get('location', 'nowhere')}), as a "
             "login page or a stopped JupyterHub server does.",
-            "Start the server on the Hub's page, and use the URL on its MCP tile's page with a token.",
+            "Start the server on the Hub's page, and use the URL on the page of its tile, with a token.",
         )
     ours = "jsonrpc" in first.object or bool(first.events)
     if not ours and first.status in (401, 403):

@@ -162,7 +162,7 @@ def entry_point(found: Mapping[str, str], extensions: Extensions) -> Finding:
         return note(
             "entry point",
             f"jupyter-server-proxy's own extension is off{extensions.where_off(STOCK)}: the endpoint works without it, "
-            "but the launcher shows no MCP tile.",
+            "but where the extension of JupyterLab is not installed, the launcher shows no tile.",
             f"jupyter server extension enable {STOCK}\nThen restart the server.",
         )
     return ok("entry point", f"{NAME} = {ENTRY_POINT}")
