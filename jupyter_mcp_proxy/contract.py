@@ -9,8 +9,6 @@ import hashlib
 import hmac
 from typing import Final
 
-TILE: Final = "the tile 'Connect an AI agent' in JupyterLab's launcher"
-"""What leads a person to the page that connects clients."""
 NAME: Final = "mcp-proxy"
 """The path segment below the server's base URL, and the name of the entry point."""
 

@@ -42,10 +42,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from .contract import TILE
-
 LONGEST_VALUE = 300
 """Characters of a value that an error tells."""
+
+TILE = "the tile 'Connect an AI agent' in JupyterLab's launcher"
+"""What leads a person to the page that connects clients."""
 
 
 class ProxyError(Exception):

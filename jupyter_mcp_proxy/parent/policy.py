@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ..contract import COMMAND, NAME, TIERS, TILE
+from ..contract import COMMAND, NAME, TIERS
+from ..errors import TILE
 from ..store.tokens import PREFIX
 
 UNAUTHENTICATED = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ..contract import COMMAND, TILE
-from ..errors import Ambiguous, ProxyError
+from ..contract import COMMAND
+from ..errors import TILE, Ambiguous, ProxyError
 
 
 class AmbiguousToken(Ambiguous):

@@ -19,7 +19,6 @@ pytestmark = pytest.mark.anyio
 
 LINE = re.compile(r'claude mcp add --transport http jupyter (http\S+)(?: --header "Authorization: Bearer (\S+)")?')
 """What the page has for Claude Code, with a token and without."""
-NAME = "Claude"
 """Whose token it is: the page asks for a name."""
 
 
@@ -41,6 +40,10 @@ async def copied_and_pasted(watch: Stopwatch, page: Page, terminal: Page) -> tup
     watch.begins("copy the line for the client")
     await page.get_by_role("button", name="Copy the command for Claude Code").click()
     await expect(page.locator("#copied")).to_contain_text("Copied")
+    return await read_where_pasted(watch, terminal)
+
+
+async def read_where_pasted(watch: Stopwatch, terminal: Page) -> tuple[str, str | None]:
     watch.begins("paste it into a terminal")
     line = LINE.fullmatch(await pasted(terminal))
     assert line
@@ -90,13 +93,10 @@ async def with_a_token(server: JupyterProcess, name: str) -> Stopwatch:
         await page.goto(f"{server.url}mcp-proxy/")
         watch.begins("open the part of the page that makes tokens")
         await page.locator("details#tokens > summary").click()
-        watch.begins("name the token")
-        await page.get_by_label("Name", exact=True).click()
-        await page.keyboard.type(NAME)
-        watch.begins("make it")
-        await page.get_by_role("button", name="Make the token").click()
-        await expect(page.locator("#made-heading")).to_have_text(f"The token “{NAME}”")
-        url, token = await copied_and_pasted(watch, page, await context.new_page())
+        watch.begins("make it, and copy the line with it")
+        await page.get_by_role("button", name="Make the token and copy the command").click()
+        await expect(page.locator("#make-status")).to_contain_text("is copied")
+        url, token = await read_where_pasted(watch, await context.new_page())
         assert url == server.endpoint and token
         watch.begins("the client connects")
         async with connect(server, name="Stopwatch", token=token) as agent:
@@ -104,7 +104,7 @@ async def with_a_token(server: JupyterProcess, name: str) -> Stopwatch:
     return watch
 
 
-async def test_from_the_url_it_is_a_paste_and_one_click_beside_four_clicks_and_a_name_with_a_token(
+async def test_from_the_url_it_is_a_paste_and_one_click_beside_two_clicks_with_a_token(
     live: JupyterProcess, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Seconds are the machine's alone, and depend on it: they are told and not judged."""
@@ -116,4 +116,4 @@ async def test_from_the_url_it_is_a_paste_and_one_click_beside_four_clicks_and_a
     copying, *from_the_url = signing_in.steps
     assert (copying.clicks, sum(step.clicks for step in from_the_url)) == (1, 1)
     assert (signing_in.whole.pastes, signing_in.whole.keys) == (1, 0)
-    assert (token.whole.clicks, token.whole.pastes, token.whole.keys) == (4, 1, len(NAME))
+    assert (token.whole.clicks, token.whole.pastes, token.whole.keys) == (2, 1, 0)

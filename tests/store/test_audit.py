@@ -186,7 +186,8 @@ async def test_each_call_is_a_line_without_its_contents(server: JupyterProcess, 
         await agent.fails("read_cell", notebook=name, cell=SECRET + " is nowhere")
         await agent.ok("write_file", path=f"{name}.txt", content=SECRET)
         await agent.ok("execute_ipython", notebook=name, code=f"print('{SECRET}'); 1/0")
-        await agent.fails("no_such_tool", code=SECRET)
+        with pytest.raises(MCPError, match="There is no tool"):
+            await agent.call("no_such_tool", code=SECRET)
     found = written(server, me)
     assert [(each["tool"], each["outcome"]) for each in found] == [
         ("overwrite_cell_source", "ok"),
