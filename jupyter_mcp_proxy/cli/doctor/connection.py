@@ -118,9 +118,9 @@ def token(server: Server, first: Answer, tier: str, needs: str, *, asked_for: bo
 def tier_of(editing: Answer, running: Answer) -> str:
     """What a connection may, by how it was refused what it asked for; nothing where that cannot be told."""
     for tier in TIERS[:2]:
-        if text(running).startswith(str(NotAllowed(PROBE, "run", tier))):
+        if _is_refused(text(running), NotAllowed(PROBE, "run", tier)):
             return tier
-        if text(editing).startswith(str(NotAllowed(EDITING, "edit", tier))):
+        if _is_refused(text(editing), NotAllowed(EDITING, "edit", tier)):
             return tier
     return "run" if running.result else ""
 
@@ -269,3 +269,8 @@ def transport(listed: Answer, name: str) -> Finding:
             "Behind a gateway: raise c.ZMQChannelsWebsocketConnection.iopub_data_rate_limit.",
         )
     return skipped("transport", f"the server does not say ({NEW})")
+
+
+def _is_refused(said: str, refusal: NotAllowed) -> bool:
+    """Whether a call was refused so, whatever narrows the tier."""
+    return said.startswith(str(refusal).partition(". ")[0])
