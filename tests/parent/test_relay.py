@@ -187,7 +187,7 @@ async def test_a_body_over_the_limit_gets_413(start_jupyter: StartJupyter) -> No
 async def test_a_request_without_a_token_is_told_how_to_get_one(live: JupyterProcess) -> None:
     for method in ("POST", "GET", "DELETE"):
         answer = post(live, INITIALIZE, method=method, **as_client(None))
-        refused(answer, "Authorization: Bearer", "jupyter mcp-proxy", status=401)
+        refused(answer, "Authorization: Bearer", "python -m jupyter_mcp_proxy", status=401)
         assert "resource_metadata=" in answer[1]["www-authenticate"]
 
 
