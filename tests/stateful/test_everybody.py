@@ -28,7 +28,7 @@ RUNS = int(os.environ.get("RUNS", "50"))
 """Runs in each mode; the nightly run sets RUNS=1000, and then they are chosen by lot."""
 BY_ROTE = "RUNS" not in os.environ
 AT_ONCE = "AT_ONCE" in os.environ
-"""Whether there are acts at one moment, too: they have more ends than the oracle knows, what fails is to be looked at."""
+"""Whether there are acts at one moment, too: they have more ends than the oracle knows; look at what fails."""
 WEATHER = ["calm"] * 8 + ["kernel", "kernel", "disk", "crash"]
 """What a run has beside agents and the person. These take seconds, and what crashed has forgotten much."""
 STEPS = 14
