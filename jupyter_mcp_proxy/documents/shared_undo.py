@@ -10,7 +10,7 @@ from pycrdt import Array, StackItem, UndoManager
 
 from ..errors import GONE, CannotUndo
 from .cells import source_hash
-from .edits import splices
+from .edits import Splice, splices
 from .shared_editor import SharedEditor
 
 KEPT = 500
@@ -93,7 +93,8 @@ class Step:
         for cell in self.rewrote if self.taken else self.removed_from:
             # Where what it put in was replaced since, or went on elsewhere, what it took would come back beside that.
             now = editor.source(cell)
-            if now is not None and not all(change.text in now for change in splices(*self.rewrote[cell])):
+            before, after = self.rewrote[cell]
+            if now is not None and not all(_stands(change, before, now) for change in splices(before, after)):
                 raise CannotUndo(cell, "its source is not what you left there")
         remade = self.remade(editor)
         for cell in (restored | remade) & self.rewrote.keys():
@@ -115,6 +116,13 @@ class Step:
             editor.delete(editor.place(cell))
             done = True
         return done
+
+
+def _stands(change: Splice, before: str, now: str) -> bool:
+    """Whether what a change put in is still there, or, where it only took something out, the line around that place."""
+    if change.text:
+        return change.text in now
+    return before[: change.start].rpartition("\n")[2] in now and before[change.end :].partition("\n")[0] in now
 
 
 class Steps:

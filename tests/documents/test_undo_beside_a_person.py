@@ -246,6 +246,17 @@ async def test_what_somebody_else_has_written_over_is_not_mixed_with_what_was_th
         assert "w26b" in await one.ok("read_cell", notebook=name, cell="a")
 
 
+async def test_what_a_split_took_does_not_come_back_into_what_somebody_else_has_written_there(
+    live: JupyterProcess, name: str
+) -> None:
+    live.write_notebook(name, "w0p\nw13b", ids=["a"])
+    async with connect(live) as one, connect(live) as two:
+        await one.ok("split_cell", notebook=name, cell="a", at=[2])
+        await two.ok("overwrite_cell_source", notebook=name, cell="a", source="w17b")
+        assert "not what you left there" in await one.fails("undo_changes", notebook=name)
+        assert "w17b" in await one.ok("read_cell", notebook=name, cell="a")
+
+
 async def test_a_move_that_is_none_any_more_is_passed_over(live: JupyterProcess, name: str) -> None:
     live.write_notebook(name, "a", "b", "c", ids=["a", "b", "c"])
     async with person(live, name) as other, connect(live) as agent:
