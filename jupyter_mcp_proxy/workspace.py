@@ -256,6 +256,7 @@ class Workspace:
         self.users.moved(old, new)
         self.runner.moved(old, new)
         self.marks.moved(old, new)
+        self.on_reviewed()
         try:
             await self.kernels.moved(old, new)
         except ServerError as error:
@@ -284,6 +285,8 @@ class Workspace:
             document = self._documents.pop(path, None)
             if document is not None:
                 await document.__aexit__(None, None, None)
+                if document.review.changes:  # they can't be taken back any more
+                    self.on_reviewed()
 
     @property
     def documents(self) -> list[Document]:

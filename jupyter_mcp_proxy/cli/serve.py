@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..contract import ENV_PREFIX, EXIT_ADDRESS_TAKEN, TIERS, module_command
 from .demo import port_number
@@ -44,6 +45,7 @@ exit codes: 0 ended as asked, 1 the Jupyter server cannot be used (the reason is
 
 URLS = ("JUPYTER_URL", "DOCUMENT_URL", "RUNTIME_URL")
 TOKENS = ("JUPYTER_TOKEN", "DOCUMENT_TOKEN", "RUNTIME_TOKEN", "JUPYTERHUB_API_TOKEN")
+BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 ANSWER_TIMEOUT = 30.0
 """Seconds for an answer of the Jupyter server, and for the start of our own."""
 
@@ -145,7 +147,7 @@ def _settings(options: argparse.Namespace, environment: Mapping[str, str]) -> di
 
 
 def _serve(options: argparse.Namespace, environment: dict[str, str]) -> int:
-    port = options.port or _free_port(options.host)
+    port = _usable_port(options.host, options.port)
     with _token(options.token_file, environment[ENV_PREFIX + "RUNTIME_DIR"], port) as (file, token):
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(options.host, options.host)  # noqa: S104 - only shown
         endpoint = f"http://{f'[{host}]' if ':' in host else host}:{port}/mcp"
@@ -179,12 +181,14 @@ def _run(arguments: list[str], environment: dict[str, str]) -> int:
     return 0 if ended else code
 
 
-def _free_port(host: str) -> int:
+def _usable_port(host: str, wanted: int) -> int:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, 0))
+            probe.bind((host, wanted))
         except OSError as error:
-            raise Unusable(f"{host} is no address of this machine ({error.strerror}).") from error
+            where = f"{host} port {wanted}" if wanted else host
+            raise Unusable(f"{where} is not to be had ({error.strerror}). Leave out --port for a free one.") from error
         port: int = probe.getsockname()[1]
         return port
 
@@ -195,10 +199,11 @@ def _token(file: Path | None, runtime: str, port: int) -> Iterator[tuple[Path, s
     if file is not None and file.exists():
         yield file, token_of(file)
         return
-    made = file or Path(runtime, f"mcp-proxy-serve-{port}.token")
+    made = file or Path(runtime, f"mcp-proxy-serve-{port}-{os.getpid()}.token")
     token = secrets.token_urlsafe(32)
     try:
-        made.unlink(missing_ok=True)
+        if file is None:
+            made.unlink(missing_ok=True)  # of a process that had this number before
         descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise Unusable(f"{made} cannot be written ({error.strerror}).") from error
@@ -216,22 +221,31 @@ def _status(url: str, token: str, certificate: Path | None) -> tuple[int, bytes]
     import httpx
 
     try:
-        with httpx.Client(trust_env=False, verify=_trusted(certificate), timeout=ANSWER_TIMEOUT) as client:
+        with httpx.Client(trust_env=False, verify=_trusted(url, certificate), timeout=ANSWER_TIMEOUT) as client:
             response = client.get(f"{url}api/status", headers={"Authorization": f"token {token}"} if token else {})
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         cure = "Start it, or name it as this machine reaches it"
         if "CERTIFICATE" in str(error).upper():
-            cure = "Name the certificate to trust by --certificate"
+            cure = "Where it is the server's own, name its file by --certificate"
         raise Unusable(f"{url} does not answer ({error}). {cure}.") from error
     return response.status_code, response.content
 
 
-def _trusted(certificate: Path | None) -> Any:
+def _trusted(url: str, certificate: Path | None) -> Any:
+    """What to trust: the server's own certificate, whatever its name; not whatever an authority has signed."""
     import ssl
 
-    if certificate is None:
+    parts = urlsplit(url)
+    if certificate is None or parts.scheme != "https":
         return True
+    text = certificate.read_text(encoding="utf-8", errors="replace")
+    own = text[text.find(BEGIN) : text.find(END) + len(END)]
+    if text.count(BEGIN) != 1 or not own.startswith(BEGIN):
+        raise Unusable(f"{certificate} does not hold one certificate (PEM). It is the server's own that is meant.")
+    shown = ssl.get_server_certificate((parts.hostname or "", parts.port or 443), timeout=ANSWER_TIMEOUT)
+    if ssl.PEM_cert_to_DER_cert(shown) != ssl.PEM_cert_to_DER_cert(own):
+        raise Unusable(f"{url} has another certificate than {certificate}: name its own, not an authority's.")
     context = ssl.create_default_context(cafile=certificate)
-    context.check_hostname = False  # the certificate itself is what we know, as the server that runs later takes it
+    context.check_hostname = False  # the certificate itself is what we know
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context

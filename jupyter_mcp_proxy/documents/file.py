@@ -7,6 +7,7 @@ A change of a large file may wait (`late.py`).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -47,6 +48,7 @@ class FileDocument(Document):
         self._copy = LocalCopy(server, path, self.history, self._put_aside, self._ids)
         self._late = LateWriter(self._copy, Unsaved(snapshots.folder(path)), self._put_aside)
         self._steps: dict[str, deque[Step]] = {}
+        self._undoing = asyncio.Lock()
         self._copy.follow = self.follow
 
     @property
@@ -169,17 +171,23 @@ class FileDocument(Document):
     async def undo(
         self, author: Author, since: int | None = None, *, only: int | None = None, by: str | None = None
     ) -> list[Entry]:
+        async with self._undoing:  # a person and the agent may both take the same back
+            return await self._undo(author, since, only, by)
+
+    async def _undo(self, author: Author, since: int | None, only: int | None, by: str | None) -> list[Entry]:
         steps = self._steps.get(author.key, deque())
         taken_back: list[Entry] = []
         last = since is None and only is None
         for step in meant(list(steps), 0 if last else since, only):
+            take_back = step.take_back if only is None else step.take_back_in_between
             try:
-                _, _, _, entries = await self._edit(step.take_back, *author.undoing(by), outputs_only=True)
+                _, _, _, entries = await self._edit(take_back, *author.undoing(by), outputs_only=True)
             except NothingLeft:
                 entries = []
             except CannotUndo as error:
                 raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
-            steps.remove(step)
+            if step in steps:  # else newer ones have pushed it out meanwhile
+                steps.remove(step)
             self.review.undone(author.key, step.number)
             taken_back += entries
             if last and entries:

@@ -61,6 +61,15 @@ class Step:
         """What it said after it."""
         return next((_source(each.after) for each in self.touched if each.id == cell), None)
 
+    def take_back_in_between(self, editor: Editor) -> None:
+        """Undo the change while later ones stay; CannotUndo where it moved cells that are elsewhere by now."""
+        ids = editor.ids()
+        for each in self.touched:
+            moved = each.before is not None and each.after is not None and each.before[0] != each.after[0]
+            if moved and each.after is not None and each.id in ids and ids.index(each.id) != each.after[0]:
+                raise CannotUndo(each.id, "cells were added, deleted or moved since")
+        self.take_back(editor)
+
     def take_back(self, editor: Editor) -> None:
         """Undo the change where every cell still is what it left; CannotUndo where one is not.
 

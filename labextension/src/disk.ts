@@ -11,6 +11,8 @@ import { pathOf } from './reveal';
 
 /** Milliseconds after which a notebook is looked at again while an agent's call on it goes on. */
 const AGAIN = 2000;
+/** Milliseconds after which a save is taken for one that was cancelled. */
+const LONGEST_SAVE = 30_000;
 /** How often it is looked at after that. */
 const LATE = 3;
 
@@ -76,7 +78,7 @@ class Followed {
     this._base = cellsOf(context.model);
     let written = this._base;
     context.saveState.connect((_, state) => {
-      this._saving = state === 'started';
+      this._savingSince = state === 'started' ? Date.now() : null;
       if (state === 'started') {
         written = cellsOf(context.model); // what is typed while it is written is not in the file
       } else if (state.startsWith('completed')) {
@@ -225,7 +227,12 @@ class Followed {
   private _client = '';
   private _goesOn = false;
   private _left = 0;
-  private _saving = false;
+  /** JupyterLab (4.6) says nothing of a save that a person has cancelled: it is over after a while. */
+  private get _saving(): boolean {
+    return this._savingSince !== null && Date.now() - this._savingSince < LONGEST_SAVE;
+  }
+
+  private _savingSince: number | null = null;
   private _checking = false;
   private _again = false;
   /** The state of the file over which the person has chosen their own. */

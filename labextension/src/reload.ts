@@ -85,12 +85,18 @@ function update(cell: ISharedNotebook['cells'][number], wanted: ICell): void {
   }
 }
 
-/** Each cell in a few characters and its source, to see whether any has changed. */
+/**
+ * Each cell in a few characters and its source, and what a person has set for all of them, to see whether any has
+ * changed. JupyterLab itself sets `trusted`, and what the kernel says of its language.
+ */
 export function cellsOf(model: INotebookModel): string[] {
-  return model.sharedModel.cells.map(cell => {
+  const { sharedModel } = model;
+  const cells = sharedModel.cells.map(cell => {
     const outputs = cell.cell_type === 'code' ? JSON.stringify((cell as ISharedCodeCell).getOutputs()) : '';
-    return JSON.stringify([cell.getId(), cell.cell_type, cell.getSource(), hash(outputs)]);
+    const metadata = { ...cell.getMetadata(), trusted: null };
+    return JSON.stringify([cell.getId(), cell.cell_type, cell.getSource(), hash(outputs), metadata]);
   });
+  return [...cells, JSON.stringify({ ...sharedModel.getMetadata(), language_info: null, kernelspec: null })];
 }
 
 /** FNV-1a: not against anybody, and outputs are long. */

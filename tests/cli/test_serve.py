@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,14 +14,15 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from harness import ERAS, TOKEN, Agent, JupyterProcess
+from harness import ERAS, TOKEN, Agent, JupyterProcess, StartJupyter
 from harness.hub import connect_to
+from harness.tls import self_signed
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from jupyter_mcp_proxy.cli.given import token_of
-from jupyter_mcp_proxy.cli.serve import TOKENS, judge, jupyter_url
+from jupyter_mcp_proxy.cli.serve import TOKENS, Unusable, _status, judge, jupyter_url
 
 COMMAND = [sys.executable, "-m", "jupyter_mcp_proxy", "serve"]
 
@@ -212,6 +214,38 @@ def test_a_token_comes_from_a_file_before_the_environment(tmp_path: Path, monkey
 )
 def test_what_is_wrong_with_a_server_is_told_with_its_cure(status: int, body: bytes, fault: str) -> None:
     assert (fault in judge(status, body)) if fault else judge(status, body) == ""
+
+
+def test_a_certificate_of_its_own_is_trusted_and_no_other(start_jupyter: StartJupyter, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    key, certificate = self_signed(tmp_path / "one")
+    _, another = self_signed(tmp_path / "two")
+    context = ssl.create_default_context(cafile=certificate)
+    context.check_hostname = False
+    arguments = (f"--ServerApp.certfile={certificate}", f"--ServerApp.keyfile={key}")
+    server = start_jupyter(rtc=False, arguments=arguments, scheme="https", context=context)
+    assert judge(*_status(server.url, TOKEN, certificate)) == ""
+    with pytest.raises(Unusable, match="has another certificate"):
+        _status(server.url, TOKEN, another)
+    with pytest.raises(Unusable, match="name its file by --certificate"):
+        _status(server.url, TOKEN, None)
+    with pytest.raises(Unusable, match="does not hold one certificate"):
+        _status(server.url, TOKEN, key)
+
+
+def test_a_port_that_is_taken_takes_nobodys_token_away(bare: JupyterProcess, tmp_path: Path) -> None:
+    with serving(tmp_path, "--jupyter-url", bare.url, JUPYTER_TOKEN=TOKEN) as (endpoint, file, _):
+        token = file.read_text()
+        answers(endpoint, "")  # it listens
+        port = endpoint.rpartition(":")[2].partition("/")[0]
+        ended = subprocess.run(
+            [*COMMAND, "--jupyter-url", bare.url, "--port", port], env=environment(tmp_path, JUPYTER_TOKEN=TOKEN),
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 1
+        assert "Leave out --port" in ended.stderr
+        assert file.read_text() == token
 
 
 @pytest.mark.parametrize("token", ["", "wrong"])

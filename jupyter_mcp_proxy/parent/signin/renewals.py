@@ -31,15 +31,20 @@ class Renewals:
         key = digest_of(f"{client} {presented}")
         if key not in self._answers:
             self._forget_the_one_before(presented)
-            self._answers[key] = time.monotonic(), asyncio.ensure_future(renew())
-            asyncio.get_running_loop().call_later(self._grace, self._answers.pop, key, None)
-        asked, answer = self._answers[key]
+            mine = self._answers[key] = time.monotonic(), asyncio.ensure_future(renew())
+            asyncio.get_running_loop().call_later(self._grace, self._forget, key, mine)
+        asked, answer = found = self._answers[key]
         try:
             tokens = await asyncio.shield(answer)
         except Exception:
-            self._answers.pop(key, None)  # another try may go well
+            self._forget(key, found)  # another try may go well
             raise
         return replace(tokens, lasts=max(0.0, tokens.lasts - (time.monotonic() - asked)))
+
+    def _forget(self, key: str, answer: tuple[float, asyncio.Future[Tokens]]) -> None:
+        """Forget this answer, and not the one that has come after it."""
+        if self._answers.get(key) is answer:
+            del self._answers[key]
 
     def _forget_the_one_before(self, presented: str) -> None:
         """Once a token is used, only a thief still asks with the one that it came of."""
