@@ -6,6 +6,8 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+import anyio
+import anyio.to_thread
 import pytest
 from harness import TOKEN, Agent, JupyterProcess, connect, post
 from harness.panel import ask, watching
@@ -173,6 +175,33 @@ async def test_a_new_cell_that_a_person_has_typed_in_is_not_taken_back_and_it_is
         assert "In cell 1: its source is not what eager left there" in refused["why"]
         assert other.source(1) == "mineαβγ"
         assert changes(live, name) == [change]
+
+
+async def test_in_a_file_a_move_is_not_taken_back_where_cells_came_or_went_since(
+    file: JupyterProcess, name: str
+) -> None:
+    """It knows places by their numbers, and would shuffle what has others by now."""
+    file.write_notebook(name, "a", "b", "c", "d")
+    async with connect(file) as agent:
+        await agent.ok("move_cell", notebook=name, cell=0, index=3)
+        await agent.ok("insert_cell", notebook=name, index=0, source="x")
+        move, insert = changes(file, name)
+        assert "added, deleted or moved since" in undo(file, move["id"])["why"]
+        assert ["".join(cell["source"]) for cell in file.read_notebook(name)["cells"]] == ["x", "b", "c", "d", "a"]
+        assert undo(file, insert["id"])["why"] is None
+        assert undo(file, move["id"])["why"] is None
+        assert ["".join(cell["source"]) for cell in file.read_notebook(name)["cells"]] == ["a", "b", "c", "d"]
+
+
+async def test_two_who_take_back_the_same_at_one_moment_do_not_collide(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "a")
+    async with connect(server) as agent:
+        await agent.ok("insert_cell", notebook=name, source="b")
+        (added,) = changes(server, name)
+        async with anyio.create_task_group() as group:
+            for _ in range(2):
+                group.start_soon(anyio.to_thread.run_sync, undo, server, added["id"])
+        assert "1 cells" in await agent.ok("list_cells", notebook=name)
 
 
 async def test_in_a_file_what_a_person_has_changed_since_is_not_taken_back(file: JupyterProcess, name: str) -> None:
