@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 NO_LOG = (
-    "The server declares no `logging`, and sends no `notifications/message`: what an agent has to know is in results. "
-    "A method of a capability that is not declared is unknown (-32601). The scenario does not ask for the capability "
-    "first; the protocol has given logging up since 2026-07-28 (SEP-2577)."
+    "The server takes a level of logging and sends no `notifications/message`: what an agent has to know is in results. "
+    "The protocol has given logging up since 2026-07-28 (SEP-2577)."
 )
 KNOWN: dict[str, dict[str, str]] = {
     "2025-11-25": {
-        "logging-set-level/logging-set-level": NO_LOG,
         "tools-call-with-logging/tools-call-with-logging": NO_LOG,
     },
     "2026-07-28": {},

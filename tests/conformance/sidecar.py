@@ -26,7 +26,7 @@ def main() -> int:
         self: ours.NotebookServer, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
     ) -> Any:
         if name in fixtures.TOOLS:
-            return ours.signed(await MCPServer.call_tool(self, name, arguments, context), context)
+            return await MCPServer.call_tool(self, name, arguments, context)
         return await call(self, name, arguments, context)
 
     ours.create_server = create_server
