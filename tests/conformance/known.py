@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 NO_LOG = (
-    "The server takes a level of logging and sends no `notifications/message`: what an agent has to know is in results. "
+    "The server takes a level of logging, and sends no log: what an agent has to know is in results. "
     "The protocol has given logging up since 2026-07-28 (SEP-2577)."
 )
 KNOWN: dict[str, dict[str, str]] = {
