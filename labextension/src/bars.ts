@@ -5,6 +5,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { Changes, IChange, IPiece, colourOf, named, whose } from './changes';
 import { attempt } from './commands';
 import { Diff } from './diff';
+import { onCells } from './drawing';
 import { element, oncePerFrame, setText } from './elements';
 import { pathOf } from './reveal';
 
@@ -23,16 +24,7 @@ export class Bars {
   ) {
     const draw = oncePerFrame(() => this._draw());
     _changes.changed.connect(draw);
-    _tracker.widgetAdded.connect((_, panel) => {
-      void panel.context.ready.then(() => {
-        const follow = (): void => {
-          panel.content.model?.cells.changed.connect(draw);
-          draw();
-        };
-        panel.content.modelChanged.connect(follow);
-        follow();
-      });
-    });
+    onCells(_tracker, draw);
   }
 
   private _draw(): void {

@@ -4,6 +4,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 
 import { colourOf } from './changes';
 import { BEHIND } from './disk';
+import { onCells } from './drawing';
 import { oncePerFrame } from './elements';
 import { Activity, ICall, IClient } from './model';
 import { pathOf } from './reveal';
@@ -26,16 +27,7 @@ export class Marks {
   ) {
     const draw = oncePerFrame(() => this._draw());
     _activity.changed.connect(draw);
-    _tracker.widgetAdded.connect((_, panel) => {
-      void panel.context.ready.then(() => {
-        const follow = (): void => {
-          panel.content.model?.cells.changed.connect(draw);
-          draw();
-        };
-        panel.content.modelChanged.connect(follow);
-        follow();
-      });
-    });
+    onCells(_tracker, draw);
   }
 
   private _draw(): void {
