@@ -54,6 +54,7 @@ class JupyterProcess:
             python, "-m", "jupyter_server", "--no-browser", "--allow-root",
             f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.root}",
             f"--ServerApp.base_url={base_url}",
+            "--LabApp.news_url=None",  # else Lab asks about its news, in a toast that lies over the panel's rows
         ]  # fmt: skip
         if token:
             command.append(f"--IdentityProvider.token={token}")
