@@ -156,12 +156,16 @@ class OutputWriter:
 
     def _is_cleared(self, editor: Editor) -> bool:
         cell = editor.cell_at(editor.place(self.execution.cell_id or ""), outputs=False)
-        return cell.execution_count is None and self._count(editor) == 0 and not editor.is_running(cell.index)
+        return cell.execution_count is None and self._count(editor) == 0 and not self._is_running(editor, cell.index)
 
     def _is_left(self, editor: Editor, there: int | None) -> bool:
         cell = editor.cell_at(editor.place(self.execution.cell_id or ""), outputs=False)
         same = cell.execution_count == self.execution.count and there in (None, self._count(editor))
-        return same and not editor.is_running(cell.index)
+        return same and not self._is_running(editor, cell.index)
+
+    def _is_running(self, editor: Editor, index: int) -> bool:
+        """Whether somebody else runs the cell. A file cannot say; a run of ours would have taken this writer's place."""
+        return self.guarantee == "live" and editor.is_running(index)
 
     def _count(self, editor: Editor) -> int:
         """The outputs that the cell has; Unknown where it is not there, or holds no code any more."""

@@ -17,22 +17,15 @@ from jupyter_mcp_proxy.outputs.changes import Clear
 pytestmark = pytest.mark.anyio
 
 
-class Cells(FileEditor):
-    """A shared document has a mark for what runs; a file has not."""
-
-    def is_running(self, index: int) -> bool:
-        return False
-
-
 class Failing:
     """A notebook whose next edits fail, before or after they have been carried out."""
 
     path = "a.ipynb"
-    guarantee = "live"
+    guarantee = "file"
 
     def __init__(self) -> None:
         cell = {"id": "c", "cell_type": "code", "source": "", "metadata": {}, "outputs": [], "execution_count": None}
-        self.editor = Cells({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+        self.editor = FileEditor({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
         self.failures: list[type[Conflict] | type[MaybeSaved]] = []
 
     @property
