@@ -164,7 +164,7 @@ class OutputWriter:
         return same and not self._is_running(editor, cell.index)
 
     def _is_running(self, editor: Editor, index: int) -> bool:
-        """Whether somebody else runs the cell. A file cannot say; a run of ours would have taken this writer's place."""
+        """Whether somebody else runs the cell. A file cannot say; a run of ours has a writer of its own."""
         return self.guarantee == "live" and editor.is_running(index)
 
     def _count(self, editor: Editor) -> int:
