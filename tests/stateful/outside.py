@@ -93,8 +93,8 @@ class Kernel:
     async def runs(self, worker: Worker, intent: Intent) -> None:
         before = await self._world.person.outputs()
         told = await self._world.agent_does(worker, intent)
-        if told:
-            await self._ran(told, intent.meant, before)
+        if told and intent.target is not None:  # nothing changes by it
+            await self._ran(told, intent.target.found(self._world.last), before)
 
     async def _ran(self, told: str, cell: str, before: dict[str, str]) -> None:
         check = self._world.check
