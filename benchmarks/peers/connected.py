@@ -27,7 +27,7 @@ SLEEPS = f"import time\nopen({STARTED!r}, 'w').close()\ntime.sleep(60)"
 DIES = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
 CELLS = ("1+1", PRINTED, TELLS, SLEEPS, DIES)
 """Of the notebook that runs."""
-LONGEST = 30.0
+LONGEST = 20.0
 """Seconds that a call may take."""
 NO_TOOL = "no such tool"
 
@@ -64,8 +64,8 @@ class Connected:
         return [kernel["id"] for kernel in self._ask("api/kernels") if kernel["execution_state"] != "idle"]
 
     async def settle(self) -> None:
-        """Interrupt what runs, as a person does, until nothing does."""
-        with anyio.move_on_after(LONGEST):
+        """Interrupt what runs, as a person does, until nothing does; a kernel that died may come back with time."""
+        with anyio.move_on_after(5):
             while busy := await anyio.to_thread.run_sync(self.busy):
                 for kernel in busy:
                     await anyio.to_thread.run_sync(self._ask, f"api/kernels/{kernel}/interrupt", b"{}")

@@ -114,8 +114,9 @@ def editing(size: int) -> Probe:
 
 
 async def first_progress(one: Connected) -> float:
-    """Until the first notification of a cell that prints twice a second for 6 s."""
+    """Until the first notification of a cell that prints twice a second for 6 s, in a kernel that has started."""
     first: list[float] = []
+    await one.call(one.side.run(0))
 
     async def progress(*_: object) -> None:
         first.append(time.perf_counter())
