@@ -1,4 +1,4 @@
-"""Builds the panel for jupyter-mcp-proxy-server: from the folder of its pyproject.toml hatch finds no module of ours."""
+"""Builds the panel for jupyter-mcp-proxy-server; in the folder of its pyproject.toml hatch finds no module of ours."""
 
 from __future__ import annotations
 
