@@ -49,12 +49,12 @@ class JupyterProcess:
         self.endpoint = f"{self.url}mcp-proxy/mcp"
         self.guarantee = "live" if rtc else "file"
         self._log = (home / "server.log").open("ab")
+        _answer_lab(home / "config")
         # Not `-m jupyter server`: that runs the first jupyter-server on PATH, maybe another Python's.
         command = [
             python, "-m", "jupyter_server", "--no-browser", "--allow-root",
             f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.root}",
             f"--ServerApp.base_url={base_url}",
-            "--LabApp.news_url=None",  # else Lab asks about its news, in a toast that lies over the panel's rows
         ]  # fmt: skip
         if token:
             command.append(f"--IdentityProvider.token={token}")
@@ -148,6 +148,15 @@ class JupyterProcess:
                 self.process.kill()
                 self.process.wait(5)
         self._log.close()
+
+
+def _answer_lab(config: Path) -> None:
+    """Answer JupyterLab's question about its news, as a person has: it lies over the panel's rows until then."""
+    settings = (
+        config / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    )
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
 
 
 StartJupyter = Callable[..., JupyterProcess]
