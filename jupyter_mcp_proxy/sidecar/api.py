@@ -20,7 +20,9 @@ from .. import __version__
 from ..contract import TIER_HEADER
 from ..errors import ProxyError
 from ..tools.activity import Watch
+from ..tools.asking_rules import Who
 from ..tools.characters import is_usable
+from ..tools.permission import Verdict
 from ..tools.state import State
 from .answers import DEGRADED, HEADERS, body, failed
 
@@ -52,10 +54,14 @@ class Api:
         ]
 
     def _summary(self) -> dict[str, Any]:
+        rules = self._state.permission.rules
+        clients = self._state.activity.clients()
         return {
             "paused": self._state.pause.holds,
+            "asking": rules.everyone,
             "tier": self._state.settings.tier,
-            "clients": [client.shown() for client in self._state.activity.clients()],
+            "clients": [{**each.shown(), "asking": rules.asks_of(Who(each.name, each.token))} for each in clients],
+            "requests": self._state.permission.shown(),
             "changes": self._state.changes,
             "questions": self._state.workspace.runner.questions.people.shown() if self._state.is_ready else [],
         }
@@ -120,6 +126,8 @@ class Api:
         if not isinstance(paused, bool):
             return failed(400, 'Send {"paused": true} or {"paused": false}.')
         self._state.pause.set(paused)
+        if paused:
+            self._state.permission.end_all(Verdict.PAUSED)
         self._state.activity.announce()
         return JSONResponse({"paused": self._state.pause.holds}, headers=HEADERS)
 
@@ -128,9 +136,9 @@ class Api:
         if self._state.degraded:
             return failed(403, DEGRADED)
         workspace = await self._state.ready()
-        return JSONResponse(
-            {"stopped": await workspace.runner.stopping.interrupt_all(workspace.runner.kept.all)}, headers=HEADERS
-        )
+        stopped = self._state.permission.end_all(Verdict.STOPPED)
+        stopped += await workspace.runner.stopping.interrupt_all(workspace.runner.kept.all)
+        return JSONResponse({"stopped": stopped}, headers=HEADERS)
 
     async def answer(self, request: Request) -> Response:
         """Give code the answer that it waits for, or refuse it. What was typed goes to its kernel and nowhere else."""

@@ -5,12 +5,13 @@ import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
 import { Changes, colourOf, named, whose } from './changes';
-import { CommandIds } from './commands';
+import { attempt, CommandIds } from './commands';
 import { Connection } from './connection';
 import { element, oncePerFrame, setText } from './elements';
 import { Log, placeOf } from './log';
 import { Activity, ICall, IClient, IPlace } from './model';
 import { mcpIcon } from './icon';
+import { askSwitch, Permissions } from './permission';
 import { Questions } from './questions';
 import { Review } from './review';
 import { said } from './words';
@@ -25,7 +26,7 @@ const TIERS: Record<string, string> = {
 export class Panel extends Widget {
   constructor(
     private _activity: Activity,
-    connection: Connection,
+    private _connection: Connection,
     changes: Changes,
     commands: CommandRegistry,
     private _trans: TranslationBundle,
@@ -43,7 +44,7 @@ export class Panel extends Widget {
       reveal(call);
       this._review.open(call.changes ?? []);
     });
-    this._questions = new Questions(_activity, connection, reveal);
+    this._questions = new Questions(_activity, _connection, reveal);
 
     const run = (command: string) => () => void commands.execute(command);
     this._pause.addEventListener('click', run(CommandIds.pause));
@@ -67,9 +68,12 @@ export class Panel extends Widget {
     follow.append(this._follow, element('span', '', _trans.__('Follow')));
     const line = element('div', 'jp-McpPanel-line');
     line.append(this._status, follow);
+    const requests = new Permissions(_activity, _connection);
     this.node.append(
       buttons,
+      askSwitch(_activity, _connection),
       line,
+      requests.node,
       this._questions.node,
       agents,
       this._clients,
@@ -104,7 +108,11 @@ export class Panel extends Widget {
 
     this._questions.show(questions);
     while (this._rows.length < clients.length) {
-      const row = new ClientRow(this._trans, client => this._choose(client));
+      const row = new ClientRow(
+        this._trans,
+        client => this._choose(client),
+        (on, client) => void attempt(() => this._connection.ask(on, client))
+      );
       this._rows.push(row);
       this._clients.appendChild(row.node);
     }
@@ -160,13 +168,23 @@ class ClientRow {
 
   constructor(
     private _trans: TranslationBundle,
-    choose: (client: IChosen) => void
+    choose: (client: IChosen) => void,
+    ask: (on: boolean, client: IClient) => void
   ) {
     const line = element('span', 'jp-McpClient-line');
     line.append(this._dot, this._name, this._tier);
     this._button.append(line, this._doing);
     this._button.addEventListener('click', () => choose(this._shown));
-    this.node.appendChild(this._button);
+    const asks = element('label', 'jp-McpClient-asks', '', { title: _trans.__('Ask before this client runs code') });
+    asks.append(this._asks, element('span', '', _trans.__('ask')));
+    this._asks.addEventListener('change', () => {
+      if (this._client) {
+        const wanted = this._asks.checked;
+        this._asks.checked = this._client.asking === true;
+        ask(wanted, this._client);
+      }
+    });
+    this.node.append(this._button, asks);
   }
 
   show(client: IClient | undefined, chosen: IChosen | null): void {
@@ -174,6 +192,8 @@ class ClientRow {
     if (client === undefined) {
       return;
     }
+    this._client = client;
+    this._asks.checked = client.asking === true;
     const who = { client: client.name, token: client.token };
     this._shown = { key: whose(who), shown: named(client.name, client.token) };
     setText(this._name, this._shown.shown);
@@ -184,7 +204,9 @@ class ClientRow {
     this.node.classList.toggle('jp-mod-busy', client.doing !== null);
   }
 
+  private _client: IClient | undefined;
   private _shown: IChosen = { key: '', shown: '' };
+  private _asks = element('input', '', '', { type: 'checkbox' });
   private _button = element('button', 'jp-McpClient-button', '', {
     type: 'button',
     title: 'Show the calls of this client only'
