@@ -19,7 +19,7 @@ from starlette.routing import Route
 from .. import __version__
 from ..contract import TIER_HEADER
 from ..errors import ProxyError
-from ..tools.activity import Watch
+from ..tools.activity import Client, Watch
 from ..tools.characters import is_usable
 from ..tools.state import State
 from .answers import DEGRADED, HEADERS, body, failed
@@ -55,10 +55,15 @@ class Api:
         return {
             "paused": self._state.pause.holds,
             "tier": self._state.settings.tier,
-            "clients": [client.shown() for client in self._state.activity.clients()],
+            "clients": [self._shown(client) for client in self._state.activity.clients()],
+            "review": self._state.is_ready and self._state.workspace.proposals.everyone,
             "changes": self._state.changes,
             "questions": self._state.workspace.runner.questions.people.shown() if self._state.is_ready else [],
         }
+
+    def _shown(self, client: Client) -> dict[str, Any]:
+        reviewed = self._state.is_ready and self._state.workspace.proposals.reviews((client.name, client.token or ""))
+        return {**client.shown(), "review": reviewed}
 
     def _all(self) -> dict[str, Any]:
         return {**self._summary(), "calls": [entry.shown() for entry in self._state.activity.calls(SHOWN)]}

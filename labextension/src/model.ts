@@ -39,6 +39,8 @@ export interface IClient {
   readonly since: string;
   readonly last: string;
   readonly doing: ICall | null;
+  /** Whether its edits wait for a person; missing where the server runs an older version than the page. */
+  readonly review?: boolean;
 }
 
 /** What the code of an agent asks a person. The prompt is what the code wrote: text, never markup. */
@@ -56,7 +58,9 @@ export interface IState {
   readonly paused: boolean;
   readonly tier: string;
   readonly clients: readonly IClient[];
-  /** Missing where the server runs an older version than the page. */
+  /** Whether the edits of all agents wait for a person; missing where the server runs an older version than the page. */
+  readonly review?: boolean;
+  /** As that. */
   readonly questions?: readonly IQuestion[];
   /** Grows whenever the changes that wait for a person are others. */
   readonly changes?: number;
@@ -74,6 +78,8 @@ export class Activity {
   paused = false;
   tier = '';
   clients: readonly IClient[] = [];
+  /** Whether the edits of all agents wait for a person; null where the server has no such thing. */
+  review: boolean | null = null;
   questions: readonly IQuestion[] = [];
   /** Another number than before: the changes that wait for a person are others. */
   changes: number | null = null;
@@ -131,6 +137,7 @@ export class Activity {
     this.paused = state.paused;
     this.tier = state.tier;
     this.clients = state.clients;
+    this.review = state.review ?? null;
     this.questions = state.questions ?? [];
     this.changes = state.changes ?? null;
     state.calls?.forEach(call => this._keep(call));

@@ -5,7 +5,7 @@ import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
 import { Changes, colourOf, named, whose } from './changes';
-import { CommandIds } from './commands';
+import { CommandIds, attempt } from './commands';
 import { Connection } from './connection';
 import { element, oncePerFrame, setText } from './elements';
 import { Log, placeOf } from './log';
@@ -25,13 +25,14 @@ const TIERS: Record<string, string> = {
 export class Panel extends Widget {
   constructor(
     private _activity: Activity,
-    connection: Connection,
+    private _connection: Connection,
     changes: Changes,
     commands: CommandRegistry,
     private _trans: TranslationBundle,
     reveal: (place: IPlace) => void
   ) {
     super();
+    const connection = this._connection;
     this.id = 'jupyter-mcp-proxy-panel';
     this.addClass('jp-McpPanel');
     this.title.icon = mcpIcon;
@@ -65,8 +66,16 @@ export class Panel extends Widget {
     });
     this._follow.addEventListener('change', () => _activity.setFollow(this._follow.checked));
     follow.append(this._follow, element('span', '', _trans.__('Follow')));
+    const review = element('label', 'jp-McpPanel-follow', '', {
+      title: _trans.__('Edits of all agents wait until you accept them')
+    });
+    this._reviewAll.addEventListener('change', () => {
+      void attempt(() => connection.review(this._reviewAll.checked));
+    });
+    review.append(this._reviewAll, element('span', '', _trans.__('Review first')));
+    this._reviewLabel = review;
     const line = element('div', 'jp-McpPanel-line');
-    line.append(this._status, follow);
+    line.append(this._status, review, follow);
     this.node.append(
       buttons,
       line,
@@ -95,7 +104,10 @@ export class Panel extends Widget {
     if (!this.isVisible) {
       return;
     }
-    const { clients, link, note, paused, questions, tier } = this._activity;
+    const { clients, link, note, paused, questions, review, tier } = this._activity;
+    this._reviewLabel.hidden = review === null;
+    this._reviewAll.checked = review === true;
+    this._reviewAll.disabled = link !== 'open';
     setText(this._pause, paused ? 'Release' : 'Pause');
     this._pause.setAttribute('aria-pressed', String(paused));
     this._pause.disabled = this._stop.disabled = link !== 'open';
@@ -104,11 +116,15 @@ export class Panel extends Widget {
 
     this._questions.show(questions);
     while (this._rows.length < clients.length) {
-      const row = new ClientRow(this._trans, client => this._choose(client));
+      const row = new ClientRow(
+        this._trans,
+        client => this._choose(client),
+        (on, who) => void attempt(() => this._connection.review(on, who))
+      );
       this._rows.push(row);
       this._clients.appendChild(row.node);
     }
-    this._rows.forEach((row, place) => row.show(clients[clients.length - 1 - place], this._chosen));
+    this._rows.forEach((row, place) => row.show(clients[clients.length - 1 - place], this._chosen, review));
 
     const calls = this._activity.calls;
     this._empty.hidden = clients.length + calls.length > 0 || link !== 'open';
@@ -141,6 +157,8 @@ export class Panel extends Widget {
     title: 'Interrupt everything that agents run, and take back what waits'
   });
   private _status = element('div', 'jp-McpPanel-status', '', { role: 'status' });
+  private _reviewAll = element('input', '', '', { type: 'checkbox' });
+  private _reviewLabel: HTMLElement;
   private _follow = element('input', '', '', { type: 'checkbox' });
   private _clients = element('ul', 'jp-McpPanel-clients');
   private _empty = element('div', 'jp-McpPanel-empty');
@@ -154,27 +172,44 @@ interface IChosen {
   readonly shown: string;
 }
 
+/** A client as the server knows it again. */
+interface IWho {
+  readonly client: string;
+  readonly token: string | null;
+}
+
 /** One client, what it may do, and what it is doing now. */
 class ClientRow {
   readonly node = element('li', 'jp-McpClient');
 
   constructor(
     private _trans: TranslationBundle,
-    choose: (client: IChosen) => void
+    choose: (client: IChosen) => void,
+    review: (on: boolean, who: IWho) => void
   ) {
     const line = element('span', 'jp-McpClient-line');
     line.append(this._dot, this._name, this._tier);
     this._button.append(line, this._doing);
     this._button.addEventListener('click', () => choose(this._shown));
-    this.node.appendChild(this._button);
+    this._reviewed.append(this._review, element('span', '', _trans.__('review')));
+    this._review.addEventListener('change', () => review(this._review.checked, this._who));
+    this.node.append(this._button, this._reviewed);
   }
 
-  show(client: IClient | undefined, chosen: IChosen | null): void {
+  /** Show a client; `everyone` is whether all are reviewed, null where the server has no such thing. */
+  show(client: IClient | undefined, chosen: IChosen | null, everyone: boolean | null): void {
     this.node.hidden = client === undefined;
     if (client === undefined) {
       return;
     }
     const who = { client: client.name, token: client.token };
+    this._who = who;
+    this._reviewed.hidden = everyone === null || client.tier === 'read';
+    this._review.checked = client.review === true;
+    this._review.disabled = everyone === true;
+    const title = this._trans.__('Edits of %1 wait until you accept them', named(client.name, client.token));
+    this._review.title = title;
+    this._review.setAttribute('aria-label', title);
     this._shown = { key: whose(who), shown: named(client.name, client.token) };
     setText(this._name, this._shown.shown);
     setText(this._tier, tierOf(client.tier, this._trans));
@@ -185,6 +220,9 @@ class ClientRow {
   }
 
   private _shown: IChosen = { key: '', shown: '' };
+  private _who: IWho = { client: '', token: null };
+  private _review = element('input', '', '', { type: 'checkbox' });
+  private _reviewed = element('label', 'jp-McpClient-review');
   private _button = element('button', 'jp-McpClient-button', '', {
     type: 'button',
     title: 'Show the calls of this client only'

@@ -25,6 +25,7 @@ MARKUP = "<img src=x onerror=alert(1)>"
 ROUTES = [
     ("GET", "activity"), ("GET", "status"), ("POST", "pause"), ("POST", "stop"), ("POST", "answer"),
     ("GET", "changes"), ("GET", "changes?id=none"), ("POST", "keep"), ("POST", "undo"),
+    ("POST", "accept"), ("POST", "reject"), ("POST", "review"),
 ]  # fmt: skip
 BODIES = {
     "pause": b'{"paused": true}',
@@ -32,6 +33,9 @@ BODIES = {
     "answer": b'{"question": "none", "refuse": true}',
     "keep": b'{"changes": []}',
     "undo": b'{"change": "none"}',
+    "accept": b'{"proposals": []}',
+    "reject": b'{"proposals": []}',
+    "review": b'{"on": false}',
 }
 SECRET = "nobody-else-shall-read-it"
 
