@@ -123,6 +123,12 @@ class MCPProxy(Configurable):
         "run them unasked. Notebooks (*.ipynb) are not meant.",
     ).tag(config=True)
 
+    review = Bool(
+        False,
+        help="Let edits of agents wait until a person has accepted them in the panel, which has a switch for all "
+        "and for each client, too.",
+    ).tag(config=True)
+
     audit = Bool(
         True,
         help="Append a line for every tool call to mcp-proxy/audit.jsonl below Jupyter's data directory: who, what, "

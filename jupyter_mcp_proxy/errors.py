@@ -332,6 +332,16 @@ class NotAnswered(ProxyError):
         )
 
 
+class NotApplied(ProxyError):
+    """What cannot be done with what is only proposed."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} A person reviews your edits first: tell them what waits for them in the panel of JupyterLab. With "
+            "your next call you are told what they accepted. execute_ipython runs code without a cell."
+        )
+
+
 class NotRun(ProxyError):
     """A cell that is in the notebook and was not run."""
 

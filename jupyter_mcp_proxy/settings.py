@@ -38,6 +38,8 @@ class Settings:
     allowed_paths: tuple[str, ...] = ("*",)
     refused_paths: tuple[str, ...] = ()
     read_only_paths: tuple[str, ...] = ()
+    review: bool = False
+    """Whether the edits of a client wait for a person, unless one has said otherwise."""
     audit: bool = True
     audit_contents: bool = False
     server_socket: str = ""
@@ -93,6 +95,7 @@ class Settings:
             allowed_paths=tuple(json.loads(value("ALLOWED_PATHS", '["*"]'))),
             refused_paths=tuple(json.loads(value("REFUSED_PATHS", "[]"))),
             read_only_paths=tuple(json.loads(value("READ_ONLY_PATHS", "[]"))),
+            review=value("REVIEW", "False") == "True",
             audit=value("AUDIT", "True") == "True",
             audit_contents=value("AUDIT_CONTENTS", "False") == "True",
             ask_before_running=value("ASK_BEFORE_RUNNING", "False") == "True",

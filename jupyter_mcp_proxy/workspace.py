@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from .documents.document import Document, Guarantee
 from .documents.files import Files
 from .documents.opening import open_document
 from .documents.place import same_file
+from .documents.proposals import Proposals
 from .documents.seen import Looks
 from .documents.unsaved import NAME as UNSAVED
 from .documents.users import Users
@@ -58,8 +60,10 @@ class Workspace:
         data_dir: Path,
         root_dir: str,
         pause: Pause,
+        proposals: Proposals | None = None,
     ) -> None:
         self.server = server
+        self.proposals = proposals or Proposals(runtime_dir, run_id, os.getpid(), default=False)
         self.files = Files(server)
         self.pause = pause
         self.kernels = Kernels(server, f"mcp-proxy-{run_id}", runtime_dir)
@@ -98,6 +102,7 @@ class Workspace:
             data_dir=data_dir,
             root_dir=settings.root_dir,
             pause=pause,
+            proposals=Proposals(settings.runtime_dir, settings.run_id, settings.parent_pid, default=settings.review),
         )
 
     async def __aenter__(self) -> Workspace:
@@ -256,6 +261,7 @@ class Workspace:
         self.users.moved(old, new)
         self.runner.moved(old, new)
         self.marks.moved(old, new)
+        self.proposals.moved(old, new)
         self.on_reviewed()
         try:
             await self.kernels.moved(old, new)

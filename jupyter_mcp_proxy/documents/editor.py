@@ -16,6 +16,11 @@ class Editor(ABC):
     labelled: set[str]
     """The cells whose metadata this editor has set."""
 
+    @property
+    def proposed(self) -> frozenset[str]:
+        """The cells that are here as an agent proposes them, and not so in the notebook."""
+        return frozenset()
+
     @abstractmethod
     def ids(self) -> list[str]:
         """The ids of all cells, in order."""
@@ -61,8 +66,8 @@ class Editor(ABC):
         """Put these into the notebook's metadata, each in place of what stands under its name."""
 
     @abstractmethod
-    def insert(self, index: int, cell_type: CellType, source: str) -> str:
-        """Insert a cell and return its id."""
+    def insert(self, index: int, cell_type: CellType, source: str, *, id: str | None = None) -> str:
+        """Insert a cell and return its id, which is a new one where none is given."""
 
     @abstractmethod
     def delete(self, index: int) -> None:

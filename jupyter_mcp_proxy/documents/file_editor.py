@@ -67,8 +67,8 @@ class FileEditor(Editor):
     def set_metadata(self, values: dict[str, Any]) -> None:
         self.content["metadata"] = self.metadata() | values
 
-    def insert(self, index: int, cell_type: CellType, source: str) -> str:
-        cell: dict[str, Any] = {"id": str(uuid4()), "cell_type": cell_type, "metadata": {}, "source": source}
+    def insert(self, index: int, cell_type: CellType, source: str, *, id: str | None = None) -> str:
+        cell: dict[str, Any] = {"id": id or str(uuid4()), "cell_type": cell_type, "metadata": {}, "source": source}
         if cell_type == "code":
             cell |= {"execution_count": None, "outputs": [], "metadata": self._trust()}
         self._cells.insert(index, cell)

@@ -182,8 +182,8 @@ class SharedEditor(Editor):
         for name, value in values.items():
             meta["metadata"][name] = storable(value)
 
-    def insert(self, index: int, cell_type: CellType, source: str) -> str:
-        cell: dict[str, Any] = {"id": str(uuid4()), "cell_type": cell_type, "source": source, "metadata": {}}
+    def insert(self, index: int, cell_type: CellType, source: str, *, id: str | None = None) -> str:
+        cell: dict[str, Any] = {"id": id or str(uuid4()), "cell_type": cell_type, "source": source, "metadata": {}}
         if cell_type == "code":
             # As JupyterLab's own new cells have it: of one that is not trusted it runs no script and cleans the HTML.
             cell |= {"execution_count": None, "outputs": [], "metadata": {"trusted": True}}

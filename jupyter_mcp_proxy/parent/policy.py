@@ -150,6 +150,9 @@ PATHS = {
         Path("api/changes", "api", ("GET",)),
         Path("api/keep", "api", ("POST",), "edit"),
         Path("api/undo", "api", ("POST",), "edit"),
+        Path("api/accept", "api", ("POST",), "edit"),
+        Path("api/reject", "api", ("POST",), "edit"),
+        Path("api/review", "api", ("POST",), "edit"),
     )
 }
 """What the sidecar has to offer; nothing else is forwarded."""

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from .. import __version__
 from ..contract import TIER_HEADER
 from ..errors import ProxyError
-from ..tools.activity import Watch
+from ..tools.activity import Client, Watch
 from ..tools.asking_rules import Who
 from ..tools.characters import is_usable
 from ..tools.permission import Verdict
@@ -54,17 +54,21 @@ class Api:
         ]
 
     def _summary(self) -> dict[str, Any]:
-        rules = self._state.permission.rules
-        clients = self._state.activity.clients()
         return {
             "paused": self._state.pause.holds,
-            "asking": rules.everyone,
+            "asking": self._state.permission.rules.everyone,
             "tier": self._state.settings.tier,
-            "clients": [{**each.shown(), "asking": rules.asks_of(Who(each.name, each.token))} for each in clients],
+            "clients": [self._shown(each) for each in self._state.activity.clients()],
             "requests": self._state.permission.shown(),
+            "review": self._state.is_ready and self._state.workspace.proposals.everyone,
             "changes": self._state.changes,
             "questions": self._state.workspace.runner.questions.people.shown() if self._state.is_ready else [],
         }
+
+    def _shown(self, client: Client) -> dict[str, Any]:
+        reviewed = self._state.is_ready and self._state.workspace.proposals.reviews((client.name, client.token or ""))
+        asks = self._state.permission.rules.asks_of(Who(client.name, client.token))
+        return {**client.shown(), "asking": asks, "review": reviewed}
 
     def _all(self) -> dict[str, Any]:
         return {**self._summary(), "calls": [entry.shown() for entry in self._state.activity.calls(SHOWN)]}

@@ -9,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..contract import USER_HEADER
-from ..tools import reviewing
+from ..errors import ProxyError
+from ..tools import proposing, reviewing
 from ..tools.state import State
 from .answers import DEGRADED, HEADERS, body, failed
 
@@ -28,6 +29,9 @@ class ReviewApi:
             Route("/api/changes", self.changes, methods=["GET"]),
             Route("/api/keep", self.keep, methods=["POST"]),
             Route("/api/undo", self.undo, methods=["POST"]),
+            Route("/api/accept", self.accept, methods=["POST"]),
+            Route("/api/reject", self.reject, methods=["POST"]),
+            Route("/api/review", self.review, methods=["POST"]),
         ]
 
     async def changes(self, request: Request) -> Response:
@@ -37,8 +41,13 @@ class ReviewApi:
         workspace = await self._state.ready()
         id = request.query_params.get("id")
         if id is None:
-            return JSONResponse({"changes": reviewing.waiting(workspace)}, headers=HEADERS)
-        return JSONResponse({"change": await reviewing.whole(workspace, id)}, headers=HEADERS)
+            both = {"changes": reviewing.waiting(workspace), "proposals": proposing.waiting(workspace)}
+            return JSONResponse(both, headers=HEADERS)
+        try:
+            found = await reviewing.whole(workspace, id) or await proposing.whole(workspace, id)
+        except ProxyError as error:
+            return failed(503, str(error))
+        return JSONResponse({"change": found}, headers=HEADERS)
 
     async def keep(self, request: Request) -> Response:
         """Keep changes, or what they did to one cell."""
@@ -70,6 +79,44 @@ class ReviewApi:
         by = "" if user == "anonymous" else user
         workspace = await self._state.ready()
         return JSONResponse(await reviewing.undo(workspace, id, later=later, by=by), headers=HEADERS)
+
+    async def accept(self, request: Request) -> Response:
+        """Make proposals of the notebooks; with `insist` over what somebody else has written in the same lines."""
+        if self._state.degraded:
+            return failed(403, DEGRADED)
+        insist: bool = False
+        match await body(request):
+            case {"proposals": [*ids], **rest} if not rest and _are_ids(ids):
+                pass
+            case {"proposals": [*ids], "insist": bool(insist), **rest} if not rest and _are_ids(ids):
+                pass
+            case _:
+                return failed(400, 'Send {"proposals": [id, …]}, with "insist": true over what others wrote since.')
+        return JSONResponse(await proposing.accept(await self._state.ready(), ids, insist=insist), headers=HEADERS)
+
+    async def reject(self, request: Request) -> Response:
+        """Drop proposals."""
+        if self._state.degraded:
+            return failed(403, DEGRADED)
+        match await body(request):
+            case {"proposals": [*ids], **rest} if not rest and _are_ids(ids):
+                return JSONResponse(await proposing.reject(await self._state.ready(), ids), headers=HEADERS)
+        return failed(400, 'Send {"proposals": [id, …]}.')
+
+    async def review(self, request: Request) -> Response:
+        """Have the edits of all agents wait for a person, or those of one, or no longer."""
+        if self._state.degraded:
+            return failed(403, DEGRADED)
+        who: tuple[str, str] | None = None
+        match await body(request):
+            case {"on": bool(on), **rest} if not rest:
+                pass
+            case {"on": bool(on), "client": str(name), "token": str() | None as token, **rest} if not rest:
+                who = name, token or ""
+            case _:
+                return failed(400, 'Send {"on": true} or {"on": false}, with "client" and "token" where it is one.')
+        (await self._state.ready()).proposals.set(on, who)
+        return JSONResponse({"on": on}, headers=HEADERS)
 
 
 def _are_ids(ids: list[object]) -> bool:

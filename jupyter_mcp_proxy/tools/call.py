@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 from urllib.parse import unquote
 
 import anyio
@@ -30,17 +31,23 @@ from .state import State
 
 if TYPE_CHECKING:
     from ..documents.document import Author, Document
+    from ..documents.editor import Editor
+    from ..documents.proposals import Who
     from ..documents.seen import Seen
     from ..execution.batch import Batch
     from ..execution.executions import Execution
     from ..workspace import Workspace
 
 
+T = TypeVar("T")
+
 GONE: Final = "jupyter_mcp_proxy.gone"
 """Key in the ASGI scope of an event that the sidecar's guard sets once the client has disconnected."""
 
 CHANGES: ContextVar[bool] = ContextVar("changes", default=False)
 """Whether the current call edits or runs something."""
+PROPOSED: ContextVar[list[str] | None] = ContextVar("proposed", default=None)
+"""The notebooks in which the current call has proposed something, which is told with its result."""
 TOUCHED: ContextVar[list[Document]] = ContextVar("touched")
 """The documents that the current call has opened; what others did to them is told with its result."""
 
@@ -117,6 +124,36 @@ class Call:
         TOUCHED.get().append(document)
         self.workspace.hold(document)
         return document
+
+    @property
+    def who(self) -> Who:
+        """The client as people know it."""
+        return self.client_name, self.token_name
+
+    def proposes(self, document: Document) -> bool:
+        """Whether the client's edits wait for a person: all of them, or some in this notebook already."""
+        proposals = self.workspace.proposals
+        return proposals.reviews(self.who) or bool(proposals.of(document.path, self.who))
+
+    async def edit(self, document: Document, change: Callable[[Editor], T]) -> T:
+        """Make the client's change to a notebook, or propose it where a person reviews its edits first."""
+        if not self.proposes(document):
+            return await document.edit(change, author=self.author)
+        from .proposing import propose
+
+        result, changed = await propose(self.workspace.proposals, self.who, self.client, document, change)
+        if changed and (told := PROPOSED.get()) is not None:
+            told.append(document.path)
+        return result
+
+    async def read(self, document: Document, look: Callable[[Editor], T]) -> T:
+        """Run `look` on a notebook as the client has it: with what it proposes."""
+        cells = self.workspace.proposals.of(document.path, self.who)
+        if not cells:
+            return await document.read(look)
+        from ..documents.draft import DraftEditor
+
+        return await document.read(lambda editor: look(DraftEditor(editor, cells)))
 
     async def refuse_unwritable(self, document: Document) -> None:
         """Raise where agents may not write what saving the notebook writes; only jupytext's are not for notebooks."""

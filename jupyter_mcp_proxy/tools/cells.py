@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
@@ -77,7 +78,7 @@ async def insert_cell(
                 last[anchor] = made[-1]
         return made, listed(editor, made)
 
-    inserted, told = await document.edit(insert, author=call.author)
+    inserted, told = await call.edit(document, insert)
     if inserted:
         call.at(document, inserted[-1])
     if len(inserted) > 1:
@@ -126,7 +127,7 @@ async def delete_cell(
             editor.delete(each.index)
         return sorted(found.values(), key=lambda each: each.index)
 
-    gone = await document.edit(delete, author=call.author)
+    gone = await call.edit(document, delete)
     if len(gone) == 1:
         call.concerns(cell=gone[0].id, index=gone[0].index)
     budget = max(DELETED // max(1, len(gone)), 60)
@@ -161,7 +162,7 @@ async def overwrite_cell_source(
         editor.set_source(found.index, like(found.source, source))
         return found, editor.cell_at(found.index, outputs=False)
 
-    before, written = await document.edit(overwrite, author=call.author)
+    before, written = await call.edit(document, overwrite)
     call.at(document, written.id)
     diff = cut(unified(before.source, written.source), DIFF, "read_cell") if before.source else ""
     told = f"Wrote {written.type} cell {written.id} (index {written.index}), now hash {written.hash}."
@@ -224,8 +225,8 @@ async def edit_cell(
             editor.set_source(each.index, source)
         return changed, count
 
-    found = await expressions.looked_up(document, edited)
-    changed, count = found if dry_run else await document.edit(write, author=call.author)
+    found = await expressions.looked_up(partial(call.read, document), edited)
+    changed, count = found if dry_run else await call.edit(document, write)
     if changed and not dry_run:
         call.at(document, changed[-1][0].id)
     if len(changed) > 1:
@@ -285,7 +286,7 @@ async def move_cell(
             editor.move(source, to)
         return ids[source], source, to
 
-    moved, source, to = await document.edit(move, author=call.author)
+    moved, source, to = await call.edit(document, move)
     call.at(document, moved)
     return f"Moved cell {moved} from index {source} to {to}."
 
@@ -313,4 +314,4 @@ async def clear_outputs(
                 cleared += 1
         return cleared
 
-    return f"Cleared {await document.edit(clear, author=call.author)} cell(s)."
+    return f"Cleared {await call.edit(document, clear)} cell(s)."

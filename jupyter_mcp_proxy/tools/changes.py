@@ -9,7 +9,9 @@ from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from ..documents.history import OTHERS, OURSELVES, PUT_BACK, STRUCTURAL, summarize
+from ..errors import NotApplied
 from .call import Call
+from .proposing import summary
 from .registry import Notebook, OptionalNotebook, tool
 
 if TYPE_CHECKING:
@@ -36,13 +38,25 @@ async def notebook_changes(
     if len(entries) > MOST_ENTRIES:
         lines.insert(0, f"… {len(entries) - MOST_ENTRIES} older changes left out")
     known = "" if since == 0 or not entries or entries[0].number == since + 1 else " Older ones are not remembered."
-    return "\n".join([f"{path}: {len(entries)} changes after {since}, the last is {history.last}.{known}", *lines])
+    proposals = call.workspace.proposals
+    lines += [
+        f"{clock(each.time)} {each.verdict} {each.cell[:8]}, which you proposed"
+        for each in proposals.outcomes(path, call.who)
+    ]
+    waits = summary(proposals.of(path, call.who).values())
+    return "\n".join(
+        [f"{path}: {len(entries)} changes after {since}, the last is {history.last}{waits}.{known}", *lines]
+    )
 
 
 def describe(entry: Entry, people: str) -> str:
     """One change as a line."""
-    at = datetime.fromtimestamp(entry.time).strftime("%H:%M:%S")
-    return f"{entry.number} {at} {entry.action} {entry.index} {entry.cell[:8]} by {entry.who or people}"
+    return f"{entry.number} {clock(entry.time)} {entry.action} {entry.index} {entry.cell[:8]} by {entry.who or people}"
+
+
+def clock(at: float) -> str:
+    """The time of day."""
+    return datetime.fromtimestamp(at).strftime("%H:%M:%S")
 
 
 @tool("edit", "Take back changes", destructive=True)
@@ -56,6 +70,11 @@ async def undo_changes(
     """Take back your own edits; what people did since stays. Runs and files are not taken back."""
     call = Call.of(ctx)
     document = await call.document(notebook)
+    if call.proposes(document):
+        proposals = call.workspace.proposals
+        if since is None and proposals.take_back(document.path, call.who):
+            return f"Took back what you proposed last{summary(proposals.of(document.path, call.who).values())}."
+        raise NotApplied("Nothing was taken back: what is in the notebook is a person's to take back now.")
     entries = await document.undo(call.author, since)
     if not entries:
         return f"There is no change of yours in {document.path} that could be taken back; nothing was done."

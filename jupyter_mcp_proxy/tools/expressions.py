@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from ..documents.replacing import Found, stands_alone
@@ -10,7 +10,6 @@ from ..errors import BadValue, Conflict
 from .matching import replacements
 
 if TYPE_CHECKING:
-    from ..documents.document import Document
     from ..documents.editor import Editor
 
 T = TypeVar("T")
@@ -37,12 +36,14 @@ class Expressions:
 
         return find
 
-    async def looked_up(self, document: Document, edited: Callable[[Editor], T]) -> T:
+    async def looked_up(
+        self, read: Callable[[Callable[[Editor], T]], Awaitable[T]], edited: Callable[[Editor], T]
+    ) -> T:
         """What edits come to now. One after another finds something in what the one before it makes."""
         while True:
             self._missing.clear()
             try:
-                result = await document.read(edited)
+                result = await read(edited)
             except BadValue:
                 if not self._missing:
                     raise

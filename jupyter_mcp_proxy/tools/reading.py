@@ -21,6 +21,7 @@ from .call import Call
 from .matching import first_lines
 from .ours import heading
 from .pictures import Shown, image_blocks
+from .proposing import summary
 from .registry import CellRef, Images, OptionalNotebook, tool
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def outline(
         has = {"none": "", "output": " out", "error": " ERR"}[editor.has_outputs(index)]
         first = first if len(first) <= FIRST_LINE else first[: FIRST_LINE - 1] + "…"
         more = f"  +{len(source) - 1} lines" if len(source) > 1 else ""
-        line = f"{index} {short[index]} {cell.type}{marks.of(editor, cell)}{has}: {first}{more}"
+        is_draft = " proposed" if cell.id in editor.proposed else ""
+        line = f"{index} {short[index]} {cell.type}{marks.of(editor, cell)}{has}{is_draft}: {first}{more}"
         budget -= len(line) + 1
         if len(lines) == limit or (budget < 0 and lines):
             lines.append(f"… more cells; list_cells with start={index} shows them")
@@ -100,14 +102,14 @@ def is_meant(editor: Editor, cell: Cell, marks: CellMarks, only: Only) -> bool:
     return editor.has_outputs(cell.index) == "error" if only == "failed" else marks.is_stale(editor, cell)
 
 
-async def _found(document: Document, start: int, search: str) -> dict[str, str]:
+async def _found(call: Call, document: Document, start: int, search: str) -> dict[str, str]:
     """For each cell from an index on whose source or output has a line that matches, that line."""
 
     def texts(editor: Editor) -> dict[str, tuple[str, str]]:
         cells = (editor.cell_at(index) for index in range(start, len(editor.ids())))
         return {cell.id: (cell.source, "\n".join(map(output_text, cell.outputs))) for cell in cells}
 
-    sources = await document.read(texts)
+    sources = await call.read(document, texts)
     lines = await first_lines("search", search, [text for both in sources.values() for text in both])
     found: dict[str, str] = {}
     for number, cell in enumerate(sources):
@@ -142,16 +144,18 @@ async def list_cells(
         raise BadValue("headings", headings, "false with search or only")
     call, path, document, marks = await _opened(ctx, notebook)
     budget = call.settings.output_budget
-    found = None if search is None else await _found(document, start, search)
-    text, total = await document.read(
+    found = None if search is None else await _found(call, document, start, search)
+    text, total = await call.read(
+        document,
         lambda editor: (
             by_headings(editor, start, limit, budget)
             if headings
             else outline(editor, start, limit, marks, budget, found, only)
-        )
+        ),
     )
     none = "" if text or only is None else f"No cell is {only}." if only == "stale" else "No cell has failed."
-    return f"{path}: {total} cells, {document.guarantee}\n{text}{none}"
+    waits = summary(call.workspace.proposals.of(path, call.who).values())
+    return f"{path}: {total} cells, {document.guarantee}{waits}\n{text}{none}"
 
 
 @tool("read", "Read a cell")
@@ -172,7 +176,7 @@ async def read_cell(
         place = seen.named(editor, cell)
         return *with_mark(editor, editor.cell_at(place), marks), shown_metadata(editor.cell_metadata(place))
 
-    found, mark, metadata = await document.read(look)
+    found, mark, metadata = await call.read(document, look)
     call.concerns(cell=found.id, index=found.index)
     handle = f"read_output(notebook={path!r}, cell={found.id!r})"
     budget = call.settings.output_budget
@@ -199,7 +203,7 @@ async def read_cells(
         found = editor.cells() if cells is None else [editor.cell_at(seen.named(editor, cell)) for cell in cells]
         return [with_mark(editor, cell, marks) for cell in found]
 
-    wanted = await document.read(look)
+    wanted = await call.read(document, look)
     if cells is not None and len(wanted) == 1:
         call.concerns(cell=wanted[0][0].id, index=wanted[0][0].index)
     each = {"off": 0, "brief": BRIEF, "full": call.settings.output_budget}[outputs]

@@ -56,7 +56,7 @@ async def split_cell(
             editor.set_cell_metadata(index, kept)
         return made, listed(editor, made)
 
-    made, told = await document.edit(split, author=call.author)
+    made, told = await call.edit(document, split)
     call.at(document, made[0])
     call.concerns(cells=made)
     return f"Split into {told}."
@@ -96,7 +96,7 @@ async def merge_cells(
             editor.delete(place)
         return found[0].id, listed(editor, [found[0].id])
 
-    merged, told = await document.edit(merge, author=call.author)
+    merged, told = await call.edit(document, merge)
     call.at(document, merged)
     return f"Merged into {told}."
 
@@ -124,6 +124,6 @@ async def set_cell_metadata(
         editor.set_cell_metadata(place, metadata)
         return editor.ids()[place], place, editor.cell_metadata(place)
 
-    labelled, place, now = await document.edit(label, author=call.author)
+    labelled, place, now = await call.edit(document, label)
     call.at(document, labelled)
     return f"Cell {labelled} (index {place}) has the metadata {cut(shown(now) or '{}', TOLD, 'read_cell')}"

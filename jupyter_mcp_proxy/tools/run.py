@@ -27,6 +27,7 @@ from .notebooks import start_kernel, told_start
 from .ours import heading
 from .permission import Piece
 from .pictures import Which, image_block
+from .proposing import refuse_proposed
 from .reading import OnlySome, is_meant
 from .registry import CellRef, IfHash, Images, Notebook, OptionalNotebook, Wait, tool
 
@@ -54,7 +55,13 @@ async def execute_cell(
     call = Call.of(ctx)
     document = await call.document(notebook)
     seen = call.seen(document)
-    found = await document.read(lambda editor: unchanged(editor, cell, if_hash, seen))
+
+    def look(editor: Editor) -> Cell:
+        found = unchanged(editor, cell, if_hash, seen)
+        refuse_proposed(editor, [found.id])
+        return found
+
+    found = await call.read(document, look)
     if found.type != "code":
         raise BadValue("cell", cell, f"a code cell; {found.id} is {found.type}")
     call.at(document, found.id)
@@ -76,17 +83,23 @@ async def insert_execute_code_cell(
     """Insert a code cell and run it; the result has its id and its outputs."""
     call = Call.of(ctx)
     document = await call.document(notebook)
-    may = await allowed(call, document.path, [Piece(source)], stdin)
-    kernel = await start_kernel(call, document)  # one that will not start leaves no cell behind
     seen = call.seen(document)
 
     def insert(editor: Editor) -> tuple[str, int]:
         place = insertion_place(editor, index, after, seen)
         return editor.insert(place, "code", source), place
 
-    inserted, place = await document.edit(insert, author=call.author)
+    told = "Inserted at index {}, hash {}"
+    if call.proposes(document):
+        inserted, place = await call.edit(document, insert)
+        call.at(document, inserted)
+        told = told.format(place, source_hash(source))
+        return CallToolResult(content=[text_block(f"{told}, as cell {inserted}. Not run.")])
+    may = await allowed(call, document.path, [Piece(source)], stdin)
+    kernel = await start_kernel(call, document)  # one that will not start leaves no cell behind
+    inserted, place = await call.edit(document, insert)
     call.at(document, inserted)
-    told = f"Inserted at index {place}, hash {source_hash(source)}."
+    told = f"{told.format(place, source_hash(source))}."
     try:
         return await run(call, document, source, inserted, wait, may, kernel, images, stdin=stdin, before=told)
     except ProxyError as error:
@@ -146,11 +159,13 @@ async def run_cells(
         may_fail.update(id for id, each in tags.items() if "raises-exception" in each)
         # Left out where a cell is named, too, as nbclient does: whoever wants it runs it with execute_cell.
         skipped.extend(cell.index for cell in code if "skip-execution" in tags[cell.id])
-        return [cell for cell in code if cell.index not in skipped]
+        chosen = [cell for cell in code if cell.index not in skipped]
+        refuse_proposed(editor, [cell.id for cell in chosen])
+        return chosen
 
     may_fail: set[str] = set()
     skipped: list[int] = []
-    chosen = await document.read(choose)
+    chosen = await call.read(document, choose)
     left_out = f"Left out, tagged skip-execution: {', '.join(map(str, skipped))}." if skipped else ""
     none = "" if only is None else f"Nothing was run: no code cell {'is stale' if only == 'stale' else 'has failed'}."
     if not chosen and (skipped or none):
@@ -224,7 +239,7 @@ async def read_output(
         path = call.workspace.users.named(call.client, notebook)
         document = await call.document(path)
         seen = call.seen(document)
-        read = await document.read(lambda editor: editor.cell_at(seen.named(editor, cell)))
+        read = await call.read(document, lambda editor: editor.cell_at(seen.named(editor, cell)))
         call.concerns(cell=read.id, index=read.index)
         transcript, outputs, handle = (
             Transcript(),

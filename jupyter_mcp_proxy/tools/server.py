@@ -22,7 +22,7 @@ from ..jupyter.paths import below_root
 from . import cells, changes, files, inspect, kernels, moving, notebooks, reading, reshaping, run  # noqa: F401 - they declare tools
 from .asking import state_security
 from .blocks import late_block
-from .call import CHANGES, TOUCHED, Call
+from .call import CHANGES, PROPOSED, TOUCHED, Call
 from .changes import notice
 from .characters import check_texts
 from .following import resume
@@ -31,6 +31,7 @@ from .introducing import register as register_introducing
 from .ours import told_apart, with_ours_told_apart
 from .pictures import Which, fitted, without_images
 from .prompts import register as register_prompts
+from .proposing import PROPOSED as ONLY_PROPOSED
 from .recording import Recording
 from .registry import TOOLS, build
 from .resources import register as register_resources
@@ -118,6 +119,8 @@ class NotebookServer(MCPServer[Any]):
                     recording.failed(error)
                     return failure(str(error))
         touched: list[Document] = []
+        proposed: list[str] = []
+        proposing = PROPOSED.set(proposed)
         token = TOUCHED.set(touched)
         changing = CHANGES.set(spec.tier != "read" and name not in STOPPING)
         try:
@@ -130,7 +133,7 @@ class NotebookServer(MCPServer[Any]):
                 result = await resume(call, images_wanted(arguments))
             else:
                 result = await super().call_tool(name, arguments, call.ctx)
-            return with_notices(call, touched, with_ours_told_apart(result))
+            return with_notices(call, touched, as_proposed(with_ours_told_apart(result), proposed))
         except ProxyError as error:
             recording.failed(error)
             return with_notices(call, touched, failure(explained(call, touched, error)), error)
@@ -143,6 +146,7 @@ class NotebookServer(MCPServer[Any]):
                 return failure(describe_arguments(name, cause))
             raise
         finally:
+            PROPOSED.reset(proposing)
             CHANGES.reset(changing)
             TOUCHED.reset(token)
             for document in touched:
@@ -159,6 +163,13 @@ def explained(call: Call, touched: list[Document], error: ProxyError) -> str:
     return str(error)
 
 
+def as_proposed(result: Any, proposed: list[str]) -> Any:
+    """The result of a call, with the word before it that what it says is only proposed."""
+    if proposed and isinstance(result, CallToolResult):
+        result.content.insert(0, TextContent(type="text", text=ONLY_PROPOSED))
+    return result
+
+
 def with_notices(call: Call, touched: list[Document], result: Any, error: ProxyError | None = None) -> Any:
     """The result, with a line for what others did meanwhile to the documents that the call has touched."""
     if not isinstance(result, CallToolResult):
@@ -166,6 +177,7 @@ def with_notices(call: Call, touched: list[Document], result: Any, error: ProxyE
     if call.workspace.pause.holds and not isinstance(error, Paused):
         result.content += [TextContent(type="text", text=PAUSED)]
     lines = call.workspace.users.names.news(call.client)
+    lines += [f"[Note: {line}.]" for line in call.workspace.proposals.news(call.who)]
     result.content += [TextContent(type="text", text=line) for line in lines]
     for document in {document.path: document for document in touched}.values():
         forgotten = FORGOTTEN if call.seen(document).lost else ""

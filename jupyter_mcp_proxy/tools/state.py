@@ -97,5 +97,5 @@ class State:
         people = workspace.runner.questions.people
         people.are_there = self.activity.is_watched_by_one_who_answers
         people.announce = self.activity.announce
-        workspace.on_reviewed = self._reviewed
+        workspace.on_reviewed = workspace.proposals.announce = self._reviewed
         return await workspace.__aenter__()

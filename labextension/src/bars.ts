@@ -75,10 +75,7 @@ class Bar {
     this._node.dataset.lmSuppressShortcuts = 'true';
     this._node.append(this._line, this._refused, this._diff.node);
     this._show.addEventListener('click', () => void this._toggle());
-    this._keep.addEventListener('click', () => {
-      const ids = this._waiting?.changes.map(change => change.id) ?? [];
-      void attempt(() => this._changes.keep(ids, this._cell.model.id));
-    });
+    this._keep.addEventListener('click', () => void this._accept());
     this._undo.addEventListener('click', () => void this._take());
     // Lumino counts the children of a cell's element: what is not its own stands behind them, and is shown above them.
     _cell.node.append(this._node);
@@ -94,17 +91,35 @@ class Bar {
     const who = named(first.client, first.token);
     const isNew = waiting.pieces[0]?.action === 'added';
     const isMoved = waiting.pieces.every(piece => piece.action === 'moved');
-    const said = isNew
-      ? this._trans.__('%1 added this cell', who)
-      : isMoved
-        ? this._trans.__('%1 moved this cell', who)
-        : this._trans.__('%1 edited this cell', who);
+    const isDeleted = waiting.pieces[0]?.action === 'deleted';
+    this._proposed = first.proposed === true;
+    this._node.classList.toggle('jp-mod-proposed', this._proposed);
+    setText(this._keep, this._proposed ? this._trans.__('Accept') : this._trans.__('Keep'));
+    setText(this._show, this._proposed ? this._trans.__('What would change') : this._trans.__('What changed'));
+    if (first.id !== this._shown && this._diff.isOpen) {
+      this._close(); // what it shows is not what would be accepted
+    }
+    this._shown = first.id;
+    const said = this._proposed
+      ? isDeleted
+        ? this._trans.__('%1 proposes to delete this cell', who)
+        : isMoved
+          ? this._trans.__('%1 proposes to move this cell', who)
+          : this._trans.__('%1 proposes to edit this cell', who)
+      : isNew
+        ? this._trans.__('%1 added this cell', who)
+        : isMoved
+          ? this._trans.__('%1 moved this cell', who)
+          : this._trans.__('%1 edited this cell', who);
     setText(this._who, said);
     this._node.setAttribute('aria-label', said);
     this._node.style.setProperty('--jp-mcp-colour', colourOf(first.client));
     const cells = new Set(waiting.changes.flatMap(change => change.cells.map(piece => piece.cell)));
     setText(this._undo, cells.size > 1 ? this._trans.__('Undo (%1 cells)', cells.size) : this._trans.__('Undo'));
-    this._undo.disabled = !waiting.changes.every(change => change.undoable);
+    if (this._proposed) {
+      setText(this._undo, this._trans.__('Reject'));
+    }
+    this._undo.disabled = !this._proposed && !waiting.changes.every(change => change.undoable);
   }
 
   remove(): void {
@@ -122,21 +137,48 @@ class Bar {
         const whole = first === undefined ? null : await this._changes.whole(first.id);
         const piece = whole?.cells.find(each => each.cell === this._cell.model.id);
         if (piece !== undefined) {
-          await this._diff.show(piece.before ?? null, this._cell.model.sharedModel.getSource());
+          const now = this._cell.model.sharedModel.getSource();
+          await (this._proposed
+            ? this._diff.show(now, piece.after ?? null)
+            : this._diff.show(piece.before ?? null, now));
+          setText(this._refused, whole?.clash ?? '');
         }
       });
     }
     this._show.ariaExpanded = String(this._diff.isOpen);
   }
 
+  private _close(): void {
+    this._diff.close();
+    setText(this._refused, '');
+    this._show.ariaExpanded = 'false';
+  }
+
+  /** Keep what was made of the cell, or have made of it what is proposed. */
+  private async _accept(): Promise<void> {
+    const ids = this._waiting?.changes.map(change => change.id) ?? [];
+    await attempt(async () => {
+      if (this._proposed) {
+        setText(this._refused, await this._changes.accept(ids));
+      } else {
+        await this._changes.keep(ids, this._cell.model.id);
+      }
+    });
+  }
+
   private async _take(): Promise<void> {
     const [first] = this._waiting?.changes ?? [];
-    if (first !== undefined) {
+    if (first !== undefined && this._proposed) {
+      await attempt(() => this._changes.reject([first.id]));
+    } else if (first !== undefined) {
       await attempt(async () => setText(this._refused, await this._changes.undo(first.id, false)));
     }
   }
 
   private _waiting: IWaiting | null = null;
+  private _proposed = false;
+  /** The id of the change that is shown. */
+  private _shown = '';
   private _node = element('div', 'jp-McpBar', '', { role: 'group' });
   private _line = element('div', 'jp-McpBar-line');
   private _dot = element('span', 'jp-McpDot', '', { 'aria-hidden': 'true' });
@@ -157,7 +199,8 @@ function byNotebookAndCell(all: readonly IChange[]): Map<string, Map<string, IWa
     for (const piece of change.cells) {
       const before = cells.get(piece.cell);
       const [first] = before?.changes ?? [];
-      const same = first !== undefined && whose(first) === whose(change);
+      // What is proposed comes behind what was made, and is asked for by itself.
+      const same = first !== undefined && whose(first) === whose(change) && first.proposed === change.proposed;
       cells.set(piece.cell, {
         changes: [...(same ? before!.changes : []), change],
         pieces: [...(same ? before!.pieces : []), piece]

@@ -3,6 +3,8 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { Connection } from './connection';
 import { Activity } from './model';
 
+const PORTION = 400;
+
 export type Action = 'added' | 'edited' | 'deleted' | 'moved';
 
 /** What a change did to one cell. The sources are there where the change was asked for by itself. */
@@ -26,10 +28,14 @@ export interface IChange {
   readonly time: number;
   /** Whether the server could still take it back. */
   readonly undoable: boolean;
+  /** Whether it waits to be accepted and is not in the notebook yet. */
+  readonly proposed?: boolean;
+  /** Why it cannot be accepted as it is; there where it was asked for by itself. */
+  readonly clash?: string | null;
   readonly cells: readonly IPiece[];
 }
 
-/** The changes that wait, as the server knows them. */
+/** The changes that wait, to be kept and to be accepted, as the server knows them. */
 export class Changes {
   constructor(
     private _connection: Connection,
@@ -66,6 +72,24 @@ export class Changes {
     return why;
   }
 
+  /** Make proposals of the notebooks; what is in the way of the first that could not be, or nothing. */
+  async accept(ids: readonly string[], insist = false): Promise<string> {
+    let why = '';
+    for (const some of portions(ids)) {
+      why ||= Object.values(await this._connection.accept(some, insist))[0] ?? '';
+    }
+    await this._read();
+    return why;
+  }
+
+  /** Drop proposals. */
+  async reject(ids: readonly string[]): Promise<void> {
+    for (const some of portions(ids)) {
+      await this._connection.reject(some);
+    }
+    await this._read();
+  }
+
   private _look(): void {
     const { changes, link } = this._activity;
     const stamp = link === 'open' ? changes : null;
@@ -82,7 +106,8 @@ export class Changes {
 
   private async _read(): Promise<void> {
     const number = ++this._reading;
-    const all = (await this._connection.changes()).changes ?? [];
+    const { changes = [], proposals = [] } = await this._connection.changes();
+    const all = [...changes, ...proposals];
     if (number === this._reading) {
       this._show(all); // a later answer may have come before this one
     }
@@ -99,6 +124,12 @@ export class Changes {
   private _stamp: number | null = null;
   private _reading = 0;
   private _changed = new Signal<this, void>(this);
+}
+
+/** Ids in portions: the server takes 10,000 bytes at once. */
+function portions(ids: readonly string[]): string[][] {
+  const count = Math.ceil(ids.length / PORTION);
+  return Array.from({ length: count }, (_, place) => ids.slice(place * PORTION, (place + 1) * PORTION));
 }
 
 /** Who has made a change, as a key: two clients of one name with two tokens are two. */

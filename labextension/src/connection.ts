@@ -17,6 +17,9 @@ interface IReply {
   readonly taken?: boolean;
   readonly request?: IWholeRequest | null;
   readonly changes?: readonly IChange[];
+  readonly proposals?: readonly IChange[];
+  /** Why each proposal that was to be accepted was not. */
+  readonly left?: Readonly<Record<string, string>>;
   readonly change?: IChange | null;
   readonly why?: string | null;
   readonly message?: string;
@@ -99,6 +102,21 @@ export class Connection {
   /** Take a change back, or all of its agent since; what is in the way, or nothing. */
   async undo(change: string, later: boolean): Promise<string> {
     return (await this._post('undo', { change, later })).why ?? '';
+  }
+
+  /** Make proposals of the notebooks; why each that was not could not be. */
+  async accept(proposals: readonly string[], insist: boolean): Promise<Readonly<Record<string, string>>> {
+    return (await this._post('accept', { proposals, insist })).left ?? {};
+  }
+
+  /** Drop proposals. */
+  async reject(proposals: readonly string[]): Promise<void> {
+    await this._post('reject', { proposals });
+  }
+
+  /** Have the edits of one client, or of all, wait for a person, or no longer. */
+  async review(on: boolean, who?: { readonly client: string; readonly token: string | null }): Promise<void> {
+    await this._post('review', who === undefined ? { on } : { on, client: who.client, token: who.token });
   }
 
   private _post(what: string, body: object): Promise<IReply> {

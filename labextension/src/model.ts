@@ -41,6 +41,8 @@ export interface IClient {
   readonly since: string;
   readonly last: string;
   readonly doing: ICall | null;
+  /** Whether its edits wait for a person; missing where the server runs an older version than the page. */
+  readonly review?: boolean;
 }
 
 /** What the code of an agent asks a person. The prompt is what the code wrote: text, never markup. */
@@ -74,7 +76,9 @@ export interface IState {
   readonly paused: boolean;
   readonly tier: string;
   readonly clients: readonly IClient[];
-  /** Missing where the server runs an older version than the page. */
+  /** Whether the edits of all agents wait for a person; missing where the server runs an older version than the page. */
+  readonly review?: boolean;
+  /** As that. */
   readonly questions?: readonly IQuestion[];
   /** Whether a person is asked before agents run code, and what waits for that; missing as above. */
   readonly asking?: boolean;
@@ -95,6 +99,8 @@ export class Activity {
   paused = false;
   tier = '';
   clients: readonly IClient[] = [];
+  /** Whether the edits of all agents wait for a person; null where the server has no such thing. */
+  review: boolean | null = null;
   questions: readonly IQuestion[] = [];
   asking = false;
   requests: readonly IRequest[] = [];
@@ -155,6 +161,7 @@ export class Activity {
     this.paused = state.paused;
     this.tier = state.tier;
     this.clients = state.clients;
+    this.review = state.review ?? null;
     this.questions = state.questions ?? [];
     this.asking = state.asking ?? false;
     this.requests = state.requests ?? [];

@@ -33,6 +33,7 @@ export class Panel extends Widget {
     reveal: (place: IPlace) => void
   ) {
     super();
+    const connection = this._connection;
     this.id = 'jupyter-mcp-proxy-panel';
     this.addClass('jp-McpPanel');
     this.title.icon = mcpIcon;
@@ -66,8 +67,16 @@ export class Panel extends Widget {
     });
     this._follow.addEventListener('change', () => _activity.setFollow(this._follow.checked));
     follow.append(this._follow, element('span', '', _trans.__('Follow')));
+    const review = element('label', 'jp-McpPanel-follow', '', {
+      title: _trans.__('Edits of all agents wait until you accept them')
+    });
+    this._reviewAll.addEventListener('change', () => {
+      void attempt(() => connection.review(this._reviewAll.checked));
+    });
+    review.append(this._reviewAll, element('span', '', _trans.__('Review first')));
+    this._reviewLabel = review;
     const line = element('div', 'jp-McpPanel-line');
-    line.append(this._status, follow);
+    line.append(this._status, review, follow);
     const requests = new Permissions(_activity, _connection);
     this.node.append(
       buttons,
@@ -99,7 +108,10 @@ export class Panel extends Widget {
     if (!this.isVisible) {
       return;
     }
-    const { clients, link, note, paused, questions, tier } = this._activity;
+    const { clients, link, note, paused, questions, review, tier } = this._activity;
+    this._reviewLabel.hidden = review === null;
+    this._reviewAll.checked = review === true;
+    this._reviewAll.disabled = link !== 'open';
     setText(this._pause, paused ? 'Release' : 'Pause');
     this._pause.setAttribute('aria-pressed', String(paused));
     this._pause.disabled = this._stop.disabled = link !== 'open';
@@ -111,12 +123,13 @@ export class Panel extends Widget {
       const row = new ClientRow(
         this._trans,
         client => this._choose(client),
-        (on, client) => void attempt(() => this._connection.ask(on, client))
+        (on, client) => void attempt(() => this._connection.ask(on, client)),
+        (on, who) => void attempt(() => this._connection.review(on, who))
       );
       this._rows.push(row);
       this._clients.appendChild(row.node);
     }
-    this._rows.forEach((row, place) => row.show(clients[clients.length - 1 - place], this._chosen));
+    this._rows.forEach((row, place) => row.show(clients[clients.length - 1 - place], this._chosen, review));
 
     const calls = this._activity.calls;
     this._empty.hidden = clients.length + calls.length > 0 || link !== 'open';
@@ -149,6 +162,8 @@ export class Panel extends Widget {
     title: 'Interrupt everything that agents run, and take back what waits'
   });
   private _status = element('div', 'jp-McpPanel-status', '', { role: 'status' });
+  private _reviewAll = element('input', '', '', { type: 'checkbox' });
+  private _reviewLabel: HTMLElement;
   private _follow = element('input', '', '', { type: 'checkbox' });
   private _clients = element('ul', 'jp-McpPanel-clients');
   private _empty = element('div', 'jp-McpPanel-empty');
@@ -162,6 +177,12 @@ interface IChosen {
   readonly shown: string;
 }
 
+/** A client as the server knows it again. */
+interface IWho {
+  readonly client: string;
+  readonly token: string | null;
+}
+
 /** One client, what it may do, and what it is doing now. */
 class ClientRow {
   readonly node = element('li', 'jp-McpClient');
@@ -169,7 +190,8 @@ class ClientRow {
   constructor(
     private _trans: TranslationBundle,
     choose: (client: IChosen) => void,
-    ask: (on: boolean, client: IClient) => void
+    ask: (on: boolean, client: IClient) => void,
+    review: (on: boolean, who: IWho) => void
   ) {
     const line = element('span', 'jp-McpClient-line');
     line.append(this._dot, this._name, this._tier);
@@ -184,10 +206,13 @@ class ClientRow {
         ask(wanted, this._client);
       }
     });
-    this.node.append(this._button, asks);
+    this._reviewed.append(this._review, element('span', '', _trans.__('review')));
+    this._review.addEventListener('change', () => review(this._review.checked, this._who));
+    this.node.append(this._button, asks, this._reviewed);
   }
 
-  show(client: IClient | undefined, chosen: IChosen | null): void {
+  /** Show a client; `everyone` is whether all are reviewed, null where the server has no such thing. */
+  show(client: IClient | undefined, chosen: IChosen | null, everyone: boolean | null): void {
     this.node.hidden = client === undefined;
     if (client === undefined) {
       return;
@@ -195,6 +220,13 @@ class ClientRow {
     this._client = client;
     this._asks.checked = client.asking === true;
     const who = { client: client.name, token: client.token };
+    this._who = who;
+    this._reviewed.hidden = everyone === null || client.tier === 'read';
+    this._review.checked = client.review === true;
+    this._review.disabled = everyone === true;
+    const title = this._trans.__('Edits of %1 wait until you accept them', named(client.name, client.token));
+    this._review.title = title;
+    this._review.setAttribute('aria-label', title);
     this._shown = { key: whose(who), shown: named(client.name, client.token) };
     setText(this._name, this._shown.shown);
     setText(this._tier, tierOf(client.tier, this._trans));
@@ -207,6 +239,9 @@ class ClientRow {
   private _client: IClient | undefined;
   private _shown: IChosen = { key: '', shown: '' };
   private _asks = element('input', '', '', { type: 'checkbox' });
+  private _who: IWho = { client: '', token: null };
+  private _review = element('input', '', '', { type: 'checkbox' });
+  private _reviewed = element('label', 'jp-McpClient-review');
   private _button = element('button', 'jp-McpClient-button', '', {
     type: 'button',
     title: 'Show the calls of this client only'

@@ -24,9 +24,20 @@ export class Review {
     const heading = element('div', 'jp-McpPanel-heading');
     this._keepAll = element('button', 'jp-McpPanel-everyone', _trans.__('Keep all'), { type: 'button' });
     this._keepAll.addEventListener('click', () => {
-      void attempt(() => this._changes.keep(this._changes.all.map(change => change.id)));
+      void attempt(() => this._changes.keep(this._ids(false)));
     });
-    heading.append(this._title, this._keepAll);
+    this._acceptAll = element('button', 'jp-McpPanel-everyone', _trans.__('Accept all'), { type: 'button' });
+    this._acceptAll.addEventListener('click', () => {
+      void attempt(async () => {
+        const why = await this._changes.accept(this._ids(true));
+        if (why !== '') {
+          this._activity.say(why);
+        }
+      });
+    });
+    this._rejectAll = element('button', 'jp-McpPanel-everyone', _trans.__('Reject all'), { type: 'button' });
+    this._rejectAll.addEventListener('click', () => void attempt(() => this._changes.reject(this._ids(true))));
+    heading.append(this._title, this._acceptAll, this._rejectAll, this._keepAll);
     this.node.append(heading, this._list);
   }
 
@@ -35,6 +46,8 @@ export class Review {
     const all = this._changes.all;
     this.node.hidden = all.length === 0;
     setText(this._title, `${this._trans.__('Changes to look at')} (${all.length}) `);
+    this._acceptAll.hidden = this._rejectAll.hidden = this._ids(true).length === 0;
+    this._keepAll.hidden = this._ids(false).length === 0;
     const shown = all.slice(-SHOWN).reverse();
     for (const [id, row] of this._rows) {
       if (!shown.some(change => change.id === id)) {
@@ -55,6 +68,11 @@ export class Review {
     });
   }
 
+  /** The changes that are proposed, or those that are made. */
+  private _ids(proposed: boolean): string[] {
+    return this._changes.all.filter(change => (change.proposed === true) === proposed).map(change => change.id);
+  }
+
   /** Open the difference of the change of a call, where it waits still. */
   open(ids: readonly string[]): void {
     for (const id of ids) {
@@ -68,6 +86,8 @@ export class Review {
 
   private _title = element('span', 'jp-McpReview-title');
   private _keepAll: HTMLButtonElement;
+  private _acceptAll: HTMLButtonElement;
+  private _rejectAll: HTMLButtonElement;
   private _list = element('ul', 'jp-McpReview-list');
   private _rows = new Map<string, Row>();
 }
@@ -86,8 +106,15 @@ class Row {
     const button = { type: 'button' };
     this._what = element('button', 'jp-McpChange-what', '', { ...button, 'aria-expanded': 'false' });
     this._undo = element('button', 'jp-McpChange-undo', '', button);
+    this._insist = element('button', 'jp-McpChange-insist', _trans.__("Use the agent's"), button);
+    this._insist.hidden = true;
     this._since = element('button', 'jp-McpChange-since', '', button);
-    this._keep = element('button', 'jp-McpChange-keep', _trans.__('Keep'), button);
+    this._keep = element(
+      'button',
+      'jp-McpChange-keep',
+      _change.proposed ? _trans.__('Accept') : _trans.__('Keep'),
+      button
+    );
     const dot = element('span', 'jp-McpDot', '', { 'aria-hidden': 'true' });
     dot.style.background = colourOf(_change.client);
     const who = element('span', 'jp-McpChange-who', named(_change.client, _change.token));
@@ -95,22 +122,30 @@ class Row {
     words.append(this._did, element('span', 'jp-McpChange-where', _change.notebook));
     this._what.append(dot, who, words);
     const buttons = element('div', 'jp-McpChange-buttons');
-    buttons.append(this._keep, this._undo, this._since);
+    buttons.append(this._keep, this._insist, this._undo, ...(_change.proposed ? [] : [this._since]));
+    this.node.classList.toggle('jp-mod-proposed', _change.proposed === true);
     this.node.append(this._what, buttons, this._refused, this._diffs);
 
     this._what.addEventListener('click', () => {
       this._reveal({ notebook: this._change.notebook, cell: this._change.cells[0]?.cell ?? null });
       void (this._what.ariaExpanded === 'true' ? this.close(true) : this.open());
     });
-    this._keep.addEventListener('click', () => void attempt(() => this._changes.keep([this._change.id])));
-    this._undo.addEventListener('click', () => void this._take(false));
+    this._keep.addEventListener('click', () => void (_change.proposed ? this._accept(false) : this._keepIt()));
+    this._insist.addEventListener('click', () => void this._accept(true));
+    this._undo.addEventListener('click', () => void (_change.proposed ? this._reject() : this._take(false)));
     this._since.addEventListener('click', () => void this._take(true));
     this._since.title = _trans.__('Take back this change and all later ones of this agent in this notebook');
   }
 
   show(change: IChange): void {
     this._change = change;
-    setText(this._did, didTo(change.cells, this._trans));
+    const does = didTo(change.cells, this._trans);
+    if (change.proposed) {
+      setText(this._did, this._trans.__('proposed: %1', does));
+      setText(this._undo, this._trans.__('Reject'));
+      return;
+    }
+    setText(this._did, does);
     const several = change.cells.length > 1;
     setText(this._undo, several ? this._trans.__('Undo (%1 cells)', change.cells.length) : this._trans.__('Undo'));
     setText(this._since, this._trans.__('Undo all since'));
@@ -126,6 +161,7 @@ class Row {
     await attempt(async () => {
       const whole = await this._changes.whole(this._change.id);
       this._clear();
+      this._clashes(whole?.clash ?? '');
       for (const piece of whole?.cells ?? []) {
         const diff = new Diff(this._trans);
         this._open.push(diff);
@@ -152,6 +188,32 @@ class Row {
     this._diffs.textContent = '';
   }
 
+  private _keepIt(): Promise<void> {
+    return attempt(() => this._changes.keep([this._change.id]));
+  }
+
+  /** Make it of the notebook; where somebody else has changed the same, show both and ask. */
+  private async _accept(insist: boolean): Promise<void> {
+    await attempt(async () => {
+      const why = await this._changes.accept([this._change.id], insist);
+      if (why !== '' && this.node.isConnected) {
+        await this.open();
+        this._clashes(why);
+      } else if (why !== '') {
+        this._activity.say(why);
+      }
+    });
+  }
+
+  private _clashes(why: string): void {
+    setText(this._refused, why);
+    this._insist.hidden = why === '';
+  }
+
+  private _reject(): Promise<void> {
+    return attempt(() => this._changes.reject([this._change.id]));
+  }
+
   private async _take(later: boolean): Promise<void> {
     await attempt(async () => {
       const why = await this._changes.undo(this._change.id, later);
@@ -166,6 +228,7 @@ class Row {
   private _what: HTMLButtonElement;
   private _undo: HTMLButtonElement;
   private _since: HTMLButtonElement;
+  private _insist: HTMLButtonElement;
   private _keep: HTMLButtonElement;
   private _refused = element('div', 'jp-McpChange-refused', '', { role: 'alert' });
   private _diffs = element('div', 'jp-McpChange-diffs');

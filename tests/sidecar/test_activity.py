@@ -26,6 +26,7 @@ ROUTES = [
     ("GET", "activity"), ("GET", "status"), ("POST", "pause"), ("POST", "stop"), ("POST", "answer"),
     ("POST", "asking"), ("GET", "request?id=none"), ("POST", "allow"),
     ("GET", "changes"), ("GET", "changes?id=none"), ("POST", "keep"), ("POST", "undo"),
+    ("POST", "accept"), ("POST", "reject"), ("POST", "review"),
 ]  # fmt: skip
 BODIES = {
     "pause": b'{"paused": true}',
@@ -35,6 +36,9 @@ BODIES = {
     "allow": b'{"request": "none", "verdict": "once"}',
     "keep": b'{"changes": []}',
     "undo": b'{"change": "none"}',
+    "accept": b'{"proposals": []}',
+    "reject": b'{"proposals": []}',
+    "review": b'{"on": false}',
 }
 SECRET = "nobody-else-shall-read-it"
 
