@@ -50,10 +50,11 @@ def _program(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where the other server answers, and the token that it asks for."""
+    """Where the other server answers, the token that it asks for, and its process."""
 
     url: str
     token: str
+    pid: int
 
 
 @contextmanager
@@ -77,7 +78,7 @@ def other_server(folder: Path, home: Path, jupyter: JupyterProcess) -> Iterator[
         )
         try:
             _wait(process, f"http://127.0.0.1:{port}/api/healthz", home / "other.log")
-            yield Endpoint(f"http://127.0.0.1:{port}/mcp", token)
+            yield Endpoint(f"http://127.0.0.1:{port}/mcp", token, process.pid)
         finally:
             process.terminate()
             try:

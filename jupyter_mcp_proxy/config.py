@@ -77,6 +77,12 @@ class MCPProxy(Configurable):
         help="The most that any caller may do: read (look), edit (change documents and files), run (execute).",
     ).tag(config=True)
 
+    ask_before_running = Bool(
+        False,
+        help="Let the code of agents wait until a person has allowed it in JupyterLab, from the server's start on and "
+        "for new clients; the MCP panel switches it.",
+    ).tag(config=True)
+
     wait = Float(
         45.0,
         min=0.0,

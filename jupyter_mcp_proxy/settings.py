@@ -45,6 +45,8 @@ class Settings:
     server_socket: str = ""
     server_certificate: str = ""
     server_open: bool = False
+    ask_before_running: bool = False
+    """Whether a person is asked before an agent's code runs, until they switch that."""
     signin: bool = False
     """Whether a client that comes without a token can sign in."""
     secret: str = ""
@@ -96,6 +98,7 @@ class Settings:
             review=value("REVIEW", "False") == "True",
             audit=value("AUDIT", "True") == "True",
             audit_contents=value("AUDIT_CONTENTS", "False") == "True",
+            ask_before_running=value("ASK_BEFORE_RUNNING", "False") == "True",
             server_socket=value("SERVER_SOCKET", ""),
             server_certificate=value("SERVER_CERTIFICATE", ""),
             server_open=bool(value("SERVER_OPEN", "")),

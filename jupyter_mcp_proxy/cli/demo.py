@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..store.sidecars import has_own
 from .output import remark
 
 DESCRIPTION = """\
@@ -43,6 +44,9 @@ def port_number(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the demonstration."""
+    if not has_own():
+        remark('The demo needs an environment with the whole of it:\n\n    pip install "jupyter-mcp-proxy[demo]"\n')
+        return 1
     from ..demo import run
     from ..demo.lab import REQUIRED, missing
 

@@ -7,7 +7,7 @@ import sys
 from io import TextIOWrapper
 
 from .. import __version__
-from . import config, connect, demo, doctor, log, serve, snapshots, stdio, token
+from . import config, connect, demo, doctor, log, serve, sidecar, snapshots, stdio, token
 from .output import PROGRAM
 
 DESCRIPTION = """\
@@ -37,6 +37,7 @@ COMMANDS = {
     "connect": (connect, "print what connects a client to your running server"),
     "doctor": (doctor, "find out what does not work, and what helps"),
     "serve": (serve, "serve MCP beside a Jupyter server on which nothing is installed"),
+    "sidecar": (sidecar, "an environment of its own for the sidecar"),
     "stdio": (stdio, "the endpoint for clients that start a local program"),
     "token": (token, "make, list and revoke tokens for one agent each"),
     "log": (log, "what agents did on your servers"),

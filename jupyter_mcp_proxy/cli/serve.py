@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..contract import ENV_PREFIX, EXIT_ADDRESS_TAKEN, TIERS, module_command
+from ..store.sidecars import has_own
 from .demo import port_number
 from .given import server_of, token_of
 from .output import PROGRAM, remark
@@ -69,6 +70,9 @@ def declare(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until Ctrl-C, a signal, or with --stdio the end of the input."""
+    if not has_own():
+        remark("Serving beside another server needs the whole of it, in an environment of its own: jupyter-mcp-proxy.")
+        return 1
     try:
         url = jupyter_url(options.jupyter_url, os.environ)
         token = token_of(options.jupyter_token_file, *TOKENS)

@@ -102,8 +102,9 @@ def infos_in(folder: Path) -> list[Mapping[str, Any]]:
     if os.name == "nt":  # there a process is not asked after by a signal
         from jupyter_server.serverapp import list_running_servers
 
-        return list(list_running_servers(str(folder)))
+        return [info for info in list_running_servers(str(folder)) if "base_url" in info]
     infos: list[Mapping[str, Any]] = []
+    # jupyter-server-mcp (0.3), which jupyter-ai brings, has a file of that kind too, without a base URL.
     for file in sorted(folder.glob("jpserver-*.json")):
         try:
             info = json.loads(file.read_text(encoding="utf-8"))
@@ -112,7 +113,7 @@ def infos_in(folder: Path) -> list[Mapping[str, Any]]:
         except ValueError:
             continue  # it is being written
         pid = info.get("pid") if isinstance(info, dict) else None
-        if isinstance(pid, int) and "port" in info and alive(pid):
+        if isinstance(pid, int) and "port" in info and "base_url" in info and alive(pid):
             infos.append(info)
     return infos
 

@@ -77,8 +77,7 @@ class Router:
         """
         if message.type == "execute_input":
             self._last = message.parent_id
-        stray = is_stray(message) and message.type in OUTPUTS
-        execution = self._executions.get(self._last if stray else message.parent_id)
+        execution = self._executions.get(self._last if self._is_stray(message) else message.parent_id)
         if execution is not None:
             self.take(execution, message)
         elif message.type.startswith("comm_"):
@@ -87,6 +86,18 @@ class Router:
                 self.widgets.hear(message.type, message.content)
         elif message.type in DISPLAYS:
             self._show(message, None)
+
+    def _is_stray(self, message: Message) -> bool:
+        """Whether this is of a thread of the cell that ran last, though it names another request.
+
+        JupyterLab's widgets (jupyterlab_widgets 3) open a comm of their own and ask over it for all states as soon as
+        Lab has found a kernel. What a widget's callback prints has the same form: without an Output widget to take it,
+        it would be nowhere.
+        """
+        if is_stray(message):
+            return message.type in OUTPUTS
+        of_comm = str(message.parent.get("msg_type", "")).startswith("comm_")
+        return of_comm and message.type == "stream" and self.widgets.capturing(message.parent_id) is None
 
     def _show(self, message: Message, into: OutputLog | None) -> None:
         """Show a display's new state wherever its id was shown before, but in `into`, which is about to take it."""

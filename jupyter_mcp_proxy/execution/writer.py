@@ -27,6 +27,11 @@ WRITTEN_AT_ONCE = 1_000_000
 """Characters of a stream that one write adds to a shared document: each takes several times its size meanwhile."""
 
 
+def retry_after(failures: int) -> float:
+    """Seconds until a write is tried again that has failed so often."""
+    return min(2.0, 0.1 * (1 << failures))
+
+
 async def worth_writing(ended: asyncio.Future[None], execution: Execution, seen: int, pause: float) -> int:
     """Wait for a change since version `seen`, then up to `pause` seconds for more to write with it."""
     changed = asyncio.ensure_future(execution.changed(seen))
@@ -78,7 +83,7 @@ class OutputWriter:
                 failures += 1
                 if failures > WRITE_RETRIES:
                     raise
-                await asyncio.sleep(min(2.0, 0.1 * 2**failures))
+                await asyncio.sleep(retry_after(failures))
                 seen = -1  # also where the code is silent
                 continue
             failures = 0
@@ -114,35 +119,53 @@ class OutputWriter:
     async def write_late(self, document: Document) -> bool:
         """Write what came after the end; False where the cell is not as the run left it, and nothing is written.
 
-        A cell that somebody has cleared since gets what is new, as in JupyterLab; one that was run anew nothing.
+        A cell that somebody has cleared since gets what is new, as in JupyterLab; one that was run anew nothing. What
+        fails is tried again a few times, and then written whole: nobody knows how much of it is there.
         """
         async with self._late:
-            execution = self.execution
-            changes = execution.log.take_changes()
-            cleared = await document.read(self._is_cleared)
-            if cleared:
-                changes = execution.log.since_cleared(changes)
+            for failures in range(1, WRITE_RETRIES + 1):
+                try:
+                    return await self._write_late(document)
+                except Unknown:
+                    raise
+                except ProxyError:
+                    if failures == WRITE_RETRIES:
+                        raise
+                    await asyncio.sleep(retry_after(failures))
+            raise AssertionError("unreachable")
 
-            def change(editor: Editor) -> int | None:
-                if not (self._is_cleared(editor) if cleared else self._is_left(editor)):
-                    return None
-                editor.change_outputs(editor.place(execution.cell_id or ""), changes)
-                return self._count(editor)
+    async def _write_late(self, document: Document) -> bool:
+        execution = self.execution
+        there, self._there = self._there, None
+        cleared = await document.read(lambda editor: execution.count is not None and self._is_cleared(editor))
+        changes = execution.log.take_changes()
+        if cleared:
+            changes = execution.log.since_cleared(changes)
+            execution.count = None
+        elif there is None:
+            changes = anew(execution.log.outputs)
 
-            self._there = await document.edit(change, outputs_only=True, who=execution.client)
-            if cleared:
-                execution.count = None
-            return self._there is not None
+        def change(editor: Editor) -> int | None:
+            if not (self._is_cleared(editor) if cleared else self._is_left(editor, there)):
+                return None
+            editor.change_outputs(editor.place(execution.cell_id or ""), changes)
+            return self._count(editor)
+
+        self._there = await document.edit(change, outputs_only=True, who=execution.client)
+        return self._there is not None
 
     def _is_cleared(self, editor: Editor) -> bool:
         cell = editor.cell_at(editor.place(self.execution.cell_id or ""), outputs=False)
-        gone = self.execution.count is not None and cell.execution_count is None
-        return gone and self._count(editor) == 0 and not editor.is_running(cell.index)
+        return cell.execution_count is None and self._count(editor) == 0 and not self._is_running(editor, cell.index)
 
-    def _is_left(self, editor: Editor) -> bool:
+    def _is_left(self, editor: Editor, there: int | None) -> bool:
         cell = editor.cell_at(editor.place(self.execution.cell_id or ""), outputs=False)
-        same = cell.execution_count == self.execution.count and self._count(editor) == self._there
-        return same and not editor.is_running(cell.index)
+        same = cell.execution_count == self.execution.count and there in (None, self._count(editor))
+        return same and not self._is_running(editor, cell.index)
+
+    def _is_running(self, editor: Editor, index: int) -> bool:
+        """Whether somebody else runs the cell. A file cannot say; a run of ours has a writer of its own."""
+        return self.guarantee == "live" and editor.is_running(index)
 
     def _count(self, editor: Editor) -> int:
         """The outputs that the cell has; Unknown where it is not there, or holds no code any more."""

@@ -24,6 +24,7 @@ from ..contract import (
     proposals_name,
     told_name,
 )
+from ..store import sidecars
 from .beneath import environment_globs, python_path
 
 LONGEST_SOCKET = 103
@@ -41,10 +42,16 @@ class Launch:
         self.run_id = secrets.token_hex(8)
         self.config = MCPProxy(parent=ServerApp.instance() if ServerApp.initialized() else None)
 
+    @property
+    def python(self) -> str | None:
+        """The Python that runs the sidecar, as it is now; None where there is no sidecar."""
+        return sidecars.chosen(self.config.python)
+
     def command(self, port: int, unix_socket: str) -> list[str]:
         """The sidecar's command line: nothing in it is secret."""
         where = ["--unix-socket", unix_socket] if unix_socket else ["--port", str(port)]
-        return [*module_command(self.config.python, "jupyter_mcp_proxy.sidecar.__main__"), *where]
+        python = self.python or self.config.python
+        return [*module_command(python, "jupyter_mcp_proxy.sidecar.__main__"), *where]
 
     def environment(self) -> dict[str, str]:
         """What the sidecar is told, its one credential included; read and removed at its start."""

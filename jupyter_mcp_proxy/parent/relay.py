@@ -19,12 +19,12 @@ from ..contract import NAME
 from ..store.signins import is_of_a_signin
 from ..store.token_errors import TokenRefused, TokensUnreadable
 from ..store.tokens import PREFIX, Place, ScopedToken, TokenStore
-from . import auth, forwarding, policy
+from . import auth, forwarding, no_sidecar, policy
 from .launcher import server_token
 from .policy import Refused
 from .signin import metadata
 from .signin.desk import Desk
-from .supervisor import NotReadyError, Sidecar
+from .supervisor import NoSidecarError, NotReadyError, Sidecar
 from .upstream import Upstream, UpstreamError
 
 LARGEST_API_BODY = 10_000
@@ -152,6 +152,10 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """JSON-RPC for MCP clients, which show its message to their users; a page for people."""
         if self._kind == "page":
+            if self._refused is not None and isinstance(self._refused.__cause__, NoSidecarError):
+                self.set_header("Content-Type", "text/html; charset=utf-8")
+                self.finish(no_sidecar.page())
+                return
             super().write_error(status_code, **kwargs)
             return
         headers, body = forwarding.error_reply(self._kind, status_code, self._refused)
@@ -171,7 +175,9 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
         try:
             await self._sidecar.ensure()
         except NotReadyError as error:
-            self._refuse(Refused(503, str(error), error.retry_after))
+            refused = Refused(503, str(error), error.retry_after)
+            refused.__cause__ = error
+            self._refuse(refused)
 
     async def _connected(self) -> Upstream:
         """A connection to the sidecar; where it has just died, to the next one: nothing of the request has left yet."""

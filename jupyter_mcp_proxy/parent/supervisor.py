@@ -14,7 +14,9 @@ from typing import Any
 import simpervisor.atexitasync
 from simpervisor import KilledProcessError, SupervisedProcess
 
-from ..contract import EXIT_ADDRESS_TAKEN, NAME
+from .. import __version__
+from ..contract import COMMAND, EXIT_ADDRESS_TAKEN, NAME
+from ..store.sidecars import INSTALL
 from .launcher import READY_TIMEOUT, Launch
 from .upstream import ImpostorError, Pool, UpstreamError
 
@@ -70,6 +72,17 @@ class NotReadyError(Exception):
         self.retry_after = retry_after
 
 
+class NoSidecarError(NotReadyError):
+    """The server's part is installed by itself, and no sidecar of its version is there yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"The server has no MCP sidecar of version {__version__} yet. Run `{COMMAND} {INSTALL}` in a terminal of "
+            "the server, then retry.",
+            60,
+        )
+
+
 class Sidecar:
     """One server's sidecar: its address, its process and the connections to it."""
 
@@ -92,6 +105,8 @@ class Sidecar:
         process = self.process
         if process is not None and process.running and process.pid == self._ready_pid:
             return
+        if self.launch.python is None:
+            raise NoSidecarError
         async with self._lock:
             if self.process is None or self._ended_for_good(self.process):
                 await self._start()

@@ -20,7 +20,9 @@ from .. import __version__
 from ..contract import TIER_HEADER
 from ..errors import ProxyError
 from ..tools.activity import Client, Watch
+from ..tools.asking_rules import Who
 from ..tools.characters import is_usable
+from ..tools.permission import Verdict
 from ..tools.state import State
 from .answers import DEGRADED, HEADERS, body, failed
 
@@ -54,8 +56,10 @@ class Api:
     def _summary(self) -> dict[str, Any]:
         return {
             "paused": self._state.pause.holds,
+            "asking": self._state.permission.rules.everyone,
             "tier": self._state.settings.tier,
-            "clients": [self._shown(client) for client in self._state.activity.clients()],
+            "clients": [self._shown(each) for each in self._state.activity.clients()],
+            "requests": self._state.permission.shown(),
             "review": self._state.is_ready and self._state.workspace.proposals.everyone,
             "changes": self._state.changes,
             "questions": self._state.workspace.runner.questions.people.shown() if self._state.is_ready else [],
@@ -63,7 +67,8 @@ class Api:
 
     def _shown(self, client: Client) -> dict[str, Any]:
         reviewed = self._state.is_ready and self._state.workspace.proposals.reviews((client.name, client.token or ""))
-        return {**client.shown(), "review": reviewed}
+        asks = self._state.permission.rules.asks_of(Who(client.name, client.token))
+        return {**client.shown(), "asking": asks, "review": reviewed}
 
     def _all(self) -> dict[str, Any]:
         return {**self._summary(), "calls": [entry.shown() for entry in self._state.activity.calls(SHOWN)]}
@@ -125,6 +130,8 @@ class Api:
         if not isinstance(paused, bool):
             return failed(400, 'Send {"paused": true} or {"paused": false}.')
         self._state.pause.set(paused)
+        if paused:
+            self._state.permission.end_all(Verdict.PAUSED)
         self._state.activity.announce()
         return JSONResponse({"paused": self._state.pause.holds}, headers=HEADERS)
 
@@ -133,9 +140,9 @@ class Api:
         if self._state.degraded:
             return failed(403, DEGRADED)
         workspace = await self._state.ready()
-        return JSONResponse(
-            {"stopped": await workspace.runner.stopping.interrupt_all(workspace.runner.kept.all)}, headers=HEADERS
-        )
+        stopped = self._state.permission.end_all(Verdict.STOPPED)
+        stopped += await workspace.runner.stopping.interrupt_all(workspace.runner.kept.all)
+        return JSONResponse({"stopped": stopped}, headers=HEADERS)
 
     async def answer(self, request: Request) -> Response:
         """Give code the answer that it waits for, or refuse it. What was typed goes to its kernel and nowhere else."""

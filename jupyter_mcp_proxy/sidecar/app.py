@@ -21,6 +21,7 @@ from .api import Api
 from .certificate import distrusted
 from .guard import Door, Guard
 from .page import FILES, connect_page
+from .permission import PermissionApi
 from .review import ReviewApi
 from .sessions import Sessions
 
@@ -57,7 +58,7 @@ def create_app(settings: Settings) -> Guard | Door:
     ]
     if not settings.endpoint_token:  # a page, and a panel, of a person who is logged in to Jupyter
         routes += [Route("/", page), *(file.route() for file in FILES)]
-        routes += [*Api(state).routes(), *ReviewApi(state).routes()]
+        routes += [*Api(state).routes(), *ReviewApi(state).routes(), *PermissionApi(state).routes()]
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False  # it would send a client, with its token, to 127.0.0.1
     guard = Guard(app, settings.secret)

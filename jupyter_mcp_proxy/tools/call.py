@@ -99,6 +99,12 @@ class Call:
         )
 
     @property
+    def state(self) -> State:
+        """What the MCP server keeps between calls."""
+        found: State = self.ctx.request_context.lifespan_context
+        return found
+
+    @property
     def author(self) -> Author:
         """Who makes this call's changes."""
         from ..documents.document import Author
@@ -164,9 +170,8 @@ class Call:
 
     def recorded(self, what: str, arguments: dict[str, Any]) -> AbstractContextManager[Recording]:
         """Have this shown to people and audited, as a call of that name, while the block runs."""
-        state: State = self.ctx.request_context.lifespan_context
         who = {"user": self.user, "client": self.client_name, "tier": self.tier}
-        return state.recorder.call(what, arguments, token=self.token_name or None, **who)
+        return self.state.recorder.call(what, arguments, token=self.token_name or None, **who)
 
     def execution(self, id: str) -> Execution | Batch:
         """An execution or a batch by its id. Raises Unknown with those that there are."""

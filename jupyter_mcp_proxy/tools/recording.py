@@ -16,12 +16,13 @@ from ..errors import NotAllowed, PathRefused, Paused
 from ..execution.batch import Batch
 from ..store.audit import Audit
 from .activity import Activity, Entry, Outcome
+from .permission import RunRefused
 from .redaction import described
 
 if TYPE_CHECKING:
     from ..execution.executions import Execution
 
-REFUSALS = (NotAllowed, PathRefused, Paused)
+REFUSALS = (NotAllowed, PathRefused, Paused, RunRefused)
 """Errors that say that a call may not be made, rather than that it went wrong."""
 
 RECORDING: ContextVar[Recording | None] = ContextVar("recording", default=None)
@@ -55,6 +56,10 @@ class Recording:
         """The call has started this, or goes on with it: the entry is under way until it has ended."""
         self.execution = execution
         self._recorder.follow(self.entry, execution)
+
+    def waits(self, waits: bool) -> None:
+        """The call waits for a person, or does so no longer."""
+        self._recorder.activity.change(self.entry, outcome="waiting" if waits else "running")
 
     def failed(self, error: BaseException | None = None) -> None:
         """The call ends with an error."""

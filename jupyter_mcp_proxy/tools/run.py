@@ -17,6 +17,7 @@ from ..execution.batch import Batch
 from ..outputs.rich import as_text, bundle, is_text
 from ..outputs.text import output_text
 from . import asking
+from .allowing import Allowed, allowed
 from .blocks import text_block
 from .call import Call
 from .cells import After, Position, insertion_place
@@ -24,6 +25,7 @@ from .following import Result, followed
 from .matching import found_lines
 from .notebooks import start_kernel, told_start
 from .ours import heading
+from .permission import Piece
 from .pictures import Which, image_block
 from .proposing import refuse_proposed
 from .reading import OnlySome, is_meant
@@ -63,7 +65,8 @@ async def execute_cell(
     if found.type != "code":
         raise BadValue("cell", cell, f"a code cell; {found.id} is {found.type}")
     call.at(document, found.id)
-    return await run(call, document, found.source, found.id, wait, images=images, stdin=stdin)
+    may = await allowed(call, document.path, [Piece(found.source, found.id, found.index)], stdin)
+    return await run(call, document, found.source, found.id, wait, may, images=images, stdin=stdin)
 
 
 @tool("run", "Insert and run a cell", destructive=True, hint="add code to a Jupyter notebook and run it")
@@ -80,21 +83,25 @@ async def insert_execute_code_cell(
     """Insert a code cell and run it; the result has its id and its outputs."""
     call = Call.of(ctx)
     document = await call.document(notebook)
-    proposes = call.proposes(document)
-    kernel = None if proposes else await start_kernel(call, document)  # one that will not start leaves no cell behind
     seen = call.seen(document)
 
     def insert(editor: Editor) -> tuple[str, int]:
         place = insertion_place(editor, index, after, seen)
         return editor.insert(place, "code", source), place
 
+    told = "Inserted at index {}, hash {}"
+    if call.proposes(document):
+        inserted, place = await call.edit(document, insert)
+        call.at(document, inserted)
+        told = told.format(place, source_hash(source))
+        return CallToolResult(content=[text_block(f"{told}, as cell {inserted}. Not run.")])
+    may = await allowed(call, document.path, [Piece(source)], stdin)
+    kernel = await start_kernel(call, document)  # one that will not start leaves no cell behind
     inserted, place = await call.edit(document, insert)
     call.at(document, inserted)
-    told = f"Inserted at index {place}, hash {source_hash(source)}."
-    if proposes:
-        return CallToolResult(content=[text_block(f"{told[:-1]}, as cell {inserted}. Not run.")])
+    told = f"{told.format(place, source_hash(source))}."
     try:
-        return await run(call, document, source, inserted, wait, kernel, images, stdin=stdin, before=told)
+        return await run(call, document, source, inserted, wait, may, kernel, images, stdin=stdin, before=told)
     except ProxyError as error:
         raise NotRun(inserted, str(error)) from error
 
@@ -110,7 +117,9 @@ async def execute_ipython(
 ) -> Result:
     """Run code, magics or shell commands in the notebook's kernel without leaving a cell."""
     call = Call.of(ctx)
-    return await run(call, await call.document(notebook), code, None, wait, images=images, stdin=stdin)
+    document = await call.document(notebook)
+    may = await allowed(call, document.path, [Piece(code)], stdin)
+    return await run(call, document, code, None, wait, may, images=images, stdin=stdin)
 
 
 @tool("run", "Run cells", destructive=True, hint="run all cells of a Jupyter notebook")
@@ -166,6 +175,7 @@ async def run_cells(
     if len(chosen) == 1:
         call.concerns(cell=chosen[0].id, index=chosen[0].index)
     seconds = waiting(call, wait)
+    await allowed(call, document.path, [Piece(cell.source, cell.id, cell.index) for cell in chosen], stdin)
     kernel = await start_kernel(call, document)
     if restart_first and not kernel.started:
         await call.workspace.kernels.restart(kernel.id)
@@ -292,6 +302,7 @@ async def run(
     code: str,
     cell_id: str | None,
     wait: float | None,
+    may: Allowed,
     kernel: KernelRef | None = None,
     images: Which = "first",
     stdin: Sequence[str] | None = None,
@@ -299,8 +310,8 @@ async def run(
 ) -> Result:
     """Run code in a notebook's kernel and answer when it has ended, or after `wait` seconds.
 
-    `kernel` is the notebook's, where whoever calls has asked for it. While the call waits, its cancellation stops the
-    execution.
+    `may` says that nobody has to be asked any more. `kernel` is the notebook's, where whoever calls has asked for it.
+    While the call waits, its cancellation stops the execution.
     """
     seconds = waiting(call, wait)
     kernel = kernel or await start_kernel(call, document)

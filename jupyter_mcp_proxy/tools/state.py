@@ -15,6 +15,7 @@ from ..execution.pause import Pause
 from ..settings import Settings
 from ..store.audit import Audit, audit_file
 from .activity import Activity
+from .permission import Permission
 from .recording import Recorder
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ class State:
         self.settings = settings
         self.pause = Pause(settings.runtime_dir, settings.run_id, settings.parent_pid)
         self.activity = Activity()
+        self.permission = Permission(
+            settings.runtime_dir, settings.run_id, settings.parent_pid, everyone=settings.ask_before_running
+        )
+        self.permission.are_there = self.activity.is_watched_by_one_who_answers
+        self.permission.announce = self.activity.announce
         self.recorder = Recorder(
             self.activity,
             Audit(audit_file(Path(jupyter_data_dir()))) if settings.audit else None,

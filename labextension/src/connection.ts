@@ -3,7 +3,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { createParser, EventSourceMessage } from 'eventsource-parser';
 
 import type { IChange } from './changes';
-import { Activity, ICall, IState } from './model';
+import { Activity, ICall, IClient, IState, IWholeRequest, Verdict } from './model';
 
 /** Milliseconds until the first new attempt after the stream was lost; each further one takes twice as long. */
 const FIRST_RETRY = 1000;
@@ -15,6 +15,7 @@ const GRACE = 5000;
 interface IReply {
   readonly stopped?: number;
   readonly taken?: boolean;
+  readonly request?: IWholeRequest | null;
   readonly changes?: readonly IChange[];
   readonly proposals?: readonly IChange[];
   /** Why each proposal that was to be accepted was not. */
@@ -62,6 +63,22 @@ export class Connection {
   async answer(question: string, answer: string | null): Promise<boolean> {
     const body = answer === null ? { question, refuse: true } : { question, answer };
     return (await this._post('answer', body)).taken === true;
+  }
+
+  /** Let code wait for a person from now on, of one client or of all, or no longer. */
+  async ask(ask: boolean, client?: IClient): Promise<void> {
+    await this._post('asking', client === undefined ? { ask } : { ask, client: client.name, token: client.token });
+  }
+
+  /** What an agent wants to run, with its code; null where it does not wait any more. */
+  async request(id: string): Promise<IWholeRequest | null> {
+    const query = URLExt.objectToQueryString({ id });
+    return (await this._reply(`request${query}`, { method: 'GET', cache: 'no-store' })).request ?? null;
+  }
+
+  /** Allow or deny that; whether it still waited. */
+  async allow(request: string, verdict: Verdict): Promise<boolean> {
+    return (await this._post('allow', { request, verdict })).taken === true;
   }
 
   /** Whether edits are shared live; null where nobody knows. */

@@ -36,6 +36,8 @@ export interface IClient {
   readonly token: string | null;
   /** What it may do: read, edit or run. */
   readonly tier: string;
+  /** Whether a person is asked before it runs code; missing where the server runs an older version than the page. */
+  readonly asking?: boolean;
   readonly since: string;
   readonly last: string;
   readonly doing: ICall | null;
@@ -53,6 +55,22 @@ export interface IQuestion extends IPlace {
   readonly password: boolean;
 }
 
+export type Verdict = 'once' | 'notebook' | 'deny';
+
+/** What an agent wants to run and a person is to allow. */
+export interface IRequest extends IPlace {
+  readonly id: string;
+  readonly time: string;
+  readonly client: string;
+  readonly token: string | null;
+}
+
+/** The same with the code: text, never markup. */
+export interface IWholeRequest extends IRequest {
+  readonly pieces: readonly { readonly cell: string | null; readonly index: number | null; readonly code: string }[];
+  readonly answers: readonly string[];
+}
+
 /** What the server says of itself; the first time with the newest calls. */
 export interface IState {
   readonly paused: boolean;
@@ -62,6 +80,9 @@ export interface IState {
   readonly review?: boolean;
   /** As that. */
   readonly questions?: readonly IQuestion[];
+  /** Whether a person is asked before agents run code, and what waits for that; missing as above. */
+  readonly asking?: boolean;
+  readonly requests?: readonly IRequest[];
   /** Grows whenever the changes that wait for a person are others. */
   readonly changes?: number;
   readonly calls?: readonly ICall[];
@@ -81,6 +102,8 @@ export class Activity {
   /** Whether the edits of all agents wait for a person; null where the server has no such thing. */
   review: boolean | null = null;
   questions: readonly IQuestion[] = [];
+  asking = false;
+  requests: readonly IRequest[] = [];
   /** Another number than before: the changes that wait for a person are others. */
   changes: number | null = null;
   /** Whether the cell that an agent works on is kept in view. */
@@ -112,6 +135,7 @@ export class Activity {
     if (link !== this.link) {
       this.link = link;
       this.questions = link === 'open' ? this.questions : []; // nobody can be answered
+      this.requests = link === 'open' ? this.requests : [];
       this._changed.emit();
     }
   }
@@ -139,6 +163,8 @@ export class Activity {
     this.clients = state.clients;
     this.review = state.review ?? null;
     this.questions = state.questions ?? [];
+    this.asking = state.asking ?? false;
+    this.requests = state.requests ?? [];
     this.changes = state.changes ?? null;
     state.calls?.forEach(call => this._keep(call));
     this._changed.emit();

@@ -5,12 +5,13 @@ import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
 import { Changes, colourOf, named, whose } from './changes';
-import { CommandIds, attempt } from './commands';
+import { attempt, CommandIds } from './commands';
 import { Connection } from './connection';
 import { element, oncePerFrame, setText } from './elements';
 import { Log, placeOf } from './log';
 import { Activity, ICall, IClient, IPlace } from './model';
 import { mcpIcon } from './icon';
+import { askSwitch, Permissions } from './permission';
 import { Questions } from './questions';
 import { Review } from './review';
 import { said } from './words';
@@ -44,7 +45,7 @@ export class Panel extends Widget {
       reveal(call);
       this._review.open(call.changes ?? []);
     });
-    this._questions = new Questions(_activity, connection, reveal);
+    this._questions = new Questions(_activity, _connection, reveal);
 
     const run = (command: string) => () => void commands.execute(command);
     this._pause.addEventListener('click', run(CommandIds.pause));
@@ -76,9 +77,12 @@ export class Panel extends Widget {
     this._reviewLabel = review;
     const line = element('div', 'jp-McpPanel-line');
     line.append(this._status, review, follow);
+    const requests = new Permissions(_activity, _connection);
     this.node.append(
       buttons,
+      askSwitch(_activity, _connection),
       line,
+      requests.node,
       this._questions.node,
       agents,
       this._clients,
@@ -119,6 +123,7 @@ export class Panel extends Widget {
       const row = new ClientRow(
         this._trans,
         client => this._choose(client),
+        (on, client) => void attempt(() => this._connection.ask(on, client)),
         (on, who) => void attempt(() => this._connection.review(on, who))
       );
       this._rows.push(row);
@@ -185,15 +190,25 @@ class ClientRow {
   constructor(
     private _trans: TranslationBundle,
     choose: (client: IChosen) => void,
+    ask: (on: boolean, client: IClient) => void,
     review: (on: boolean, who: IWho) => void
   ) {
     const line = element('span', 'jp-McpClient-line');
     line.append(this._dot, this._name, this._tier);
     this._button.append(line, this._doing);
     this._button.addEventListener('click', () => choose(this._shown));
+    const asks = element('label', 'jp-McpClient-asks', '', { title: _trans.__('Ask before this client runs code') });
+    asks.append(this._asks, element('span', '', _trans.__('ask')));
+    this._asks.addEventListener('change', () => {
+      if (this._client) {
+        const wanted = this._asks.checked;
+        this._asks.checked = this._client.asking === true;
+        ask(wanted, this._client);
+      }
+    });
     this._reviewed.append(this._review, element('span', '', _trans.__('review')));
     this._review.addEventListener('change', () => review(this._review.checked, this._who));
-    this.node.append(this._button, this._reviewed);
+    this.node.append(this._button, asks, this._reviewed);
   }
 
   /** Show a client; `everyone` is whether all are reviewed, null where the server has no such thing. */
@@ -202,6 +217,8 @@ class ClientRow {
     if (client === undefined) {
       return;
     }
+    this._client = client;
+    this._asks.checked = client.asking === true;
     const who = { client: client.name, token: client.token };
     this._who = who;
     this._reviewed.hidden = everyone === null || client.tier === 'read';
@@ -219,7 +236,9 @@ class ClientRow {
     this.node.classList.toggle('jp-mod-busy', client.doing !== null);
   }
 
+  private _client: IClient | undefined;
   private _shown: IChosen = { key: '', shown: '' };
+  private _asks = element('input', '', '', { type: 'checkbox' });
   private _who: IWho = { client: '', token: null };
   private _review = element('input', '', '', { type: 'checkbox' });
   private _reviewed = element('label', 'jp-McpClient-review');

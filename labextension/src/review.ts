@@ -106,7 +106,7 @@ class Row {
     const button = { type: 'button' };
     this._what = element('button', 'jp-McpChange-what', '', { ...button, 'aria-expanded': 'false' });
     this._undo = element('button', 'jp-McpChange-undo', '', button);
-    this._insist = element('button', 'jp-McpChange-insist', _trans.__("Use the agent's"), button);
+    this._insist = element('button', 'jp-McpChange-insist', _trans.__('Use the agent’s'), button);
     this._insist.hidden = true;
     this._since = element('button', 'jp-McpChange-since', '', button);
     this._keep = element(

@@ -230,6 +230,7 @@ async def test_the_test_button_is_a_clients_round_trip(
         await button.click()
         await expect(status).to_have_text(works)
         await expect(status).to_contain_text("with a token for this test")
+        await expect(button).to_be_enabled()
         assert names(live) == before  # that token is gone
 
         await make_token(page, label, "read")

@@ -113,7 +113,7 @@ async def test_where_notebooks_are_files_a_change_is_taken_back_too(
     file = start_jupyter(rtc=False)
     without_collaboration(file)
     theme = file.home / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
-    theme.mkdir(parents=True)
+    theme.mkdir(parents=True, exist_ok=True)
     (theme / "themes.jupyterlab-settings").write_text('{"theme": "JupyterLab Dark"}')
     file.write_notebook(name, "a = 1", "b = 2", kernelspec=KERNELSPEC)
     async with connect(file) as agent:

@@ -21,7 +21,7 @@ KERNEL = "corpus"
 CELL_SECONDS = 60
 QUICK_SAVE = "--YDocExtension.document_save_delay=0.2"
 """The argument of a server that writes a shared document soon after it has changed."""
-LATE = 6.0
+LATE = 30.0
 """Seconds that a notebook's file has to become what it should be, once all cells have run."""
 GOES_ON = re.compile(r"^(b\w+) · (queued|running)", re.MULTILINE)
 

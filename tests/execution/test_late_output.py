@@ -120,14 +120,14 @@ async def test_what_asyncio_tasks_and_subprocesses_print_late_goes_into_their_ce
             await until(lambda cell=cell, words=words: words in stored(server, name, cell))
 
 
-async def test_a_cell_that_a_person_has_cleared_gets_what_comes_late_alone(live: JupyterProcess, name: str) -> None:
+async def test_a_cell_that_a_person_has_cleared_gets_what_comes_late_alone(server: JupyterProcess, name: str) -> None:
     gate = f"{name}.gate"
-    live.write_notebook(name, THREAD.format(gate=gate))
-    async with connect(live) as agent, connect(live) as person:
+    server.write_notebook(name, THREAD.format(gate=gate))
+    async with connect(server) as agent, connect(server) as person:
         await agent.ok("execute_cell", notebook=name, cell=0)
         await person.ok("clear_outputs", notebook=name)
-        await open_gate(live, gate)
-        await until(lambda: stored(live, name) == f"from the thread of {gate}\n")
+        await open_gate(server, gate)
+        await until(lambda: stored(server, name) == f"from the thread of {gate}\n")
 
 
 DISPLAY = "from IPython.display import display\nhandle = display('0%', display_id='bar')"

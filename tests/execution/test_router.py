@@ -68,13 +68,14 @@ def test_what_comes_after_the_end_belongs_to_the_request_that_it_answers(heard: 
     assert heard.first.state is State.OK
 
 
-def test_what_a_thread_prints_amid_a_frontends_question_belongs_to_what_ran_last(heard: Heard) -> None:
+@pytest.mark.parametrize("question", ["kernel_info_request", "comm_open", "comm_msg"])
+def test_what_a_thread_prints_amid_a_frontends_question_belongs_to_what_ran_last(heard: Heard, question: str) -> None:
     def stray() -> None:
         printed = message("stream", "q1", name="stdout", text="of a thread\n")
-        printed.parent["msg_type"] = "kernel_info_request"
+        printed.parent["msg_type"] = question
         heard.router.overhear(printed, "ours")
         idle = message("status", "q1", execution_state="idle")
-        idle.parent["msg_type"] = "kernel_info_request"
+        idle.parent["msg_type"] = question
         heard.router.overhear(idle, "ours")
 
     stray()
@@ -86,6 +87,15 @@ def test_what_a_thread_prints_amid_a_frontends_question_belongs_to_what_ran_last
     stray()
     assert told(heard.first) == "of a thread\n"
     assert told(heard.second) == ""
+
+
+def test_what_an_output_widget_takes_of_a_callback_is_not_printed_in_a_cell(heard: Heard) -> None:
+    heard.router.take(heard.first, message("execute_input", execution_count=1, code=""))
+    heard.output_widget("w", "c1")
+    printed = message("stream", "c1", name="stdout", text="of a callback\n")
+    printed.parent["msg_type"] = "comm_msg"
+    heard.router.overhear(printed, "ours")
+    assert told(heard.first) == ""
 
 
 def test_a_message_that_comes_again_is_taken_once(heard: Heard) -> None:

@@ -19,6 +19,7 @@ OPTIONS = (
 )  # fmt: skip
 KERNELSPEC = {"name": "python3", "display_name": "Python 3", "language": "python"}
 """A notebook that names its kernel is opened without a question."""
+expect.set_options(timeout=20_000)  # a server with a collaboration store may stand still for 5 s
 OUTCOMES = {"running", "waiting", "ok", "error", "refused", "cancelled"}
 REMEDY = "On Debian and Ubuntu: apt-get install chromium."
 

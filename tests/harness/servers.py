@@ -49,6 +49,7 @@ class JupyterProcess:
         self.endpoint = f"{self.url}mcp-proxy/mcp"
         self.guarantee = "live" if rtc else "file"
         self._log = (home / "server.log").open("ab")
+        _answer_lab(home / "config")
         # Not `-m jupyter server`: that runs the first jupyter-server on PATH, maybe another Python's.
         command = [
             python, "-m", "jupyter_server", "--no-browser", "--allow-root",
@@ -147,6 +148,15 @@ class JupyterProcess:
                 self.process.kill()
                 self.process.wait(5)
         self._log.close()
+
+
+def _answer_lab(config: Path) -> None:
+    """Answer JupyterLab's question about its news, as a person has: it lies over the panel's rows until then."""
+    settings = (
+        config / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    )
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
 
 
 StartJupyter = Callable[..., JupyterProcess]

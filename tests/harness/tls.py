@@ -54,25 +54,52 @@ async def tls_before(
     context.load_cert_chain(certificate, key)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            head = (await reader.readuntil(b"\r\n\r\n")).removesuffix(b"\r\n")
-            head = re.sub(rb"(?im)^(connection|x-forwarded-proto):.*\r\n", b"", head)  # one request a connection
-            if not keeps_host:
-                head = re.sub(rb"(?im)^host:.*\r\n", b"Host: 127.0.0.1:%d\r\n" % port, head)
-            there, back = await asyncio.open_connection("127.0.0.1", port)
-            back.write(head + b"X-Forwarded-Proto: https\r\nConnection: close\r\n\r\n")
-            pumps = [asyncio.ensure_future(_pump(reader, back)), asyncio.ensure_future(_pump(there, writer))]
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-            for pump in pumps:
-                pump.cancel()
-            back.close()
-        writer.close()
+        async with _closing(writer):
+            with suppress(OSError, asyncio.IncompleteReadError):
+                head = (await reader.readuntil(b"\r\n\r\n")).removesuffix(b"\r\n")
+                head = re.sub(rb"(?im)^(connection|x-forwarded-proto):.*\r\n", b"", head)  # one request a connection
+                if not keeps_host:
+                    head = re.sub(rb"(?im)^host:.*\r\n", b"Host: 127.0.0.1:%d\r\n" % port, head)
+                there, back = await asyncio.open_connection("127.0.0.1", port)
+                async with _closing(back):
+                    back.write(head + b"X-Forwarded-Proto: https\r\nConnection: close\r\n\r\n")
+                    pumps = [asyncio.ensure_future(_pump(reader, back)), asyncio.ensure_future(_pump(there, writer))]
+                    try:
+                        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+                    finally:
+                        for pump in pumps:
+                            pump.cancel()
+                        await asyncio.wait(pumps)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", at, ssl=context)
+    serving: set[asyncio.Task[None]] = set()
+
+    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(serve(reader, writer))
+        serving.add(task)
+        task.add_done_callback(serving.discard)
+
+    server = await asyncio.start_server(accepted, "127.0.0.1", at, ssl=context)
     try:
         yield server.sockets[0].getsockname()[1], trusting(certificate)
     finally:
         server.close()
+        left = list(serving)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.sleep(0)  # the loop closes an aborted connection's socket in its next turn
+
+
+@asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """A connection that is gone at the end: its sockets must not outlive the test that opened them."""
+    try:
+        yield
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+    finally:
+        writer.transport.abort()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

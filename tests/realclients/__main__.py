@@ -1,236 +1,66 @@
-"""`python -m realclients`: each real client has a call before, during and after the death of its sidecar."""
+"""`python -m realclients`: what each client can do with the endpoint, as a table."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
-import re
-import signal
 import sys
 import tempfile
-import time
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from harness import JupyterProcess, own_world
+from harness import JupyterProcess
 
-from realclients.installed import KINDS, Kind, command, install
+from realclients import agents
+from realclients.checks import CHECKS, YES, checked
+from realclients.installed import KINDS, MORE, Kind, install
+from realclients.running import start
 
-AT_ONCE = 1.0
-"""Seconds within which a call that meets the end of its sidecar is answered."""
-LONGEST = 90.0
-"""Seconds that any call may take: a sidecar that is killed often is started again after 30 s."""
-COMES_AGAIN = re.compile(r"\b[Rr]etry (in|then)\b|\b503\b")
-"""What a call is told that is to be made again."""
-RUNS = "import time\nwith open({file!r}, 'a') as file:\n    file.write('x')\ntime.sleep({seconds})\nprint('whole')"
+HEAD = f"| client | connects | {' | '.join(CHECKS)} |\n{'|---' * (len(CHECKS) + 2)}|"
 
 
-@dataclass
-class Outcome:
-    """What a client was told, and how long after which moment (monotonic seconds)."""
-
-    text: str
-    error: bool
-    at: float
-
-
-@dataclass
-class Running:
-    """A client's program, in a notebook of its own, and what went wrong with it."""
-
-    kind: Kind
-    number: int
-    process: asyncio.subprocess.Process
-    wrong: Counter[str] = field(default_factory=Counter)
-    answered: list[float] = field(default_factory=list)
-    """Seconds between the death of the sidecar and the answer to the call that met it."""
-    sent_away: int = 0
-    """How often a call was told to come again, since the sidecar was not there."""
-
-    @property
-    def notebook(self) -> str:
-        return f"{self.number}.ipynb"
-
-    async def call(self, tool: str, **arguments: Any) -> Outcome:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"tool": tool, "arguments": arguments}).encode() + b"\n")
-        await self.process.stdin.drain()
-        return await self.outcome()
-
-    async def outcome(self) -> Outcome:
-        assert self.process.stdout is not None
-        line = await asyncio.wait_for(self.process.stdout.readline(), LONGEST)
-        said = json.loads(line or '{"text": "its program ended", "error": true}')
-        return Outcome(said["text"], said["error"], time.monotonic())
-
-    async def until_there(self, tool: str, **arguments: Any) -> Outcome:
-        """Call again as long as the answer says so, as an agent would, and never else."""
-        deadline = time.monotonic() + LONGEST
-        while True:
-            told = await self.call(tool, **arguments)
-            if not told.error or time.monotonic() > deadline or not COMES_AGAIN.search(told.text):
-                return told
-            self.sent_away += 1
-            await asyncio.sleep(0.5)
-
-    def expect(self, holds: bool, what: str, told: Outcome) -> None:
-        if not holds:
-            self.wrong[what] += 1
-            print(f"{self.kind.name}: {what}: {told.text[:300]}", flush=True)
-
-
-class Rounds:
-    """One server whose sidecar is killed. Each client is there three times, and at each death once at each moment."""
-
-    def __init__(self, server: JupyterProcess, clients: list[Running]) -> None:
-        self.server = server
-        self.clients = clients
-        self.moments = (self._before, self._during, self._after)
-
-    async def run(self, rounds: int) -> None:
-        for self.number in range(rounds):
-            await self._alive()
-            self._dead: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-            self._waiting = len(self.clients)
-            began = time.monotonic()
-            await asyncio.gather(*(self.moments[(client.number + self.number) % 3](client) for client in self.clients))
-            print(f"round {self.number + 1} of {rounds}: {time.monotonic() - began:.0f} s", flush=True)
-
-    async def _alive(self) -> None:
-        """Wait until the sidecar answers."""
-        deadline = time.monotonic() + LONGEST
-        while (await asyncio.to_thread(self._health)) != 200:
-            assert time.monotonic() < deadline, "the sidecar did not come back"
-            await asyncio.sleep(0.1)
-
-    def _health(self) -> int:
-        try:
-            return self.server.get("mcp-proxy/healthz")[0]
-        except OSError:
-            return 0
-
-    async def _death(self) -> float:
-        """When the sidecar was killed, which is done once all clients have come here; it is dead then."""
-        self._waiting -= 1
-        if not self._waiting:
-            sidecar = self.server.sidecar_pid()
-            killed = time.monotonic()
-            os.kill(sidecar, signal.SIGKILL)
-            while Path(f"/proc/{sidecar}").exists():  # until the last of its threads has ended its connections are open
-                await asyncio.sleep(0.001)
-            self._dead.set_result(killed)
-        return await self._dead
-
-    def _code(self, client: Running, seconds: float = 0) -> tuple[Path, str]:
-        """Code that counts how often it ran, and where."""
-        name = f"{client.number}-{self.number}"
-        return self.server.root / name, RUNS.format(file=name, seconds=seconds)
-
-    async def _before(self, client: Running) -> None:
-        """A call that is made when the sidecar has died: carried out once, and never twice."""
-        file, code = self._code(client)
-        await self._death()
-        told = await client.until_there("execute_ipython", notebook=client.notebook, code=code)
-        client.expect("whole" in told.text, "a call after the death does not work", told)
-        client.expect(ran(file) == 1, f"a call after the death ran {ran(file)} times", told)
-
-    async def _during(self, client: Running) -> None:
-        """A call that meets the death: answered at once and not to be repeated; the next one works."""
-        file, code = self._code(client, 5)
-        call = asyncio.create_task(client.call("execute_ipython", notebook=client.notebook, code=code))
-        while not file.exists() and not call.done():
-            await asyncio.sleep(0.02)
-        killed = await self._death()
-        told = await call
-        client.answered.append(told.at - killed)
-        client.expect("may have been carried out" in told.text, "a call that met the death is not told so", told)
-        await self._works(client)
-        client.expect(ran(file) == 1, f"a call that met the death ran {ran(file)} times", told)
-
-    async def _after(self, client: Running) -> None:
-        """A call that was answered before the death, and the next one."""
-        file, code = self._code(client)
-        told = await client.call("execute_ipython", notebook=client.notebook, code=code)
-        client.expect("whole" in told.text, "a call in quiet times does not work", told)
-        await self._death()
-        await self._works(client)
-        client.expect(ran(file) == 1, f"a call that was answered ran {ran(file)} times", told)
-
-    async def _works(self, client: Running) -> None:
-        """The next call works without a person."""
-        told = await client.until_there("list_cells", notebook=client.notebook)
-        client.expect(not told.error, "the session did not outlive its sidecar", told)
-
-
-def ran(file: Path) -> int:
-    """How often code ran that counts in a file."""
-    return len(file.read_text()) if file.exists() else 0
-
-
-def verdict(kind: Kind, clients: list[Running]) -> bool:
-    """Tell how it went with a client; whether all is well."""
-    answered = sorted(seconds for client in clients for seconds in client.answered)
-    wrong = sum((client.wrong for client in clients), Counter[str]())
-    if slow := sum(seconds > AT_ONCE for seconds in answered):
-        wrong[f"a call that met the death was answered after more than {AT_ONCE:.0f} s"] = slow
-    print(
-        f"{kind.name:24} {len(answered):3} deaths; answered within {max(answered, default=0):4.2f} s, "
-        f"sent away {sum(client.sent_away for client in clients)} times; "
-        + ("; ".join(f"{count} × {what}" for what, count in wrong.items()) or "all well")
-    )
-    return not wrong
+async def row(kind: Kind, number: int, below: Path, home: Path, server: JupyterProcess) -> list[str]:
+    """What the table says of a client: all of the checks, one after the other, in one connection."""
+    if isinstance(kind, agents.Agent):
+        return await agents.row(kind, number, below, home, server)
+    client = await start(kind, number, below, home, server)
+    try:
+        connected = await client.outcome()
+        if connected.error:
+            return [f"no: {connected.text[:120]}"]
+        return [YES, *[await checked(check, server, client) for check in CHECKS.values()]]
+    finally:
+        await client.end()
 
 
 async def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m realclients", description=__doc__)
     parser.add_argument("names", nargs="*", help="clients by name; all without")
-    parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--installed", type=Path, help="a folder to keep the clients in")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="realclients-") as folder:
+    kinds = [kind for kind in (*KINDS, *MORE, *agents.AGENTS) if not options.names or kind.name in options.names]
+    rows: list[str] = []
+    unexpected = False
+    with tempfile.TemporaryDirectory(prefix="realclients-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         below = options.installed or home / "installed"
-        kinds = [kind for kind in KINDS if not options.names or kind.name in options.names]
         for kind in kinds:
             install(kind, below)
         (home / "clients").mkdir()
         server = JupyterProcess(home / "server").wait()
-        clients: list[Running] = []
-
-        async def start(kind: Kind) -> None:
-            server.write_notebook(f"{len(clients)}.ipynb", "1")
-            process = await asyncio.create_subprocess_exec(
-                *command(kind, below, server.endpoint, server.token), cwd=below / kind.folder,
-                env=own_world(home / "clients"), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                limit=2**22,
-            )  # fmt: skip
-            clients.append(Running(kind, len(clients), process))
-
         try:
-            for kind in kinds:
-                for _ in range(3):
-                    await start(kind)
-            for client in clients:
-                for told in (
-                    await client.outcome(),
-                    await client.call("execute_ipython", notebook=client.notebook, code="1"),
-                ):
-                    assert not told.error, f"{client.kind.name}: {told.text}"
-            await Rounds(server, clients).run(options.rounds)
+            for number, kind in enumerate(kinds):
+                told = await row(kind, number, below, home / "clients", server)
+                told += ["–"] * (len(CHECKS) + 1 - len(told))
+                for name, what in zip(("connects", *CHECKS), told, strict=True):
+                    unexpected |= what.startswith("no") and name != kind.known
+                rows.append(
+                    f"| {kind.title} | {' | '.join(' '.join(what.replace('|', '/').split()) for what in told)} |"
+                )
+                print(rows[-1], flush=True)
         finally:
-            for client in clients:
-                if client.process.stdin is not None:
-                    client.process.stdin.close()
-                if client.process.returncode is None:
-                    client.process.kill()
-            await asyncio.wait([asyncio.ensure_future(client.process.wait()) for client in clients], timeout=5)
             server.stop()
-        verdicts = [verdict(kind, [client for client in clients if client.kind is kind]) for kind in kinds]
-        return int(not all(verdicts))
+    print("\n".join(("", HEAD, *rows)))
+    return int(unexpected)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.anyio
 MARKUP = "<img src=x onerror=alert(1)>"
 ROUTES = [
     ("GET", "activity"), ("GET", "status"), ("POST", "pause"), ("POST", "stop"), ("POST", "answer"),
+    ("POST", "asking"), ("GET", "request?id=none"), ("POST", "allow"),
     ("GET", "changes"), ("GET", "changes?id=none"), ("POST", "keep"), ("POST", "undo"),
     ("POST", "accept"), ("POST", "reject"), ("POST", "review"),
 ]  # fmt: skip
@@ -31,6 +32,8 @@ BODIES = {
     "pause": b'{"paused": true}',
     "stop": b"{}",
     "answer": b'{"question": "none", "refuse": true}',
+    "asking": b'{"ask": false}',
+    "allow": b'{"request": "none", "verdict": "once"}',
     "keep": b'{"changes": []}',
     "undo": b'{"change": "none"}',
     "accept": b'{"proposals": []}',

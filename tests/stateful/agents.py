@@ -31,6 +31,15 @@ class Target:
     def arguments(self) -> dict[str, Any]:
         return {"cell": self.name} | ({} if self.if_hash is None else {"if_hash": self.if_hash})
 
+    def found(self, state: State) -> str:
+        """The cell that it names. One named by index and hash is the text there: where the cell that was read has gone
+        (merged, then split again), and one with the same text has come in its place, nobody could tell them apart. Who
+        wants that very cell gives its id."""
+        if self.read is not None and isinstance(self.name, int) and self.meant not in ids(state):
+            there = [cell.id for cell in state[self.name : self.name + 1] if cell.source == self.read]
+            return there[0] if there else self.meant or ""
+        return self.meant or ""
+
 
 @dataclass(frozen=True)
 class Intent:

@@ -123,9 +123,14 @@ class Step:
         it moved is where it was, between what is left."""
         wrote = bool(self.added) and not self.removed and self.before != self.after
         there_now = set(words(cell for cell in state if cell.id in self.cells))  # a split may have taken it elsewhere
-        here, there = ids(self.before), ids(state)
-        is_back = bool(self.moved) and [c for c in here if c in there] == [c for c in there if c in here]
+        is_back = bool(self.moved) and _above(self.moved, self.before, state) == _above(self.moved, state, self.before)
         return self.has_left_nothing(state) or is_back or (wrote and not self.added & there_now)
+
+
+def _above(cell: str, state: State, other: State) -> set[str]:
+    """What stands above a cell, of what is in another state, too; all of it where the cell is not there."""
+    order = [each for each in ids(state) if each in ids(other)]
+    return set(order[: order.index(cell)] if cell in order else order)
 
 
 @dataclass

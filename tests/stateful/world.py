@@ -111,7 +111,8 @@ class World:
         done, told = await worker.call(intent.tool, self.path[0], **intent.all_arguments)
         after = await self.person.state()
         self.note(worker.shown, before, after, intent, repr(told))
-        target, meant = intent.target, intent.meant
+        target = intent.target
+        meant = target.found(before) if target else ""
         if done:
             self.check("" if meant in (*ids(before), "") else "done to a cell that is not there", before, after)
             hopes = before if intent.tool == "execute_cell" else intent.expected(before, meant)

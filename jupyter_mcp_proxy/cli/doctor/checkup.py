@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from ...store.sidecars import chosen
 from ..output import remark
 from ..servers import Server
 from . import installation, looking, own_sidecar
@@ -92,7 +93,7 @@ class Checkup:
     def look_here(self, here: Packages, root: str, pid: int) -> None:
         """What is here, whether a server runs or not."""
         found = looking.configured()
-        python = found.settings.python if found.settings else sys.executable
+        python = (chosen(found.settings.python) if found.settings else None) or sys.executable
         self.mine = here.version
         there = None if looking.same_python(python, sys.executable) else looking.packages_of(python)
         self.tell(installation.packages(here, there, python))
@@ -102,7 +103,7 @@ class Checkup:
             self.tell(installation.extension(extensions))
             self.tell(installation.entry_point(looking.served(), extensions))
             started = own_sidecar.start(found.settings)
-            self.tell(installation.sidecar(started))
+            self.tell(installation.sidecar(started, here.version))
             self.tell(installation.proof(started))
             self.shared_editing(found, extensions, here, pid)
         self.tell(installation.kernelspecs(looking.kernels()))

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ...contract import ENABLE, NAME
+from ...store.sidecars import INSTALL
 from .findings import Finding, failed, note, ok, skipped
-from .packages import Packages
+from .packages import SERVER_PART, Packages
 
 OURS: Final = "jupyter_mcp_proxy"
 STOCK: Final = "jupyter_server_proxy"
@@ -54,7 +55,7 @@ class Started:
     """How a sidecar of the doctor's own has fared."""
 
     command: str
-    """The Python that runs it."""
+    """The Python that runs it; empty where there is none for it."""
     seconds: float = 0.0
     answered: bool = False
     proven: bool = False
@@ -94,6 +95,14 @@ def packages(here: Packages, there: Packages | str | None, python: str) -> Findi
             f"jupyter-mcp-proxy is not properly installed for {python}: {here.error}",
             f"{python} -m pip install jupyter-mcp-proxy",
         )
+    if here.twice:
+        return failed(
+            "package",
+            f"jupyter-mcp-proxy and {SERVER_PART} are both installed, and hold the same files: removing or upgrading "
+            "one breaks the other.",
+            f"python -m pip uninstall --yes jupyter-mcp-proxy {SERVER_PART}\n"
+            f"python -m pip install jupyter-mcp-proxy\nor, where that cannot be: python -m pip install {SERVER_PART}",
+        )
     for found, program in ((here, "python"), *(((there, python),) if there else ())):
         if found.conflicts:
             parts = [f"{c.name} {c.found or '(missing)'}, where {c.wanted} is needed" for c in found.conflicts]
@@ -102,8 +111,8 @@ def packages(here: Packages, there: Packages | str | None, python: str) -> Findi
                 "package",
                 f"Versions do not fit: {'; '.join(parts)}.",
                 f"{program} -m pip install {wanted}\n"
-                "If another package there pins an older one (jupyter-ai 3.2 pins mcp<2), install jupyter-mcp-proxy in "
-                "an environment of its own too and name its Python in MCPProxy.python.",
+                f"If another package there pins an older one (jupyter-ai 3.2 pins mcp<2), install {SERVER_PART} in "
+                "place of jupyter-mcp-proxy, and run `jupyter mcp-proxy sidecar install`.",
             )
     if there is not None and there.version != here.version:
         return failed(
@@ -168,8 +177,14 @@ def entry_point(found: Mapping[str, str], extensions: Extensions) -> Finding:
     return ok("entry point", f"{NAME} = {ENTRY_POINT}")
 
 
-def sidecar(started: Started | None) -> Finding:
+def sidecar(started: Started | None, version: str = "") -> Finding:
     """Whether a sidecar starts here."""
+    if started is not None and not started.command:
+        return failed(
+            "sidecar",
+            f"The server's part is installed by itself, and there is no sidecar of version {version} for it.",
+            f"jupyter mcp-proxy {INSTALL}",
+        )
     if started is None:
         return skipped("sidecar", "the package has to be whole first")
     if started.code is not None or not started.answered:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ...contract import ENV_PREFIX
+from ...store.sidecars import chosen
 from ..servers import Server
 from .looking import last_line
 
@@ -54,12 +56,19 @@ def environment(folder: Path, token: str) -> dict[str, str]:
     """The person's environment and configuration, with folders in which nothing of theirs is written."""
     from jupyter_core.paths import jupyter_path
 
-    return os.environ | {
-        "JUPYTER_TOKEN": token,
-        "JUPYTER_DATA_DIR": str(folder / "data"),
-        "JUPYTER_PATH": os.pathsep.join(jupyter_path()),  # where their kernels are
-        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
-    }
+    # A sidecar in an environment of its own is below the data directory, which is another one here.
+    elsewhere = chosen(sys.executable)
+    found = {ENV_PREFIX + "PYTHON": elsewhere} if elsewhere and elsewhere != sys.executable else {}
+    return (
+        os.environ
+        | found
+        | {
+            "JUPYTER_TOKEN": token,
+            "JUPYTER_DATA_DIR": str(folder / "data"),
+            "JUPYTER_PATH": os.pathsep.join(jupyter_path()),  # where their kernels are
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        }
+    )
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
 from ...contract import ENV_PREFIX, NONCE_HEADER, PROOF_PATH, module_command, prove, same
+from ...store.sidecars import chosen
 from .installation import Started
 from .looking import last_line
 
@@ -29,12 +30,15 @@ GRACE = 5.0
 
 def start(settings: MCPProxy) -> Started:
     """Start one, have it prove itself, and end it."""
+    python = chosen(settings.python)
+    if python is None:
+        return Started("")
     with tempfile.TemporaryDirectory(prefix="mcp-proxy-doctor-") as folder, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         probe.close()
         secret = secrets.token_hex(32)
-        command = [*module_command(settings.python, "jupyter_mcp_proxy.sidecar.__main__"), "--port", str(port)]
+        command = [*module_command(python, "jupyter_mcp_proxy.sidecar.__main__"), "--port", str(port)]
         began = time.monotonic()
         said = Path(folder) / "said"
         try:
@@ -44,7 +48,7 @@ def start(settings: MCPProxy) -> Started:
                     stdout=output, stderr=subprocess.STDOUT,
                 )  # fmt: skip
         except OSError as error:
-            return Started(settings.python, code=-1, said=str(error))
+            return Started(python, code=-1, said=str(error))
         try:
             proven = None
             while proven is None and process.poll() is None and time.monotonic() - began < LIMIT:
@@ -60,7 +64,7 @@ def start(settings: MCPProxy) -> Started:
                 process.kill()
                 process.wait()
         told = "" if proven else f"It said: {last_line(said.read_text(errors='replace'))}"
-        return Started(settings.python, seconds, proven is not None, bool(proven), None if proven else code, told)
+        return Started(python, seconds, proven is not None, bool(proven), None if proven else code, told)
 
 
 def environment(settings: MCPProxy, secret: str, folder: str) -> dict[str, str]:

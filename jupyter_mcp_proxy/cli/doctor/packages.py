@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from ... import __version__
 
 PACKAGE = "jupyter-mcp-proxy"
+SERVER_PART = f"{PACKAGE}-server"
+"""The distribution of what runs in the Jupyter process alone."""
 SHOWN = ("jupyter-server", "jupyter-server-proxy", "mcp", "jupyterlab", "jupyter-collaboration", "ipykernel")
 
 
@@ -35,6 +37,8 @@ class Packages:
     conflicts: tuple[Conflict, ...]
     error: str = ""
     """Why nothing of this can be told."""
+    twice: bool = False
+    """Whether both distributions are installed, of which each holds files of the other."""
 
     @property
     def is_short_of_something(self) -> bool:
@@ -51,7 +55,15 @@ class Packages:
 def look() -> Packages:
     """What this Python has."""
     versions = {name: found for name in SHOWN if (found := installed(name)) is not None}
-    return Packages(__version__, platform.python_version(), versions, tuple(conflicts(requires(PACKAGE) or [])))
+    names = [name for name in (PACKAGE, SERVER_PART) if installed(name) is not None]
+    declared = [each for name in names or [PACKAGE] for each in requires(name) or []]
+    return Packages(
+        __version__,
+        platform.python_version(),
+        versions,
+        tuple(conflicts(declared)),
+        twice=names == [PACKAGE, SERVER_PART],
+    )
 
 
 def conflicts(declared: list[str]) -> list[Conflict]:

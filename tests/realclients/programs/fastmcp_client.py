@@ -1,22 +1,26 @@
-"""fastmcp's client."""
+"""fastmcp's client, over HTTP or with `stdio`."""
 
 import asyncio
 import sys
 
 from fastmcp import Client
-from fastmcp.client.transports import StreamableHttpTransport
-from lines import serve, text_of
+from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
+from lines import program, serve
 
 
-async def main(url, token):
-    transport = StreamableHttpTransport(url, headers={"Authorization": f"Bearer {token}"})
+async def main(url, token, way="http"):
+    headers = {"Authorization": f"Bearer {token}"}
+    transport = StdioTransport(**program()) if way == "stdio" else StreamableHttpTransport(url, headers=headers)
     async with Client(transport) as client:
 
-        async def call(tool, arguments):
-            result = await client.call_tool(tool, arguments, raise_on_error=False)
-            return text_of(result.content), bool(result.is_error)
+        async def call(tool, arguments, progress):
+            result = await client.call_tool(tool, arguments, raise_on_error=False, progress_handler=progress)
+            return result.content, bool(result.is_error)
 
-        await serve(call)
+        async def names():
+            return [tool.name for tool in await client.list_tools()]
+
+        await serve(call, names)
 
 
-asyncio.run(main(*sys.argv[1:3]))
+asyncio.run(main(*sys.argv[1:]))

@@ -9,4 +9,4 @@ const proxy = join(process.cwd(), 'node_modules', 'mcp-remote', 'dist', 'proxy.j
 const args = [proxy, url, '--header', `Authorization: Bearer ${token}`, '--allow-http', '--transport', 'http-only'];
 const client = new Client({ name: 'mcp-remote', version: '1' });
 await client.connect(new StdioClientTransport({ command: process.execPath, args, stderr: 'ignore' }));
-await serve(client);
+await serve(client, (request, options) => client.callTool(request, undefined, options));

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 import httpx2
-from lines import serve, text_of
+from lines import serve
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
@@ -15,11 +15,14 @@ async def main(url, token, era):
         Client(streamable_http_client(url, http_client=http), mode=era) as client,
     ):
 
-        async def call(tool, arguments):
-            result = await client.call_tool(tool, arguments)
-            return text_of(result.content), bool(result.is_error)
+        async def call(tool, arguments, progress):
+            result = await client.call_tool(tool, arguments, progress_callback=progress)
+            return result.content, bool(result.is_error)
 
-        await serve(call)
+        async def names():
+            return [tool.name for tool in (await client.list_tools()).tools]
+
+        await serve(call, names)
 
 
 asyncio.run(main(*sys.argv[1:4]))

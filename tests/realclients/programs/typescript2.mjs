@@ -6,4 +6,4 @@ const [url, token] = process.argv.slice(2);
 const client = new Client({ name: 'typescript 2', version: '1' });
 const headers = { Authorization: `Bearer ${token}` };
 await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }));
-await serve(client);
+await serve(client, (request, options) => client.callTool(request, options));
