@@ -45,6 +45,11 @@ EXIT_ADDRESS_TAKEN: Final = 98
 """Somebody else listens on the port that the sidecar was given; the parent must choose another."""
 
 
+def proposals_name(run_id: str) -> str:
+    """The file in Jupyter's runtime directory with what agents of a run propose, and whose edits are reviewed."""
+    return f"mcp-proxy-{run_id}.proposals"
+
+
 def told_name(run_id: str) -> str:
     """The name, in Jupyter's runtime directory, of the list of notebooks that clients of a run know. The sidecar writes
     it, for one that comes after it; the parent removes it when none comes any more."""

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..contract import proposals_name
 from ..store.processes import alive
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class Proposals:
 
     def __init__(self, runtime_dir: str, run_id: str, owner: int, *, default: bool) -> None:
         """`owner` is the process id of the Jupyter server, with which all this ends."""
-        self._file = Path(runtime_dir) / f"mcp-proxy-{run_id}.proposals"
+        self._file = Path(runtime_dir) / proposals_name(run_id)
         self._owner = owner
         self.default = default
         """Whether a client of which nothing was said is reviewed."""
@@ -158,6 +159,8 @@ class Proposals:
 
     def moved(self, old: str, new: str) -> None:
         """A notebook has another path."""
+        if not any(path == old for table in (self._waiting, self._outcomes, self._untold) for path, _ in table):
+            return
         _rename(self._waiting, old, new)
         _rename(self._before, old, new)
         _rename(self._outcomes, old, new)
@@ -231,7 +234,7 @@ class Proposals:
 
     def _remove_left_over(self) -> None:
         """Remove the files of servers that are no more."""
-        for file in self._file.parent.glob("mcp-proxy-*.proposals"):
+        for file in self._file.parent.glob(proposals_name("*")):
             with suppress(OSError, ValueError, KeyError, TypeError):
                 if not alive(int(json.loads(file.read_text("utf-8"))["owner"])):
                     file.unlink(missing_ok=True)

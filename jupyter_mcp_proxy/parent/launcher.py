@@ -15,7 +15,15 @@ from jupyter_server.serverapp import ServerApp
 from traitlets.log import get_logger
 
 from ..config import MCPProxy
-from ..contract import ENV_PREFIX, IDENTITY_HEADERS, SECRET_HEADER, TIER_HEADER, module_command, told_name
+from ..contract import (
+    ENV_PREFIX,
+    IDENTITY_HEADERS,
+    SECRET_HEADER,
+    TIER_HEADER,
+    module_command,
+    proposals_name,
+    told_name,
+)
 from ..store import sidecars
 from .beneath import environment_globs, python_path
 
@@ -70,8 +78,9 @@ class Launch:
 
     def forget(self) -> None:
         """No sidecar comes any more: what one keeps for the next is not needed."""
-        with suppress(OSError):
-            (Path(ServerApp.instance().runtime_dir) / told_name(self.run_id)).unlink(missing_ok=True)
+        for name in (told_name(self.run_id), proposals_name(self.run_id)):
+            with suppress(OSError):
+                (Path(ServerApp.instance().runtime_dir) / name).unlink(missing_ok=True)
 
     def request_headers(self) -> dict[str, str]:
         """What every forwarded request carries; the stock handler cannot say who calls, so the setting's tier."""

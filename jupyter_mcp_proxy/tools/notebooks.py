@@ -11,6 +11,7 @@ from ..documents.metadata import kernelspec_of, of_new_kernel, said, table
 from ..errors import BadValue, KernelFailed, NotSaved, ServerError, Unknown
 from ..jupyter.paths import clean_path, hidden
 from .call import Call
+from .proposing import summary
 from .reading import outline
 from .registry import Notebook, tool
 
@@ -57,11 +58,12 @@ async def use_notebook(
     if kernel is None and kernelspec is not None:
         kernel = await start_kernel(call, document, kernelspec)
     marks, budget = call.workspace.marks.of(document), call.settings.output_budget
-    text, total = await document.read(lambda editor: outline(editor, 0, OUTLINE_CELLS, marks, budget))
+    text, total = await call.read(document, lambda editor: outline(editor, 0, OUTLINE_CELLS, marks, budget))
     state = f"kernel {kernel.name} ({kernel.id})" if kernel is not None else "no kernel runs yet"
     guarantee = f"{document.guarantee} ({document.promise})"
     state = f". {told_start(kernel)}" if kernel is not None and kernel.started else f", {state}."
-    head = f"{made}{'Created' if created else 'Opened'} {path}: {total} cells, {guarantee}{state}"
+    waits = summary(call.workspace.proposals.of(path, call.who).values())
+    head = f"{made}{'Created' if created else 'Opened'} {path}: {total} cells, {guarantee}{waits}{state}"
     return f"{head}\n{text}"
 
 
