@@ -169,7 +169,7 @@ def test_versions_that_do_not_fit_are_named_with_what_installs_the_right_ones(
     metadata.parent.mkdir()
     metadata.write_text("Metadata-Version: 2.1\nName: mcp\nVersion: 1.9.4\n")
     report = doctor_with(file, tmp_path)
-    report.fails("package", "mcp 1.9.4", 'pip install "mcp<3,>=2.3"', "MCPProxy.python")
+    report.fails("package", "mcp 1.9.4", 'pip install "mcp<3,>=2.3"', "jupyter mcp-proxy sidecar install")
 
 
 def test_a_sidecar_that_cannot_start_is_found_with_its_reason(file: JupyterProcess, tmp_path: Path) -> None:
