@@ -84,5 +84,5 @@ async def test_a_person_has_a_clients_edits_wait_and_accepts_and_rejects_them_ce
         await expect(row.get_by_role("alert")).to_contain_text("Somebody has changed the same lines")
         await expect(row.locator(".cm-deletedChunk")).to_contain_text("c = 300")
         await window.screenshot(screenshots, "proposals-clash")
-        await row.get_by_role("button", name="Use the agent's").click()
+        await row.get_by_role("button", name="Use the agent’s").click()
         await expect(cells(window).nth(2).locator(".jp-InputArea")).to_contain_text("c = 4")
