@@ -92,12 +92,13 @@ class Router:
 
         JupyterLab's widgets (jupyterlab_widgets 3) open a comm of their own and ask over it for all states as soon as
         Lab has found a kernel. What a widget's callback prints has the same form: without an Output widget to take it,
-        it would be nowhere.
+        it would be nowhere. On stderr a kernel without widgets says then that it knows no such comm: no cell's output.
         """
         if is_stray(message):
             return message.type in OUTPUTS
         of_comm = str(message.parent.get("msg_type", "")).startswith("comm_")
-        return of_comm and message.type == "stream" and self.widgets.capturing(message.parent_id) is None
+        printed = message.type == "stream" and message.content.get("name") == "stdout"
+        return of_comm and printed and self.widgets.capturing(message.parent_id) is None
 
     def _show(self, message: Message, into: OutputLog | None) -> None:
         """Show a display's new state wherever its id was shown before, but in `into`, which is about to take it."""

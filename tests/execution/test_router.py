@@ -89,6 +89,14 @@ def test_what_a_thread_prints_amid_a_frontends_question_belongs_to_what_ran_last
     assert told(heard.second) == ""
 
 
+def test_what_a_kernel_says_of_a_comm_that_it_does_not_know_is_no_cells_output(heard: Heard) -> None:
+    heard.router.take(heard.first, message("execute_input", execution_count=1, code=""))
+    logged = message("stream", "q1", name="stderr", text="No such comm: 1\n")
+    logged.parent["msg_type"] = "comm_msg"
+    heard.router.overhear(logged, "ours")
+    assert told(heard.first) == ""
+
+
 def test_what_an_output_widget_takes_of_a_callback_is_not_printed_in_a_cell(heard: Heard) -> None:
     heard.router.take(heard.first, message("execute_input", execution_count=1, code=""))
     heard.output_widget("w", "c1")
