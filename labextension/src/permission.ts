@@ -145,7 +145,10 @@ class PermissionDialog {
     }
     const hint = element('p', 'jp-McpPermission-hint', trans.__('Esc: decide later, in the MCP panel.'));
     this._node.append(who, this._body, buttons, hint);
-    this._node.addEventListener('cancel', () => this._putOff());
+    this._node.addEventListener('close', () => {
+      this._node.remove(); // a browser may close a dialog without asking
+      this._putOff();
+    });
   }
 
   get isOpen(): boolean {
@@ -174,7 +177,6 @@ class PermissionDialog {
 
   close(): void {
     this._node.close();
-    this._node.remove();
   }
 
   private _part(text: string): void {
