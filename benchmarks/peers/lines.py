@@ -213,12 +213,10 @@ def _tree(process: psutil.Process) -> list[psutil.Process]:
 def cold(sides: Sequence[Side], home: Path, rounds: int) -> list[Line]:
     """From the start of Jupyter's process until the first `tools/list` is answered; and what it has then of memory."""
     started, added = Line("cold start of Jupyter to `tools/list`"), Line("memory added to the server", unit="MB")
-    bare: dict[str, float] = {}
     for number in range(rounds + 1):  # the first is for the page cache
         for side in random.Random(number).sample(list(sides), len(sides)):
             at = home / f"{side.package}-{number}"
-            if number == 0:
-                bare[side.name] = _bare(side, at / "bare")
+            bare = _bare(side, at / "bare") if number else 0.0  # beside its side: both of the same minute
             began = time.perf_counter()
             with side.running(at) as running:
                 until_listed(running, side.era)
@@ -226,7 +224,7 @@ def cold(sides: Sequence[Side], home: Path, rounds: int) -> list[Line]:
                 if number:
                     time.sleep(0.5)
                     _add(started, side, taken * 1000)
-                    _add(added, side, memory(running.processes) - bare[side.name])
+                    _add(added, side, memory(running.processes) - bare)
     return [started, added]
 
 
