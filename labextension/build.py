@@ -11,7 +11,7 @@ from hatch_jupyter_builder.utils import compare_recursive_mtime
 
 HERE = Path(__file__).parent
 BUILT = HERE / "dist"
-SOURCES = ("src", "style", "schema", "package.json", "package-lock.json", "tsconfig.json")
+SOURCES = ("src", "style", "schema", "package.json", "package-lock.json", "tsconfig.json", "webpack.config.js")
 
 FAILED = """
 

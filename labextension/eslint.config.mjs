@@ -1,6 +1,8 @@
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+import { bareText } from './lint/bare-text.mjs';
+
 /** The panel and the connect page. The paths are those of the repository, in which the script `lint` calls eslint. */
 const PANEL = 'labextension/src/**/*.ts';
 const PAGE = 'jupyter_mcp_proxy/sidecar/static/*.js';
@@ -29,7 +31,9 @@ export default tseslint.config(
   },
   {
     files: [PANEL],
+    plugins: { own: { rules: { 'bare-text': bareText } } },
     rules: {
+      'own/bare-text': ['error', { names: ['MCP', 'MCP:'] }],
       '@typescript-eslint/explicit-function-return-type': ['error', { allowExpressions: true }],
       '@typescript-eslint/naming-convention': [
         'error',

@@ -3,6 +3,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { createParser, EventSourceMessage } from 'eventsource-parser';
 
 import type { IChange } from './changes';
+import { trans } from './language';
 import { Activity, ICall, IClient, IState, IWholeRequest, Verdict } from './model';
 
 /** Milliseconds until the first new attempt after the stream was lost; each further one takes twice as long. */
@@ -128,7 +129,7 @@ export class Connection {
     const response = await this._ask(what, init);
     const reply = (await response.json().catch(() => ({}))) as IReply;
     if (!response.ok) {
-      throw new Error(reply.message ?? reply.error?.message ?? `The server answered ${response.status}.`);
+      throw new Error(reply.message ?? reply.error?.message ?? trans.__('The server answered %1.', response.status));
     }
     return reply;
   }
@@ -152,14 +153,14 @@ export class Connection {
     this._close();
     const stream = new AbortController();
     this._stream = stream;
-    let reason: unknown = 'it has ended';
+    let reason: unknown = null;
     try {
       await this._read(stream.signal);
     } catch (error) {
       reason = error;
     }
     if (this._stream === stream) {
-      console.debug('The stream of what agents do was lost:', reason);
+      console.debug('The stream of what agents do was lost:', reason ?? 'it has ended');
       this._close();
       this._activity.setLink('lost');
       this._waiting = window.setTimeout(() => this._look(), this._retry * (0.75 + Math.random() / 2));
@@ -175,7 +176,7 @@ export class Connection {
       this._byLogin = !this._byLogin; // of the token in the page and the person's login one may still hold
     }
     if (!response.ok || !response.body) {
-      throw new Error(`The server answered ${response.status}.`);
+      throw new Error(trans.__('The server answered %1.', response.status));
     }
     const parser = createParser({ onEvent: event => this._take(event) });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -14,12 +14,13 @@ const TURN = 60_000;
 
 /** The log: the newest call first. Only the lines in sight are elements, so that 5,000 cost as little as 50. */
 export class Log {
-  readonly node = element('div', 'jp-McpLog', '', { role: 'list', 'aria-label': 'Calls, the newest first' });
+  readonly node = element('div', 'jp-McpLog', '', { role: 'list' });
 
   constructor(
     private _trans: TranslationBundle,
     private _open: (call: ICall) => void
   ) {
+    this.node.setAttribute('aria-label', _trans.__('Calls, the newest first'));
     this.node.appendChild(this._space);
     this.node.addEventListener('scroll', () => this._draw());
     new ResizeObserver(() => this._draw()).observe(this.node);

@@ -11,16 +11,11 @@ import { element, oncePerFrame, setText } from './elements';
 import { Log, placeOf } from './log';
 import { Activity, ICall, IClient, IPlace } from './model';
 import { mcpIcon } from './icon';
+import { trans } from './language';
 import { askSwitch, Permissions } from './permission';
 import { Questions } from './questions';
 import { Review } from './review';
 import { said } from './words';
-
-const TIERS: Record<string, string> = {
-  read: 'Agents may look.',
-  edit: 'Agents may look and edit.',
-  run: 'Agents may look, edit and run.'
-};
 
 /** The side panel: who is connected, what they do, did and changed, what their code asks, and the two ways to stop them. */
 export class Panel extends Widget {
@@ -112,11 +107,11 @@ export class Panel extends Widget {
     this._reviewLabel.hidden = review === null;
     this._reviewAll.checked = review === true;
     this._reviewAll.disabled = link !== 'open';
-    setText(this._pause, paused ? 'Release' : 'Pause');
+    setText(this._pause, paused ? trans.__('Release') : trans.__('Pause'));
     this._pause.setAttribute('aria-pressed', String(paused));
     this._pause.disabled = this._stop.disabled = link !== 'open';
     this.toggleClass('jp-mod-paused', paused);
-    setText(this._status, link !== 'open' ? LINKS[link] : note || describe(paused, tier));
+    setText(this._status, link !== 'open' ? linkOf(link) : note || describe(paused, tier));
 
     this._questions.show(questions);
     while (this._rows.length < clients.length) {
@@ -135,7 +130,7 @@ export class Panel extends Widget {
     this._empty.hidden = clients.length + calls.length > 0 || link !== 'open';
     this._review.show();
     this._everyone.hidden = this._chosen === null;
-    setText(this._chosenName, this._chosen === null ? '' : `of ${this._chosen.shown} `);
+    setText(this._chosenName, this._chosen === null ? '' : `${trans.__('of %1', this._chosen.shown)} `);
     const key = this._chosen?.key;
     this._log.show(key === undefined ? calls : calls.filter(call => whose(call) === key));
   }
@@ -155,11 +150,11 @@ export class Panel extends Widget {
   private _rows: ClientRow[] = [];
   private _pause = element('button', 'jp-McpPanel-pause', '', {
     type: 'button',
-    title: 'Refuse every edit and run of agents until this is released'
+    title: trans.__('Refuse every edit and run of agents until this is released')
   });
-  private _stop = element('button', 'jp-McpPanel-stop', 'Stop', {
+  private _stop = element('button', 'jp-McpPanel-stop', trans.__('Stop'), {
     type: 'button',
-    title: 'Interrupt everything that agents run, and take back what waits'
+    title: trans.__('Interrupt everything that agents run, and take back what waits')
   });
   private _status = element('div', 'jp-McpPanel-status', '', { role: 'status' });
   private _reviewAll = element('input', '', '', { type: 'checkbox' });
@@ -168,7 +163,7 @@ export class Panel extends Widget {
   private _clients = element('ul', 'jp-McpPanel-clients');
   private _empty = element('div', 'jp-McpPanel-empty');
   private _chosenName = element('span', 'jp-McpPanel-chosen');
-  private _everyone = element('button', 'jp-McpPanel-everyone', 'show all', { type: 'button' });
+  private _everyone = element('button', 'jp-McpPanel-everyone', trans.__('show all'), { type: 'button' });
 }
 
 /** The client whose calls are shown. */
@@ -244,7 +239,7 @@ class ClientRow {
   private _reviewed = element('label', 'jp-McpClient-review');
   private _button = element('button', 'jp-McpClient-button', '', {
     type: 'button',
-    title: 'Show the calls of this client only'
+    title: trans.__('Show the calls of this client only')
   });
   private _dot = element('span', 'jp-McpDot', '', { 'aria-hidden': 'true' });
   private _name = element('span', 'jp-McpClient-name');
@@ -252,13 +247,27 @@ class ClientRow {
   private _doing = element('span', 'jp-McpClient-doing');
 }
 
-const LINKS = {
-  connecting: 'Connecting…',
-  lost: 'The MCP endpoint of this server does not answer. It is tried again now and then.'
-};
+function linkOf(link: 'connecting' | 'lost'): string {
+  return link === 'connecting'
+    ? trans.__('Connecting…')
+    : trans.__('The MCP endpoint of this server does not answer. It is tried again now and then.');
+}
 
+/** What agents may do now. */
 function describe(paused: boolean, tier: string): string {
-  return paused ? 'Paused: edits and runs of agents are refused.' : (TIERS[tier] ?? '');
+  if (paused) {
+    return trans.__('Paused: edits and runs of agents are refused.');
+  }
+  switch (tier) {
+    case 'read':
+      return trans.__('Agents may look.');
+    case 'edit':
+      return trans.__('Agents may look and edit.');
+    case 'run':
+      return trans.__('Agents may look, edit and run.');
+    default:
+      return '';
+  }
 }
 
 function doing(call: ICall, trans: TranslationBundle): string {

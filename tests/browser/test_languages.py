@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from harness import REPOSITORY, StartJupyter
 from harness.browser import chromium, opened
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 SOURCES = REPOSITORY / "labextension" / "src"
 CATALOGUES = REPOSITORY / "jupyter_mcp_proxy" / "locale"
@@ -69,7 +69,7 @@ def language_pack(folder: Path, language: str) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.slow
-async def test_in_german_the_tile_and_the_menus_are_german(
+async def test_in_german_the_tile_the_menus_and_the_panel_are_german(
     browser: Browser, start_jupyter: StartJupyter, tmp_path: Path, screenshots: Path
 ) -> None:
     language_pack(tmp_path / "packs", "de_DE")
@@ -82,5 +82,7 @@ async def test_in_german_the_tile_and_the_menus_are_german(
         tile = window.page.locator(".jp-LauncherCard").filter(has_text="Einen KI-Agenten verbinden")
         await tile.wait_for()
         await window.page.get_by_role("menuitem", name="View", exact=True).click()
-        await window.page.get_by_role("menuitem", name="MCP-Leiste zeigen").wait_for()
+        await window.page.get_by_role("menuitem", name="MCP-Leiste zeigen").click()
+        await expect(window.panel.get_by_role("button", name="Anhalten")).to_be_enabled()
+        await expect(window.status).to_have_text("Agenten dürfen zusehen, ändern und ausführen.")
         await window.screenshot(screenshots, "lab-german")
