@@ -16,7 +16,7 @@ from typing import Any
 from harness import JupyterProcess, own_world
 
 from jupyter_mcp_proxy.clients import CLIENTS, Target
-from realclients.checks import COUNTS, FREE, PLOT, SLEEPS, YES, busy
+from realclients.checks import COUNTS, FREE, PLOT, REFUSAL, SLEEPS, YES, busy
 from realclients.installed import Kind
 from realclients.model import Call, Model, playing
 
@@ -31,14 +31,21 @@ class Agent(Kind):
     """Its id in the table of clients."""
     file: str = ""
     """The file that what the page prints goes into, below the home folder; without, it is a command."""
-    extends: str = ""
-    """What that file has besides; in it and in the words {model} is the model's URL."""
     asks: tuple[str, ...] = ()
+    """In its words and in the environment {model} is the model's URL."""
     environment: tuple[tuple[str, str], ...] = ()
+    settings: tuple[str, str] | None = None
+    """A file of its own below the home folder, and what is in it before it is given the endpoint."""
 
 
 CLAUDE = "node_modules/@anthropic-ai/claude-code-linux-x64/claude"
 PROVIDER = 'model_providers.fake={name="fake",base_url="{model}/v1",wire_api="responses"}'
+# From the model's address alone it concludes a way to log in ("gateway") that it refuses then (0.61).
+GEMINI_SETTINGS = '{"security": {"auth": {"selectedType": "gemini-api-key"}}}'
+OPENCODE = "node_modules/opencode-linux-x64/bin/opencode"
+OPENCODE_MODEL = """{"provider": {"fake": {"npm": "@ai-sdk/openai-compatible", "options":
+  {"baseURL": "{model}/v1", "apiKey": "none"}, "models": {"fake": {"name": "fake", "tool_call": true,
+  "attachment": true, "modalities": {"input": ["text", "image"], "output": ["text"]}}}}}}"""
 AGENTS = (
     Agent(
         "Claude Code", CLAUDE, ("@anthropic-ai/claude-code-linux-x64@2.1.332",), client="claude-code",
@@ -56,6 +63,25 @@ AGENTS = (
         ),
         environment=(("OPENAI_API_KEY", "none"),),
     ),
+    Agent(
+        "Gemini CLI", "node_modules/.bin/gemini", ("@google/gemini-cli@0.61.0",), client="gemini",
+        settings=(".gemini/settings.json", GEMINI_SETTINGS),
+        asks=("--skip-trust", "--yolo", "-m", "gemini-2.5-pro", "-p", "go"),
+        environment=(("GOOGLE_GEMINI_BASE_URL", "{model}"), ("GEMINI_API_KEY", "none")),
+    ),
+    Agent(
+        "goose", "node_modules/@aaif/goose-binary-linux-x64/bin/goose", ("@aaif/goose-binary-linux-x64@1.52.0",),
+        client="goose", file=".config/goose/config.yaml", asks=("run", "--no-session", "-t", "go"),
+        environment=(
+            ("GOOSE_PROVIDER", "openai"), ("GOOSE_MODEL", "gpt-4o"), ("OPENAI_HOST", "{model}"),
+            ("OPENAI_API_KEY", "none"), ("GOOSE_MODE", "auto"), ("GOOSE_DISABLE_KEYRING", "1"),
+        ),
+    ),
+    Agent(
+        "opencode", OPENCODE, ("opencode-ai@1.18.33",), client="opencode", file=".config/opencode/opencode.json",
+        asks=("run", "--auto", "-m", "fake/fake", "go"),
+        environment=(("OPENCODE_CONFIG_CONTENT", OPENCODE_MODEL), ("OPENCODE_DISABLE_AUTOUPDATE", "1")),
+    ),
 )  # fmt: skip
 
 
@@ -71,16 +97,21 @@ class Asked:
     async def given(self) -> str:
         """Give it the endpoint, as the page says; what went wrong."""
         self._home.mkdir()
+        if self._agent.settings:
+            self._write(*self._agent.settings)
         client = next(one for one in CLIENTS if one.id == self._agent.client)
         printed = client.render([Target(self.server.endpoint, self.server.token)])
         if self._agent.file:
-            file = self._home / self._agent.file
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(printed)
+            self._write(self._agent.file, printed)
             return ""
         process = await self._start(shlex.split(printed)[1:], "")
         said, _ = await asyncio.wait_for(process.communicate(), LONGEST)
         return "" if process.returncode == 0 else said.decode()[-200:]
+
+    def _write(self, name: str, text: str) -> None:
+        file = self._home / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
 
     async def ask(self, script: Sequence[Call], before: dict[int, Callable[[], None]] | None = None) -> Model:
         """Have it make these calls; `before` is done at some of them."""
@@ -138,13 +169,16 @@ async def row(agent: Agent, number: int, below: Path, home: Path, server: Jupyte
     started = server.root / f"started-agent-{number}"
     await asked.interrupt([insert(SLEEPS.format(file=started.name))], started)
     told.append(await free(server, notebook))
-    told.append(YES if "missing.ipynb" in refused else f"not shown: {refused[:120]}")
+    told.append(YES if REFUSAL in refused else f"not shown: {refused[:120]}")
 
     def kill() -> None:
         os.kill(server.sidecar_pid(), signal.SIGKILL)
 
+    def wait() -> None:  # a scripted model is asked again at once, and would have come six times within the second
+        time.sleep(1)
+
     look: Call = ("list_cells", {"notebook": notebook})
-    model = await asked.ask([look, *[look] * 6], {1: kill})
+    model = await asked.ask([look, *[look] * 6], {1: kill, **dict.fromkeys(range(2, 7), wait)})
     after = [said(each) for each in model.results[1:]]
     worked = [index for index, text in enumerate(after) if "cells" in text and "rror" not in text]
     told.append(

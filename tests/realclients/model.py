@@ -1,15 +1,16 @@
 """A model's endpoint on loopback that plays a script: so an agent makes the calls that it is told to, without a model.
 
-It speaks as Anthropic's Messages, OpenAI's Responses and OpenAI's Chat Completions do, streaming. Each request is
-answered by the next call of the script, which is found by how many results the conversation has; then by a word. It
-keeps the results.
+It speaks as Anthropic's Messages, OpenAI's Responses and Chat Completions and Google's generateContent do, streaming.
+Each request is answered by the next call of the script, which is found by how many results the conversation has; then
+by a word. It keeps the results. A request that offers none of the script's tools is the agent's own, such as a title
+for the conversation: a word.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -33,7 +34,7 @@ class Model:
     def answer(self, path: str, asked: dict[str, Any]) -> list[Event]:
         tools = [name for tool in asked.get("tools", ()) for name in names(tool)]
         self.offered.update(tools)
-        kind = "messages" if "/messages" in path else "responses" if "/responses" in path else "completions"
+        kind = next((kind for kind in KINDS if kind in path), "completions")
         results = list(found(kind, asked))
         if len(results) > len(self.results):
             self.results = results
@@ -44,7 +45,7 @@ class Model:
             call = (tool, arguments) if tool else None
             if call and len(results) in self.before:
                 self.before.pop(len(results))()
-        return {"messages": messages, "responses": responses, "completions": completions}[kind](call, len(results))
+        return KINDS[kind](call, len(results))
 
 
 def names(tool: dict[str, Any]) -> Iterator[str]:
@@ -52,6 +53,8 @@ def names(tool: dict[str, Any]) -> Iterator[str]:
     if "tools" in tool:
         for inner in tool["tools"]:
             yield f"{tool['name']}.{inner['name']}"
+    elif "functionDeclarations" in tool:
+        yield from (one["name"] for one in tool["functionDeclarations"])
     else:
         yield str(tool.get("name") or tool.get("function", {}).get("name"))
 
@@ -65,8 +68,42 @@ def found(kind: str, asked: dict[str, Any]) -> Iterator[Any]:
     elif kind == "responses":
         given = asked.get("input", ())
         yield from (item["output"] for item in given if item.get("type") == "function_call_output")
+    elif kind == "GenerateContent":
+        yield from answers(part for content in asked.get("contents", ()) for part in content.get("parts", ()))
     else:
-        yield from (message["content"] for message in asked.get("messages", ()) if message["role"] == "tool")
+        yield from tool_messages(asked.get("messages", ()))
+
+
+def answers(parts: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Of Google's parts: an answer has what follows it, which is where images are."""
+    result: list[dict[str, Any]] | None = None
+    for part in parts:
+        if "functionResponse" in part:
+            if result is not None:
+                yield result
+            given = part["functionResponse"]
+            result = [{"type": "text", "text": json.dumps(given.get("response"), ensure_ascii=False)}]
+            result += [{"type": "image"} for inner in given.get("parts", ()) if "inlineData" in inner]
+        elif result is not None and "inlineData" in part:
+            result.append({"type": "image"})
+    if result is not None:
+        yield result
+
+
+def tool_messages(given: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Of Chat Completions: a tool's message is text alone, so agents send its images in a message after it."""
+    result: list[dict[str, Any]] | None = None
+    for message in given:
+        content = message.get("content")
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
+        if message["role"] == "tool":
+            if result is not None:
+                yield result
+            result = list(parts)
+        elif result is not None:
+            result += [{"type": "image"} for part in parts if part["type"] == "image_url"]
+    if result is not None:
+        yield result
 
 
 def messages(call: Call | None, number: int) -> list[Event]:
@@ -124,6 +161,23 @@ def completions(call: Call | None, number: int) -> list[Event]:
     ]
 
 
+def generate_content(call: Call | None, number: int) -> list[Event]:
+    """Google's."""
+    part = {"functionCall": {"name": call[0], "args": call[1]}} if call else {"text": DONE}
+    candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}
+    usage = {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}
+    return [("", {"candidates": [candidate], "usageMetadata": usage, "responseId": f"resp_{number}"})]
+
+
+KINDS: dict[str, Callable[[Call | None, int], list[Event]]] = {
+    "messages": messages,
+    "responses": responses,
+    "completions": completions,
+    "GenerateContent": generate_content,
+}
+"""By a word of the path."""
+
+
 @contextmanager
 def playing(script: Sequence[Call]) -> Iterator[tuple[Model, str]]:
     """The endpoint's model and its URL."""
@@ -133,8 +187,11 @@ def playing(script: Sequence[Call]) -> Iterator[tuple[Model, str]]:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
             self.send_response(200)
-            if "count_tokens" in self.path:
-                self._whole({"input_tokens": 1})
+            if "count_tokens" in self.path or "countTokens" in self.path:
+                self._whole({"input_tokens": 1, "totalTokens": 1})
+                return
+            if ":generateContent" in self.path:  # what Gemini CLI asks in between, and does without
+                self._whole(generate_content(None, 0)[0][1])
                 return
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()
