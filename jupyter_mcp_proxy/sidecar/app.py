@@ -18,6 +18,7 @@ from ..settings import Settings
 from ..tools.server import create_server
 from ..tools.state import State
 from .api import Api
+from .bodies import Bodies
 from .certificate import distrusted
 from .guard import Door, Guard
 from .page import FILES, connect_page
@@ -54,7 +55,9 @@ def create_app(settings: Settings) -> Guard | Door:
 
     routes = [
         Route("/healthz", healthz),
-        Route("/mcp", endpoint=Sessions(StreamableHTTPASGIApp(manager), settings.secret)),
+        Route(
+            "/mcp", endpoint=Bodies(Sessions(StreamableHTTPASGIApp(manager), settings.secret), settings.max_body_size)
+        ),
     ]
     if not settings.endpoint_token:  # a page, and a panel, of a person who is logged in to Jupyter
         routes += [Route("/", page), *(file.route() for file in FILES)]
