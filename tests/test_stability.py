@@ -147,7 +147,7 @@ def test_the_commands_and_settings_in_jupyterlab_are_those_of_the_code() -> None
 
 
 def test_tokens_of_an_older_installation_are_read(tmp_path: Path) -> None:
-    """The form of version 0.1.0, to the letter."""
+    """The form of version 1.0.0, to the letter."""
     file = tmp_path / "tokens.json"
     file.write_text(
         """{
@@ -173,7 +173,7 @@ def test_tokens_of_an_older_installation_are_read(tmp_path: Path) -> None:
 
 
 def test_the_audit_of_an_older_installation_is_read(tmp_path: Path) -> None:
-    """The form of version 0.1.0, to the letter."""
+    """The form of version 1.0.0, to the letter."""
     file = tmp_path / "audit.jsonl"
     file.write_text(
         '{"time":"2026-11-20T21:30:05.123+00:00","user":"ada","client":"Claude Code","token":"claude",'
@@ -184,7 +184,7 @@ def test_the_audit_of_an_older_installation_is_read(tmp_path: Path) -> None:
 
 
 def test_snapshots_of_an_older_installation_and_what_waited_beside_them_are_read(tmp_path: Path) -> None:
-    """The form of version 0.1.0, to the letter."""
+    """The form of version 1.0.0, to the letter."""
     folder = folder_of_all(tmp_path) / "a.ipynb-0123456789ab"
     folder.mkdir(parents=True)
     (folder / "of.json").write_text('{"root": "/work", "notebook": "a.ipynb"}')
