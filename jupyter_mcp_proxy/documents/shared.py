@@ -321,11 +321,11 @@ class SharedDocument(Document):
 
     def _take_back(self, room: Room, step: Step) -> bool:
         assert self._index is not None
-        remade = step.remade(self._editor)
+        remade, by_hand = step.remade(self._editor), step.by_hand(self._editor, self._steps.restored)
         self._index.take_made()
         done = self._steps.undo(step, self._notebook.ycells)
         with room.doc.transaction():
-            done |= step.put_right(self._editor, self._steps.restored, remade)
+            done |= step.put_right(self._editor, by_hand, remade)
             self._notebook.dirty = True
         self._saving.changed()
         self._steps.brought(step, self._editor)
