@@ -37,15 +37,5 @@ async def reloaded(notebook: Any, content: dict[str, Any]) -> None:
         await asyncio.sleep(0.1)
 
 
-def collapsed(cells: int, file_cells: int, *, empty: bool = False) -> bool:
-    """Whether a shared document with `cells` cells is suspiciously small beside its file with `file_cells`.
-
-    A room that lost its content shows none, or one that is `empty`. A person who deletes half of a
-    notebook is believed once the file says the same, which it does after a second.
-    """
-    lost = cells == 0 < file_cells or (cells == 1 < file_cells and empty)
-    return lost or (file_cells >= 4 and cells < file_cells / 2)
-
-
 def _text(source: str | list[str]) -> str:
     return source if isinstance(source, str) else "".join(source)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from difflib import SequenceMatcher
 from itertools import pairwise
+
+from .edits import Splice, splices
 
 Hunk = tuple[int, int, tuple[str, ...]]
 """The lines from the first to the second number become these."""
@@ -26,6 +29,43 @@ def merged(base: str, one: str, other: str) -> str | None:
     for start, end, new in reversed(hunks):
         lines[start:end] = new
     return "\n".join(lines)
+
+
+def without(before: str, after: str, now: str) -> str | None:
+    """A text `now` without the change that made `after` of `before`; None where that cannot be told from what others
+    have written."""
+    both = merged(after, before, now)
+    if both is not None:
+        return both
+    changes = splices(before, after)
+    for change in changes:  # what was only put in can go where it stands as it was put there, once
+        if change.end > change.start or now.count(change.text) != 1 or not stands(change, before, now):
+            return None
+        now = now.replace(change.text, "")
+    return now
+
+
+def stands(change: Splice, before: str, now: str) -> bool:
+    """Whether what a change put in is still there, and is no part of longer words than it was; where it only took
+    something out, the line around."""
+    head, tail = before[: change.start].rpartition("\n")[2], before[change.end :].partition("\n")[0]
+    if not change.text:
+        return head in now and tail in now
+    at = now.find(change.text)
+    while at >= 0:
+        end = at + len(change.text)
+        left, right = now[:at][-1:], now[end : end + 1]
+        if (left == head[-1:] or not _joined(left, change.text)) and (
+            right == tail[:1] or not _joined(change.text, right)
+        ):
+            return True
+        at = now.find(change.text, at + 1)
+    return False
+
+
+def _joined(left: str, right: str) -> bool:
+    """Whether a word goes on from one text to the next."""
+    return bool(re.search(r"\w\Z", left) and re.match(r"\w", right))
 
 
 def _hunks(old: list[str], new: list[str]) -> list[Hunk]:

@@ -11,7 +11,6 @@ from jupyter_ydoc import YNotebook
 
 from ..errors import (
     CannotUndo,
-    CollapsedDocument,
     InvalidNotebook,
     MaybeSaved,
     NotSaved,
@@ -25,9 +24,10 @@ from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
 from ..store.snapshots import Snapshots
 from .cells import Cell
+from .collapse import InFile
 from .document import Author, Document
 from .editor import Editor
-from .entering import collapsed, entered, reloaded
+from .entering import entered, reloaded
 from .history import OTHERS, OURSELVES, Entry, History
 from .people import looks_at, people_in
 from .place import ending
@@ -56,7 +56,7 @@ class SharedDocument(Document):
         self._index: CellIndex | None = None
         self._steps = Steps()
         self._lock = asyncio.Lock()
-        self._file_cells = 0
+        self._in_file = InFile()
         self._writable = True
         self._saving = Saving()
         self._odd = False
@@ -172,7 +172,7 @@ class SharedDocument(Document):
                 raise InvalidNotebook(self.path, error.message) from error
             raise
         content = of_cells(self.path, model["content"])
-        self._file_cells = len(content["cells"])
+        self._in_file.cells = len(content["cells"])
         self._writable = bool(model.get("writable", True))
         return content
 
@@ -196,8 +196,9 @@ class SharedDocument(Document):
 
     @property
     def trouble(self) -> ProxyError | None:
-        is_collapsed = self._room is not None and self._seems_collapsed()
-        return self.gone or (self._collapse() if is_collapsed else self._saving.failure)
+        if self.gone is None and self._room is not None and self._seems_collapsed():
+            return self._in_file.collapse(self.path, self._notebook.ycells)
+        return self.gone or self._saving.failure
 
     async def read(self, look: Callable[[Editor], T]) -> T:
         room = await self._joined()
@@ -270,7 +271,7 @@ class SharedDocument(Document):
             self._notebook.dirty = True  # the server sets it to False once it has written the file
         self._saving.changed()
         self._record(author, editor, who)
-        self._expect_in_file()
+        self._in_file.leave(len(self._notebook.ycells))
         try:
             await room.flush()
         except ServerUnreachable as error:
@@ -314,21 +315,17 @@ class SharedDocument(Document):
         except CannotUndo as error:
             raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
         finally:
-            self._expect_in_file()
+            self._in_file.leave(len(self._notebook.ycells))
             await room.flush()
         return taken_back
 
-    def _expect_in_file(self) -> None:
-        """Expect no more cells in the file than we have left: it is written later, and says until then what was."""
-        self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
-
     def _take_back(self, room: Room, step: Step) -> bool:
         assert self._index is not None
-        remade = step.remade(self._editor)
+        remade, by_hand = step.remade(self._editor), step.by_hand(self._editor, self._steps.restored)
         self._index.take_made()
         done = self._steps.undo(step, self._notebook.ycells)
         with room.doc.transaction():
-            done |= step.put_right(self._editor, self._steps.restored, remade)
+            done |= step.put_right(self._editor, by_hand, remade)
             self._notebook.dirty = True
         self._saving.changed()
         self._steps.brought(step, self._editor)
@@ -341,18 +338,13 @@ class SharedDocument(Document):
         return there and self._saving.proven and self._snapshot_taken and not self._seems_collapsed()
 
     def _seems_collapsed(self) -> bool:
-        cells = len(self._notebook.ycells)
-        empty = cells == 1 and not str(self._notebook.ycells[0]["source"])
-        return collapsed(cells, self._file_cells, empty=empty)
+        return self._in_file.outweighs(self._notebook.ycells)
 
     async def _refuse_if_collapsed(self) -> None:
         if self._seems_collapsed():
             await self._look_at_file()
             if self._seems_collapsed():
-                raise self._collapse()
-
-    def _collapse(self) -> CollapsedDocument:
-        return CollapsedDocument(self.path, len(self._notebook.ycells), self._file_cells)
+                raise self._in_file.collapse(self.path, self._notebook.ycells)
 
     def _not_savable(self, *, changed: bool = False) -> NotShareable | None:
         """What is to be told where the document holds what it cannot be saved with."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ from pycrdt import Array, StackItem, UndoManager
 
 from ..errors import GONE, CannotUndo
 from .cells import source_hash
-from .edits import Splice, splices
+from .edits import splices
+from .merging import stands, without
 from .shared_editor import SharedEditor
 
 KEPT = 500
@@ -32,6 +33,8 @@ class Step:
     """The cells that it deleted, or made anew elsewhere: which copy of each went, and undoing it brings back."""
     copies: dict[str, str | None]
     """Which copy of each cell it has made, or changed."""
+    anew: dict[str, int]
+    """How often the source of each cell that it changed had been written anew as a whole by then."""
     labelled: Set[str]
     """The cells whose metadata it set."""
     item: StackItem[Any]
@@ -45,7 +48,8 @@ class Step:
         hashes = {cell: source_hash(now[cell]) for cell in made}
         rewrote = {cell: (old, now[cell]) for cell, old in rewritten.items()}
         copies = {cell: editor.copy_of(cell) for cell in made | rewritten.keys() | edited.labelled}
-        return cls(number, hashes, rewrote, edited.taken, copies, edited.labelled, item)
+        anew = {cell: editor.times_anew(cell) for cell in rewritten}
+        return cls(number, hashes, rewrote, edited.taken, copies, anew, edited.labelled, item)
 
     @property
     def cells(self) -> Set[str]:
@@ -75,6 +79,13 @@ class Step:
         Yjs does not know that it is the same."""
         return {cell for cell, copy in self.copies.items() if editor.copy_of(cell) not in (None, copy)}
 
+    def by_hand(self, editor: SharedEditor, restored: Set[str]) -> dict[str, str | None]:
+        """The cells in which Yjs does too much, as in what was `restored`, or not enough, as in one that somebody has
+        made or written anew: what is to stand there, None where that cannot be told."""
+        anew = {cell for cell, times in self.anew.items() if editor.times_anew(cell) != times}
+        now = {cell: editor.source(cell) for cell in (restored | self.remade(editor) | anew) & self.rewrote.keys()}
+        return {cell: without(*self.rewrote[cell], source) for cell, source in now.items() if source is not None}
+
     def refuse_if_touched(self, editor: SharedEditor, restored: Set[str]) -> None:
         """CannotUndo where somebody else's text would go with what the change has made, or with what was `restored`."""
         if self.is_spent(editor):
@@ -94,35 +105,27 @@ class Step:
             # Where what it put in was replaced since, or went on elsewhere, what it took would come back beside that.
             now = editor.source(cell)
             before, after = self.rewrote[cell]
-            if now is not None and not all(_stands(change, before, now) for change in splices(before, after)):
+            if now is not None and not all(stands(change, before, now) for change in splices(before, after)):
+                raise CannotUndo(cell, "its source is not what you left there")
+        for cell, wanted in self.by_hand(editor, restored).items():
+            if wanted is None:
                 raise CannotUndo(cell, "its source is not what you left there")
         remade = self.remade(editor)
-        for cell in (restored | remade) & self.rewrote.keys():
-            if editor.source(cell) not in (None, *self.rewrote[cell]):
-                raise CannotUndo(cell, "its source is not what you left there")
         for cell in remade & self.labelled - self.made.keys():
             raise CannotUndo(cell, MOVED)
 
-    def put_right(self, editor: SharedEditor, restored: Set[str], remade: Set[str]) -> bool:
-        """After Yjs has taken the change back: do what it does too much of in `restored` cells, and not at all in those
-        that were `remade`. Whether there was anything to do."""
+    def put_right(self, editor: SharedEditor, by_hand: Mapping[str, str | None], remade: Set[str]) -> bool:
+        """After Yjs has taken the change back: do what it has not, or has done too much, in the cells `by_hand`, and in
+        those that were `remade`. Whether there was anything to do."""
         done = False
-        for cell in (restored | remade) & self.rewrote.keys():
-            before, _ = self.rewrote[cell]
-            if editor.source(cell) not in (None, before):
-                editor.set_source(editor.place(cell), before)
+        for cell, wanted in by_hand.items():
+            if wanted is not None and editor.source(cell) not in (None, wanted):
+                editor.set_source(editor.place(cell), wanted)
                 done = True
         for cell in remade & self.made.keys():
             editor.delete(editor.place(cell))
             done = True
         return done
-
-
-def _stands(change: Splice, before: str, now: str) -> bool:
-    """Whether what a change put in is still there, or, where it only took something out, the line around that place."""
-    if change.text:
-        return change.text in now
-    return before[: change.start].rpartition("\n")[2] in now and before[change.end :].partition("\n")[0] in now
 
 
 class Steps:

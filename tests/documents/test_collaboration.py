@@ -17,7 +17,7 @@ from harness.people import Person, person
 from harness.sequences import EXAMPLES, GREEK, only_greek, under_hypothesis
 from pycrdt import Assoc, Text
 
-from jupyter_mcp_proxy.documents.entering import collapsed
+from jupyter_mcp_proxy.documents.collapse import collapsed
 from jupyter_mcp_proxy.documents.shared import SharedDocument
 from jupyter_mcp_proxy.errors import CollapsedDocument
 from jupyter_mcp_proxy.jupyter.room import Room

@@ -1,0 +1,48 @@
+"""Taking a change out of a text that others have changed since."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jupyter_mcp_proxy.documents.merging import without
+
+words = st.lists(st.sampled_from("abcd"), max_size=5).map("\n".join)
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [
+        ("a = 1\n\nb = 2", "a = 1"),
+        ("a = 1\n\nb = 2\nc = 3", "a = 1\nc = 3"),
+        ("c = 3\na = 1\n\nb = 2", "c = 3\na = 1"),
+        ("a = 12\n\nb = 2", "a = 12"),
+        ("a = 1\n\nb = 2  # two", "a = 1  # two"),
+    ],
+)
+def test_what_was_joined_to_a_text_goes_where_it_stands_whole(now: str, left: str) -> None:
+    assert without("a = 1", "a = 1\n\nb = 2", now) == left
+
+
+@pytest.mark.parametrize("now", ["a = 1\n\nb = 23", "a = 1\n\nb = 3", "a = 1\n\nb = 2\n\nb = 2", "", "b = 2"])
+def test_what_does_not_stand_there_whole_or_more_than_once_is_not_taken_out(now: str) -> None:
+    assert without("a = 1", "a = 1\n\nb = 2", now) is None
+
+
+def test_what_was_written_over_comes_back_beside_other_lines_only() -> None:
+    assert without("a\nb\nc", "x\nb\nc", "x\nb\nd") == "a\nb\nd"
+    assert without("a\nb\nc", "x\nb\nc", "y\nb\nc") is None
+    assert without("a", "x", "a") == "a"
+
+
+@given(words, words, words)
+def test_nothing_of_what_others_have_written_goes_along(before: str, after: str, theirs: str) -> None:
+    """Here they have written lines that neither text has."""
+    theirs = theirs.upper()
+    for now in (f"{after}\n{theirs}", f"{theirs}\n{after}"):
+        left = without(before, after, now)
+        if left is not None:
+            assert [c for c in left if c.isupper()] == [c for c in theirs if c.isupper()]
+            assert sorted(left.lower().split()) == sorted(f"{before} {theirs.lower()}".split())
+    assert without(before, after, after) == before
