@@ -10,7 +10,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..errors import Gone, NotSaved, ProxyError, ServerError
 from ..jupyter.server import JupyterServer
@@ -20,6 +20,9 @@ from .editor import Editor
 from .history import OTHERS, OURSELVES, Entry, History
 from .place import GONE, Place
 from .review import Review
+
+if TYPE_CHECKING:
+    from .overwritten import Loss
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +103,15 @@ class Document(ABC):
     def losses(self, key: str) -> list[str]:
         """What the client with this key is to be told, once, of edits of its own that were lost."""
         return []
+
+    @property
+    def overwritten(self) -> list[Loss]:
+        """What of our clients' work others have saved over, as far as that is known."""
+        return []
+
+    def just_overwritten(self) -> Loss | None:
+        """What the person who has just saved it is to be told of that, once."""
+        return None
 
     def is_at(self, path: str) -> bool:
         """Whether another path leads to the same file, as far as that can be told."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -24,6 +25,7 @@ from .history import OURSELVES, Entry, History
 from .ids import CellIds
 from .late import SETTLED, LateWriter
 from .local import LocalCopy
+from .overwritten import Loss, Work
 from .steps import meant
 from .unsaved import Unsaved
 
@@ -49,7 +51,8 @@ class FileDocument(Document):
         self._late = LateWriter(self._copy, Unsaved(snapshots.folder(path)), self._put_aside)
         self._steps: dict[str, deque[Step]] = {}
         self._undoing = asyncio.Lock()
-        self._copy.follow = self.follow
+        self._work = Work()
+        self._copy.follow, self._copy.found = self.follow, self._look_for_losses
 
     @property
     def promise(self) -> str:
@@ -160,10 +163,30 @@ class FileDocument(Document):
                     await self._copy.write(changed)
                 made = _made_anew(content, changed)
                 entries = self.history.absorb(FileEditor(changed), who, made, key=key, labelled=editor.labelled)
+                self._work.did(content, changed, entries, edited=not outputs_only)
                 if self._copy.content is not None and self._copy.is_large:
                     await self._late.claim()
                 return cast(T, result), content, changed, entries
             raise Conflict(self.path)
+
+    async def _look_for_losses(self, content: dict[str, Any]) -> None:
+        """What is there was saved by somebody else: keep what it has not got of our clients' work."""
+        ours = self._work.last
+        # What jupytext reads from a script has no outputs, whoever has saved it.
+        cells = self._work.missing(content, outputs=self.path.endswith(".ipynb"))
+        if cells and ours is not None:
+            self._work.lost(self.path, Loss(time.time(), cells, await self._kept(self._ids.without(ours))))
+            self.review.forget(cells)
+
+    def losses(self, key: str) -> list[str]:
+        return self._work.news(key)
+
+    @property
+    def overwritten(self) -> list[Loss]:
+        return list(self._work.losses)
+
+    def just_overwritten(self) -> Loss | None:
+        return self._work.of_now()
 
     def undoable(self, key: str) -> set[int]:
         return {step.number for step in self._steps.get(key, ())}

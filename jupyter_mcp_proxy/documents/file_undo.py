@@ -29,11 +29,11 @@ class Touched:
         old, new = (table(cell.get("metadata")) for _, cell in (self.before, self.after))
         return {name: (old.get(name), new.get(name)) for name in {*old, *new} if old.get(name) != new.get(name)}
 
-    def results(self, now: dict[str, Any]) -> dict[str, Any]:
+    def put_back(self, now: dict[str, Any]) -> dict[str, Any]:
         """What a cell gets back of outputs and count: those that the change took, where no run has put others there."""
-        if self.before is None or self.after is None or _results(self.before[1]) == _results(self.after[1]):
-            return _results(now)
-        return _results(self.before[1]) if _results(now) == _results(self.after[1]) else _results(now)
+        if self.before is None or self.after is None or results(self.before[1]) == results(self.after[1]):
+            return results(now)
+        return results(self.before[1]) if results(now) == results(self.after[1]) else results(now)
 
 
 class NothingLeft(ProxyError):
@@ -102,12 +102,12 @@ class Step:
                     there = cells.pop(place)
                     now = table(there.get("metadata"))
                     back = {name: old for name, (old, _) in each.labelled.items()}
-                    results = each.results(there)
-                    if back or results != _results(there):
+                    left = each.put_back(there)
+                    if back or left != results(there):
                         editor.labelled.add(each.id)
                     cell = cell | {"metadata": with_values(now, back)}
                     if "outputs" in there and "outputs" in cell:
-                        cell = cell | results
+                        cell = cell | left
                     index = place if each.after[0] == each.before[0] else index
                 cells.insert(min(index, len(cells)), copy.deepcopy(cell))
 
@@ -120,13 +120,14 @@ def _source(placed: tuple[int, dict[str, Any]] | None) -> str | None:
     return None if placed is None else joined(placed[1]["source"])
 
 
-def _results(cell: dict[str, Any]) -> dict[str, Any]:
+def results(cell: dict[str, Any]) -> dict[str, Any]:
+    """What running a cell has left in it."""
     return {name: cell[name] for name in ("outputs", "execution_count") if name in cell}
 
 
 def _is_alike(one: dict[str, Any], two: dict[str, Any]) -> bool:
     same = all(one.get(name) == two.get(name) for name in ("metadata", "attachments"))
-    return same and _content(one) == _content(two) and _results(one) == _results(two)
+    return same and _content(one) == _content(two) and results(one) == results(two)
 
 
 def difference(old: dict[str, Any], new: dict[str, Any]) -> list[Touched]:

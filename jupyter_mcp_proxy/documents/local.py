@@ -44,6 +44,8 @@ class LocalCopy:
         self._ids = ids
         self._file = StoredFile(server, path, ids)
         self._put_aside = put_aside
+        self.found: Callable[[Content], Awaitable[None]] | None = None
+        """Called with what somebody else has saved, and what waits made to it."""
         self.follow: Callable[[], Awaitable[None]] | None = None
         """Called before what waits is written: the file may have another name."""
 
@@ -79,6 +81,8 @@ class LocalCopy:
         self._holds(stored)
         self.version = version
         self.history.absorb(FileEditor(merged), OTHERS)
+        if self.found is not None:
+            await self.found(merged)
         return waited
 
     async def is_same(self) -> bool:

@@ -133,6 +133,15 @@ class Review:
                 self._drop(change.id)
                 self.announce()
 
+    def forget(self, cells: Iterable[str]) -> None:
+        """What was done in these cells is not there any more: nobody need keep it."""
+        for change in self.changes:
+            if not change.kept.issuperset(gone := {piece.cell for piece in change.pieces}.intersection(cells)):
+                change.kept.update(gone)
+                if not change.waits:
+                    self._drop(change.id)
+                self.announce()
+
     def _drop(self, id: str) -> None:
         self._characters -= _characters(self._changes.pop(id))
 

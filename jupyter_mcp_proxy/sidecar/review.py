@@ -35,15 +35,21 @@ class ReviewApi:
         ]
 
     async def changes(self, request: Request) -> Response:
-        """The changes that wait for a person; with `?id=` one of them with what its cells say."""
+        """The changes that wait for a person; with `?id=` one of them with what its cells say.
+
+        With `?saved=` a notebook that a person has saved: the snapshot of what was overwritten by that.
+        """
         if self._state.degraded:
             return failed(403, DEGRADED)
         workspace = await self._state.ready()
-        id = request.query_params.get("id")
-        if id is None:
+        id, saved = request.query_params.get("id"), request.query_params.get("saved")
+        if id is None and saved is None:
             both = {"changes": reviewing.waiting(workspace), "proposals": proposing.waiting(workspace)}
             return JSONResponse(both, headers=HEADERS)
         try:
+            if saved is not None:
+                return JSONResponse({"snapshot": await reviewing.saved(workspace, saved)}, headers=HEADERS)
+            assert id is not None
             found = await reviewing.whole(workspace, id) or await proposing.whole(workspace, id)
         except ProxyError as error:
             return failed(503, str(error))

@@ -43,6 +43,7 @@ async def notebook_changes(
         f"{clock(each.time)} {each.verdict} {each.cell[:8]}, which you proposed"
         for each in proposals.outcomes(path, call.who)
     ]
+    lines += [loss.line() for loss in document.overwritten]
     waits = summary(proposals.of(path, call.who).values())
     return "\n".join(
         [f"{path}: {len(entries)} changes after {since}, the last is {history.last}{waits}.{known}", *lines]

@@ -68,6 +68,16 @@ async def whole(workspace: Workspace, id: str) -> dict[str, Any] | None:
     return shown
 
 
+async def saved(workspace: Workspace, path: str) -> str | None:
+    """A person has just saved a notebook: the snapshot of what of agents' work is not in it, where there is such."""
+    document = next((each for each in workspace.documents if each.path == path), None)
+    if document is None:
+        return None
+    await document.look_back()
+    loss = document.just_overwritten()
+    return None if loss is None else loss.snapshot
+
+
 def keep(workspace: Workspace, ids: list[str], cell: str | None) -> int:
     """Keep changes, or what they did to one cell; how many of them waited."""
     return sum(document.review.keep(id, cell) for document in workspace.documents for id in ids)

@@ -1,5 +1,6 @@
 import { Widget } from '@lumino/widgets';
 
+import { same } from './diff';
 import { element } from './elements';
 import { trans } from './language';
 import { IDifference } from './reload';
@@ -13,7 +14,10 @@ export interface IChoices {
 
 /** The bar above a notebook with changes of the person's own, whose file an agent has changed. */
 export class Bar extends Widget {
-  constructor(client: string, choices: IChoices) {
+  constructor(
+    readonly client: string,
+    choices: IChoices
+  ) {
     super();
     this.addClass('jp-McpDisk');
     this.node.setAttribute('role', 'status');
@@ -35,6 +39,9 @@ export function comparison(changes: IDifference[], client: string): Widget {
   const widget = new Widget();
   widget.addClass('jp-McpCompare');
   for (const { disk, here } of changes) {
+    if (disk === here) {
+      widget.node.append(element('em', '', same()));
+    }
     const pair = element('div', 'jp-McpCompare-pair');
     for (const [name, source] of [
       [trans.__('On disk (%1)', client), disk],

@@ -4,6 +4,8 @@ import { Connection } from './connection';
 import { Activity } from './model';
 
 const PORTION = 400;
+/** Milliseconds after which a reading that has failed is repeated. */
+const AGAIN = 5000;
 
 export type Action = 'added' | 'edited' | 'deleted' | 'moved';
 
@@ -100,7 +102,15 @@ export class Changes {
     if (stamp === null) {
       this._show([]);
     } else {
-      void this._read().catch(error => console.warn('What agents have changed could not be read:', error));
+      void this._read().catch(error => {
+        console.warn('What agents have changed could not be read:', error);
+        window.setTimeout(() => {
+          if (this._stamp === stamp) {
+            this._stamp = null; // it is not what we have: read again
+            this._look();
+          }
+        }, AGAIN);
+      });
     }
   }
 

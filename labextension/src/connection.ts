@@ -23,6 +23,7 @@ interface IReply {
   readonly left?: Readonly<Record<string, string>>;
   readonly change?: IChange | null;
   readonly why?: string | null;
+  readonly snapshot?: string | null;
   readonly message?: string;
   readonly error?: { readonly message?: string };
 }
@@ -93,6 +94,12 @@ export class Connection {
   changes(id?: string): Promise<IReply> {
     const query = id === undefined ? '' : URLExt.objectToQueryString({ id });
     return this._reply(`changes${query}`, { method: 'GET', cache: 'no-store' });
+  }
+
+  /** A notebook was saved: the snapshot of what agents had written and that has overwritten, or nothing. */
+  async saved(notebook: string): Promise<string> {
+    const query = URLExt.objectToQueryString({ saved: notebook });
+    return (await this._reply(`changes${query}`, { method: 'GET', cache: 'no-store' })).snapshot ?? '';
   }
 
   /** Keep changes, or what they did to one cell. */

@@ -2,6 +2,12 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import type { EditorView } from '@codemirror/view';
 
 import { element } from './elements';
+import { trans } from './language';
+
+/** What is said of a cell whose source is not what has changed. */
+export function same(): string {
+  return trans.__('The source is the same; its place, type, outputs or metadata are not.');
+}
 
 /** What a cell said and says, where somebody opens it. */
 export class Diff {
@@ -21,8 +27,7 @@ export class Diff {
     this.close();
     this.node.hidden = false;
     if ((before ?? '') === (after ?? '')) {
-      const said = this._trans.__('The source is the same; its place, type, outputs or metadata are not.');
-      this.node.textContent = said;
+      this.node.textContent = same();
       return;
     }
     const label = this._trans.__('What was changed');

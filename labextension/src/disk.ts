@@ -1,9 +1,10 @@
-import { Dialog, showDialog } from '@jupyterlab/apputils';
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { INotebookContent } from '@jupyterlab/nbformat';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { Contents } from '@jupyterlab/services';
 
 import { Bar, comparison } from './bar';
+import { Connection } from './connection';
 import { trans } from './language';
 import { Activity, ICall } from './model';
 import { apply, cellsOf, differences } from './reload';
@@ -25,6 +26,7 @@ export class Disk {
   constructor(
     private _activity: Activity,
     tracker: INotebookTracker,
+    private _connection: Connection,
     private _contents: Contents.IManager
   ) {
     tracker.widgetAdded.connect((_, panel) => {
@@ -39,7 +41,7 @@ export class Disk {
   }
 
   private _follow(panel: NotebookPanel): void {
-    const notebook = new Followed(panel, this._contents, () => this._activity.announce());
+    const notebook = new Followed(panel, this._connection, this._contents, () => this._activity.announce());
     this._notebooks.add(notebook);
     panel.disposed.connect(() => this._notebooks.delete(notebook));
     this._activity.calls.forEach(call => this._seen.add(call)); // it was read just now
@@ -71,6 +73,7 @@ export const BEHIND = 'data-mcp-behind';
 class Followed {
   constructor(
     private _panel: NotebookPanel,
+    private _connection: Connection,
     private _contents: Contents.IManager,
     private _told: () => void
   ) {
@@ -84,6 +87,7 @@ class Followed {
       } else if (state.startsWith('completed')) {
         this._base = written;
         this._settle(); // whatever was asked has been answered
+        void (this._client && this._tell());
       }
     });
   }
@@ -198,19 +202,23 @@ class Followed {
     }
   }
 
+  /** The bar stands for as long as there is something to ask: what it is about is always the newest. */
   private _ask(disk: Contents.IModel): void {
+    this._disk = disk;
+    if (this._bar?.client === this._client) {
+      return;
+    }
     this._bar?.dispose();
-    const bar = new Bar(this._client, {
-      reload: () => void this._load(disk),
-      compare: () => void this._show(disk),
+    this._bar = new Bar(this._client, {
+      reload: () => void this._load(this._disk!),
+      compare: () => void this._show(this._disk!),
       keep: () => {
-        this._kept = disk.hash ?? disk.last_modified;
-        bar.dispose();
+        this._kept = this._disk!.hash ?? this._disk!.last_modified;
+        this._bar?.dispose();
         this._bar = null;
       }
     });
-    this._bar = bar;
-    this._panel.contentHeader.addWidget(bar);
+    this._panel.contentHeader.addWidget(this._bar);
   }
 
   private async _show(disk: Contents.IModel): Promise<void> {
@@ -222,9 +230,20 @@ class Followed {
     });
   }
 
+  /** Whoever has overwritten what an agent had written is told where that is. */
+  private async _tell(): Promise<void> {
+    const snapshot = await this._connection.saved(pathOf(this._panel)).catch(() => '');
+    if (snapshot) {
+      const said = trans.__('What %1 had written is kept: snapshot %2', this._client, snapshot);
+      Notification.info(said, { autoClose: false });
+    }
+  }
+
   /** The cells as they were when the file was read or written. */
-  private _base: readonly string[];
+  private _base: readonly number[];
   private _client = '';
+  /** What the bar is about. */
+  private _disk: Contents.IModel | null = null;
   private _goesOn = false;
   private _left = 0;
   /** JupyterLab (4.6) says nothing of a save that a person has cancelled: it is over after a while. */

@@ -73,7 +73,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       activeStateChanged: activity.changed
     });
     if (tracker) {
-      new Disk(activity, tracker, app.serviceManager.contents);
+      new Disk(activity, tracker, connection, app.serviceManager.contents);
       new Marks(activity, tracker, trans);
       new Bars(changes, tracker, trans);
       addFollowing(activity, notebooks);

@@ -1,10 +1,10 @@
-import { ISharedCodeCell, ISharedNotebook } from '@jupyter/ydoc';
+import { ISharedCodeCell, ISharedMarkdownCell, ISharedNotebook } from '@jupyter/ydoc';
 import { Cell } from '@jupyterlab/cells';
-import { ICell, INotebookContent } from '@jupyterlab/nbformat';
+import { IAttachments, ICell, INotebookContent } from '@jupyterlab/nbformat';
 import { INotebookModel, Notebook } from '@jupyterlab/notebook';
 import { JSONExt, ReadonlyPartialJSONValue } from '@lumino/coreutils';
 
-/** A cell that is not the same here and on the disk; null where there is none. */
+/** A cell that is not the same here and on the disk, as text; null where there is none. */
 export interface IDifference {
   readonly here: string | null;
   readonly disk: string | null;
@@ -28,6 +28,12 @@ export function apply(notebook: Notebook, disk: INotebookContent): boolean {
 }
 
 function merge(shared: ISharedNotebook, disk: INotebookContent): void {
+  // What JupyterLab says of the kernel stays where the file says nothing of it.
+  const { kernelspec, language_info } = shared.getMetadata();
+  const metadata = { ...(kernelspec && { kernelspec }), ...(language_info && { language_info }), ...disk.metadata };
+  if (!equal(shared.getMetadata(), metadata)) {
+    shared.setMetadata(metadata);
+  }
   const kinds = new Map(disk.cells.map(cell => [cell.id as string, cell.cell_type]));
   // The list of the shared notebook is the one from before for as long as the transaction goes on.
   const own = new Map(shared.cells.map(cell => [cell.getId(), cell]));
@@ -82,21 +88,22 @@ function update(cell: ISharedNotebook['cells'][number], wanted: ICell): void {
       code.setOutputs(wanted.outputs as ReturnType<ISharedCodeCell['getOutputs']>);
     }
     code.execution_count = (wanted.execution_count ?? null) as number | null;
+  } else if (!equal(attached(cell.toJSON()), attached(wanted))) {
+    (cell as ISharedMarkdownCell).setAttachments(attached(wanted));
   }
 }
 
+function attached(cell: ICell): IAttachments {
+  return (cell.attachments ?? {}) as IAttachments;
+}
+
 /**
- * Each cell in a few characters and its source, and what a person has set for all of them, to see whether any has
- * changed. JupyterLab itself sets `trusted`, and what the kernel says of its language.
+ * Each cell, and what a person has set for all of them, in a number, to see whether any has changed. JupyterLab itself
+ * sets what the kernel is called.
  */
-export function cellsOf(model: INotebookModel): string[] {
-  const { sharedModel } = model;
-  const cells = sharedModel.cells.map(cell => {
-    const outputs = cell.cell_type === 'code' ? JSON.stringify((cell as ISharedCodeCell).getOutputs()) : '';
-    const metadata = { ...cell.getMetadata(), trusted: null };
-    return JSON.stringify([cell.getId(), cell.cell_type, cell.getSource(), hash(outputs), metadata]);
-  });
-  return [...cells, JSON.stringify({ ...sharedModel.getMetadata(), language_info: null, kernelspec: null })];
+export function cellsOf({ sharedModel }: INotebookModel): number[] {
+  const cells = sharedModel.cells.map(cell => [cell.getId(), form(cell.toJSON() as ICell)]);
+  return [...cells, { ...settings(sharedModel.getMetadata()), kernel: null }].map(each => hash(JSON.stringify(each)));
 }
 
 /** FNV-1a: not against anybody, and outputs are long. */
@@ -108,22 +115,57 @@ function hash(text: string): number {
   return value;
 }
 
-/** What is not the same here and on the disk, in the order of the disk; cells that are only here come last. */
+/**
+ * What is not the same here and on the disk, in the order of the disk; cells that are only here come last, then what is
+ * set for all of them.
+ */
 export function differences(model: INotebookModel, disk: INotebookContent): IDifference[] {
-  const here = new Map(model.sharedModel.cells.map(cell => [cell.getId(), cell]));
+  const { sharedModel } = model;
+  const here = new Map(sharedModel.cells.map(cell => [cell.getId(), cell.toJSON() as ICell]));
+  const [mine, theirs] = [[...here.keys()], disk.cells.map(cell => cell.id as string)];
+  const [was, is] = [before(mine, theirs), before(theirs, mine)];
   const found: IDifference[] = [];
   for (const cell of disk.cells) {
-    const own = here.get(cell.id as string);
-    here.delete(cell.id as string);
-    const sameOutputs = own?.cell_type !== 'code' || equal((own as ISharedCodeCell).getOutputs(), cell.outputs);
-    if (own?.getSource() !== text(cell) || !sameOutputs) {
-      found.push({ here: own?.getSource() ?? null, disk: text(cell) });
+    const id = cell.id as string;
+    const own = here.get(id);
+    here.delete(id);
+    if (!own || was.get(id) !== is.get(id) || !equal(form(own), form(cell))) {
+      found.push({ here: own ? text(own) : null, disk: text(cell) });
     }
   }
   for (const own of here.values()) {
-    found.push({ here: own.getSource(), disk: null });
+    found.push({ here: text(own), disk: null });
+  }
+  const [own, set] = [settings(sharedModel.getMetadata()), settings(disk.metadata)];
+  const all = { ...own, kernel: set.kernel && own.kernel };
+  if (!equal(all, set)) {
+    found.push({ here: JSON.stringify(all, null, 1), disk: JSON.stringify(set, null, 1) });
   }
   return found;
+}
+
+/** Of each cell that is in another list, too, the one before it. */
+function before(cells: string[], others: string[]): Map<string, string | undefined> {
+  const both = new Set(others);
+  const order = cells.filter(id => both.has(id));
+  return new Map(order.map((id, place) => [id, order[place - 1]]));
+}
+
+/** What is set for a whole notebook. What a kernel says of its language, and is called, is JupyterLab's. */
+function settings(metadata: INotebookContent['metadata']): {
+  readonly kernel?: string;
+  readonly [name: string]: unknown;
+} {
+  return { ...metadata, kernelspec: null, language_info: null, kernel: metadata.kernelspec?.name };
+}
+
+/** A cell as it is compared. JupyterLab sets `trusted` itself, and has two names for outputs that are hidden. */
+function form(cell: ICell): unknown {
+  const { collapsed, jupyter, ...rest } = { ...cell.metadata, trusted: null } as Record<string, unknown>;
+  const { outputs_hidden, ...others } = (jupyter ?? {}) as Record<string, unknown>;
+  const hidden = collapsed ?? outputs_hidden ?? false;
+  const { cell_type, outputs, execution_count } = cell;
+  return [cell_type, text(cell), outputs ?? null, execution_count ?? null, attached(cell), { ...rest, others, hidden }];
 }
 
 function text(cell: ICell): string {

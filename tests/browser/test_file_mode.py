@@ -140,6 +140,54 @@ async def test_who_keeps_theirs_is_asked_again_only_by_the_save_and_by_the_next_
         await bar(window).get_by_role("button", name="Reload").click()
 
 
+async def test_what_an_agent_moves_labels_and_turns_into_text_is_not_lost_either(
+    browser: Browser, unshared: JupyterProcess, name: str, screenshots: Path
+) -> None:
+    """Nothing of it shows in a source: a clean notebook has it, and with work of the person's the bar asks, once."""
+    unshared.write_notebook(name, "x = 1", "y = 1", "z = 1", "mine", kernelspec=KERNELSPEC)
+    async with lab(browser, unshared, name) as window, connect(unshared, name="claude-code") as agent:
+        await agent.ok("move_cell", notebook=name, cell=0, index=2)
+        await agent.ok("set_cell_metadata", notebook=name, cell=1, metadata={"tags": ["late"]})
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="y = 1", cell_type="markdown")
+        await expect(cells(window).nth(2)).to_contain_text("x = 1", timeout=PATIENCE)
+        await expect(window.page.locator(".jp-MarkdownCell")).to_contain_text("y = 1", timeout=PATIENCE)
+        await typed(window, 3, "  # of mine")
+        await window.page.keyboard.press("Control+s")
+        await expect(window.page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
+        saved = unshared.read_notebook(name)["cells"]
+        assert ["".join(cell["source"]) for cell in saved] == ["y = 1", "z = 1", "x = 1", "mine  # of mine"]
+        assert saved[0]["cell_type"] == "markdown"
+        assert saved[1]["metadata"]["tags"] == ["late"]
+
+        await typed(window, 3, " again")
+        await agent.ok("move_cell", notebook=name, cell=2, index=0)
+        await expect(bar(window)).to_be_visible(timeout=PATIENCE)
+        await bar(window).evaluate("bar => { bar.dataset.first = 'yes' }")
+        await bar(window).get_by_role("button", name="Compare").click()
+        dialog = window.page.locator(".jp-Dialog")
+        await expect(dialog).to_contain_text("The source is the same; its place")
+        await window.screenshot(screenshots, "file-mode-moved")
+        await dialog.get_by_role("button", name="Close").click()
+        await agent.ok("set_cell_metadata", notebook=name, cell=1, metadata={"tags": ["later"]})
+        await expect(window.line("claude-code", "set_cell_metadata", name, "ok")).to_be_visible()
+        await window.page.wait_for_timeout(2500)
+        await expect(bar(window)).to_have_attribute("data-first", "yes")
+        await bar(window).get_by_role("button", name="Reload").click()
+        await expect(cells(window).nth(0)).to_contain_text("x = 1")
+        await expect(cells(window).nth(3)).not_to_contain_text("again")
+
+        # Who overwrites it in JupyterLab's own dialog is told where it is, and so is the agent.
+        await typed(window, 3, " at last")
+        await agent.ok("set_cell_metadata", notebook=name, cell=1, metadata={"tags": ["gone"]})
+        await expect(bar(window)).to_be_visible(timeout=PATIENCE)
+        await window.page.keyboard.press("Control+s")
+        await window.page.locator(".jp-Dialog").get_by_role("button", name="Overwrite").click()
+        await expect(window.page.locator(".Toastify__toast")).to_contain_text("is kept: snapshot")
+        await expect(bar(window)).to_have_count(0)
+        await window.screenshot(screenshots, "file-mode-overwritten")
+        assert "it was overwritten, kept in the snapshot" in await agent.ok("list_cells", notebook=name)
+
+
 async def test_jupyter_notebook_does_it_too(browser: Browser, unshared: JupyterProcess, name: str) -> None:
     unshared.write_notebook(name, "x = 1", kernelspec=KERNELSPEC)
     async with opened(browser, unshared, f"notebooks/{name}") as window, connect(unshared, name="claude-code") as agent:
