@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,12 +15,14 @@ from starlette.responses import HTMLResponse, Response
 
 from .. import __version__
 from ..clients import CLIENTS, Client, Link, Target
+from ..language import Language, wanted
 from ..settings import Settings
 from .files import NO_SNIFF, StaticFile
 from .script import joined
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 POLICY = "; ".join(
     [
@@ -43,7 +47,8 @@ PLACEHOLDER = "<token>"
 
 _FOLDER = Path(__file__).parent
 
-SCRIPT = StaticFile("page.js", "text/javascript", joined(_FOLDER / "static" / "page.js").encode())
+_CODE = joined(_FOLDER / "static" / "page.js")
+SCRIPT = StaticFile("page.js", "text/javascript", _CODE.encode())
 COMMON = _FOLDER.parent / "common.css"
 STYLE = StaticFile("page.css", "text/css", COMMON.read_bytes() + (_FOLDER / "static" / "page.css").read_bytes())
 FILES = (SCRIPT, STYLE)
@@ -86,6 +91,17 @@ class Tab:
         return self.template.replace(SLOT, PLACEHOLDER)
 
 
+def _saying(language: Language) -> Callable[..., Markup]:
+    """What the template says its texts with: in this language, with what belongs in the places of %1, %2 …."""
+    from markupsafe import escape
+
+    def say(text: str, *given: str) -> Markup:
+        pieces = re.split(r"%(\d)", language.say(text))
+        return escape("").join(given[int(each) - 1] if place % 2 else each for place, each in enumerate(pieces))
+
+    return say
+
+
 def endpoint_url(headers: Mapping[str, str], settings: Settings) -> str:
     """The endpoint as the person's browser reaches it, from what the relay or jupyter-server-proxy tells.
 
@@ -102,10 +118,15 @@ def connect_page(request: Request, settings: Settings, health: Mapping[str, obje
     endpoint = endpoint_url(request.headers, settings)
     # The stock handler of jupyter-server-proxy knows no scoped token.
     makes_tokens = settings.relay == "streaming" and not settings.server_open
+    language = wanted(request.headers.get("accept-language", ""))
+    of_script = {text: said for text, said in language.texts.items() if f"'{text}'" in _CODE}
     text = (
         _templates()
         .get_template("connect.html")
         .render(
+            _=_saying(language),
+            language=language.code,
+            texts=json.dumps(of_script) if of_script else "",
             endpoint=endpoint,
             health=health,
             open=settings.server_open,
@@ -120,5 +141,6 @@ def connect_page(request: Request, settings: Settings, health: Mapping[str, obje
             style=STYLE,
         )
     )
-    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", **NO_SNIFF}
+    said_in = {"Content-Language": language.code, "Vary": "Accept-Language"}
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", **said_in, **NO_SNIFF}
     return HTMLResponse(text, headers=headers)

@@ -9,25 +9,24 @@ const LETTER = /\p{L}/u;
 
 /** Attributes and properties that a person reads, or hears. */
 const READ = new Set(['title', 'aria-label', 'ariaLabel', 'placeholder', 'alt', 'label', 'caption', 'textContent']);
-/** What is given text, and the place of it among the arguments. */
-const TAKES = { element: 2, setText: 1, say: 0, showErrorMessage: 1 };
 /** Properties of plugins and of requests, which nobody reads in the page. */
 const NOT_READ = new Set(['description', 'headers']);
 
 export const bareText = {
   meta: {
     type: 'problem',
-    schema: [{ type: 'object', properties: { names: { type: 'array' } }, additionalProperties: false }],
+    // The names that are the same in each language; and what is given text, with its place among the arguments.
+    schema: [{ type: 'object', properties: { names: { type: 'array' }, takes: { type: 'object' } } }],
     messages: { bare: "A person reads this: say it by __('…'), and translate it in the catalogues." }
   },
   create(context) {
-    const names = new Set(context.options[0]?.names ?? []);
+    const { names = [], takes = {} } = context.options[0] ?? {};
     const check = (node, text) => {
       if (
-        !names.has(text.trim()) &&
+        !names.includes(text.trim()) &&
         !text.startsWith('<') &&
         !isTold(node) &&
-        (isText(node) ? LETTER : WORDS).test(text)
+        (isText(node, takes) ? LETTER : WORDS).test(text)
       ) {
         context.report({ node, messageId: 'bare' });
       }
@@ -77,7 +76,7 @@ function isTold(node) {
 }
 
 /** Whether a literal stands where only text stands. */
-function isText(node) {
+function isText(node, takes) {
   let inner = node.type === 'TemplateElement' ? node.parent : node;
   let outer = inner.parent;
   while (/^(Conditional|Logical)Expression$/.test(outer.type) && outer.test !== inner) {
@@ -93,7 +92,7 @@ function isText(node) {
       const called = nameOf(outer.callee);
       return called === 'setAttribute'
         ? place === 1 && READ.has(outer.arguments[0].value)
-        : place >= 0 && TAKES[called] === place;
+        : place >= 0 && takes[called] === place;
     }
     default:
       return false;

@@ -2,8 +2,9 @@ import { RuleTester } from 'eslint';
 
 import { bareText } from './bare-text.mjs';
 
-const bare = code => ({ code, errors: [{ messageId: 'bare' }], options: [{ names: ['MCP'] }] });
-const fine = code => ({ code, options: [{ names: ['MCP'] }] });
+const options = [{ names: ['MCP'], takes: { element: 2, setText: 1, say: 0 } }];
+const bare = code => ({ code, errors: [{ messageId: 'bare' }], options });
+const fine = code => ({ code, options });
 
 // What a rule finds is told by throwing.
 new RuleTester().run('bare-text', bareText, {

@@ -205,6 +205,27 @@ async def test_one_click_makes_the_token_and_copies_the_command(
             await expect(page.locator("#list-status")).to_have_text(f"Revoked “{name}”.")
 
 
+async def test_in_german_all_of_it_is_german(
+    browser: Browser, live: JupyterProcess, label: str, screenshots: Path
+) -> None:
+    """But for names, commands and what the server itself says."""
+    async with opened(browser, live, locale="de-DE", viewport={"width": 360, "height": 800}) as page:
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Einen KI-Agenten verbinden")
+        await expect(page.locator("#list-status")).not_to_have_text("Wird geladen …")
+        await page.locator("summary").filter(has_text="Stattdessen mit einem Token").click()
+        await page.locator("#choices > summary").click()
+        await page.locator("#name").fill(label)
+        await page.get_by_role("button", name="Token erstellen und Befehl kopieren").click()
+        await expect(page.locator("#made-heading")).to_have_text(f"Das Token „{label}“")
+        await expect(page.locator("#list li").filter(has_text=label)).to_contain_text("ausführen, bis ")
+        await page.get_by_role("button", name="Verbindung testen").click()
+        await expect(page.locator("#test-status")).to_contain_text("Es funktioniert: jupyter-mcp-proxy ")
+        await page.get_by_role("button", name=f"{label} widerrufen").click()
+        await expect(page.locator("#list-status")).to_have_text(f"„{label}“ ist widerrufen.")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+        await page.screenshot(path=screenshots / "connect-page-german.png", full_page=True)
+
+
 HARD_WORDS = re.compile(r"sidecar|relay|endpoint|OAuth|bearer|transport|\bclients?\b|\bprox(y|ies)\b", re.IGNORECASE)
 
 

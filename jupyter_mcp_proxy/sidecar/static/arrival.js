@@ -1,7 +1,8 @@
 // Whether the agent has come: what the panel's stream says of clients, and the list of sign-ins.
 
 import { element, say } from './elements.js';
-import { allTokens, clients } from './server.js';
+import { __ } from './language.js';
+import { allTokens, clients, tierOf } from './server.js';
 import { showTrouble } from './trouble.js';
 
 /** @import { Caller, Token } from './server.js' */
@@ -11,13 +12,6 @@ const FIRST_RETRY = 1000;
 const LAST_RETRY = 10000;
 /** Seconds for which the time since the first call is counted. */
 const COUNTED = 60;
-/**
- * What a tier is called here.
- *
- * @type {Record<string, string>}
- */
-const TIERS = { read: 'look', edit: 'edit', run: 'run' };
-
 /**
  * Who had called when this page came: none of them is who is waited for.
  *
@@ -83,7 +77,7 @@ function arrived(all, relist) {
     return;
   }
   known.add(key(fresh));
-  said(`✓ ${fresh.name} is connected (${TIERS[fresh.tier] ?? fresh.tier}).`);
+  said(__('✓ %1 is connected (%2).', fresh.name, tierOf(fresh)));
   count(Date.now());
   void relist();
 }
@@ -110,7 +104,7 @@ async function signedIn(relist) {
   const fresh = all.find(token => !known.has(token.id));
   if (fresh) {
     known.add(fresh.id);
-    said(`✓ ${fresh.name} has signed in (${TIERS[fresh.tier] ?? fresh.tier}). Its first call is waited for.`);
+    said(__('✓ %1 has signed in (%2). Its first call is waited for.', fresh.name, tierOf(fresh)));
     await relist();
   }
 }
@@ -134,7 +128,7 @@ function count(since) {
       window.clearInterval(counting);
     }
     const ago = seconds < 10 ? seconds.toFixed(1) : seconds.toFixed(0);
-    element('since').textContent = `First call ${ago} s ago.`;
+    element('since').textContent = __('First call %1 s ago.', ago);
   };
   show();
   counting = window.setInterval(show, 1000);

@@ -1,5 +1,6 @@
 // A client's round trip: what one of the era of 2025 sends, in this browser.
 
+import { __ } from './language.js';
 import { parsed, Refusal, request } from './server.js';
 
 /**
@@ -56,7 +57,7 @@ async function call(token, session, method, params) {
   }
   const answer = answersIn(response, text).find(one => one.id === message.id);
   if (!answer || answer.error) {
-    throw new Error(answer?.error ? answer.error.message : `there was no answer to ${method}`);
+    throw new Error(answer?.error ? answer.error.message : __('there was no answer to %1', method));
   }
   return answer.result;
 }

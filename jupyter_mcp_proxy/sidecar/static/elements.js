@@ -21,6 +21,7 @@ export function element(id) {
 export function control(id, kind) {
   const found = document.getElementById(id);
   if (!(found instanceof kind)) {
+    // eslint-disable-next-line own/bare-text -- for who has changed the page, not for who reads it
     throw new Error(`The page has no ${kind.name} “${id}”.`);
   }
   return found;

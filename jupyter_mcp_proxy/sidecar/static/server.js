@@ -1,5 +1,7 @@
 // What the page asks of the server.
 
+import { __ } from './language.js';
+
 /**
  * A token, as the server lists it.
  *
@@ -32,6 +34,16 @@ export class Refusal extends Error {
     /** Whether it is our own server that answers, and no proxy's page: its errors are JSON. */
     this.isOurs = response.headers.get('Content-Type')?.includes('json') ?? false;
   }
+}
+
+/**
+ * What somebody may do, in a word.
+ *
+ * @param {{tier: string}} who
+ * @returns {string}
+ */
+export function tierOf({ tier }) {
+  return tier === 'read' ? __('look') : tier === 'edit' ? __('edit') : tier === 'run' ? __('run') : tier;
 }
 
 /** The folder of the page, as this browser reaches it. */
@@ -143,7 +155,7 @@ export function reason(response, text) {
     return answer.error?.message || answer.message || text;
   } catch {
     // a page of some proxy's
-    return `the server answers ${response.status} ${response.statusText}`;
+    return __('the server answers %1', `${response.status} ${response.statusText}`.trim());
   }
 }
 

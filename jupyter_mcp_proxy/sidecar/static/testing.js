@@ -2,6 +2,7 @@
 
 import { roundTrip } from './client.js';
 import { control, element, say } from './elements.js';
+import { __ } from './language.js';
 import { health, makeToken, revokeToken } from './server.js';
 import { ownToken } from './tokens.js';
 import { sayWrong } from './trouble.js';
@@ -30,7 +31,7 @@ export function showTesting(makesTokens) {
  */
 async function test(button, makesTokens) {
   button.disabled = true;
-  say('test-status', 'Connecting…');
+  say('test-status', __('Connecting…'));
   const own = ownToken();
   /** @type {{id: string, token: string} | null} */
   let passing = null;
@@ -40,13 +41,17 @@ async function test(button, makesTokens) {
       passing = await makeToken(`connection test ${chance.toString(36)}`, 'read', TEST_DAYS);
     }
     const { server, tools, took } = await roundTrip(own?.secret ?? passing?.token);
-    const which = own ? `with the token “${own.name}”` : passing ? 'with a token for this test' : 'without a token';
+    const which = own
+      ? __('with the token “%1”', own.name)
+      : passing
+        ? __('with a token for this test')
+        : __('without a token');
     say(
       'test-status',
-      `It works: ${server.name} ${server.version} answered in ${took} ms, ${which}. It has ${tools} tools.`
+      __('It works: %1 answered in %2 ms, %3. It has %4 tools.', `${server.name} ${server.version}`, took, which, tools)
     );
   } catch (error) {
-    sayWrong('test-status', 'It does not work: ', error);
+    sayWrong('test-status', `${__('It does not work:')} `, error);
   }
   if (passing) {
     await revokeToken(passing.id).catch(() => {}); // it ends by itself
@@ -57,7 +62,7 @@ async function test(button, makesTokens) {
 
 async function checkHealth() {
   try {
-    say('sidecar', `works, version ${await health()}`);
+    say('sidecar', __('works, version %1', await health()));
   } catch (error) {
     sayWrong('sidecar', '', error);
   }

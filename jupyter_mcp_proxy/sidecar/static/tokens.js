@@ -1,8 +1,9 @@
 // Tokens of this server: make, list, revoke. One that is made here is kept in memory only.
 
-import { copy } from './copying.js';
+import { copied, copy } from './copying.js';
 import { control, element, elements, made, say, told } from './elements.js';
-import { allTokens, makeToken, revokeToken } from './server.js';
+import { __ } from './language.js';
+import { allTokens, makeToken, revokeToken, tierOf } from './server.js';
 import { fill } from './snippets.js';
 import { selected } from './tabs.js';
 import { sayWrong } from './trouble.js';
@@ -30,8 +31,10 @@ export function proposeName() {
   if (field.value === '' || field.value === names.proposed) {
     field.value = names.proposed = free;
   }
-  const what = told(snippetButton(), 'what').split(' ')[0] ?? '';
-  element('make-button').textContent = `Make the token and copy the ${what}`;
+  element('make-button').textContent =
+    told(snippetButton(), 'what') === 'command'
+      ? __('Make the token and copy the command')
+      : __('Make the token and copy the configuration');
 }
 
 /** @returns {HTMLElement} */
@@ -71,23 +74,19 @@ async function make(form) {
     const answer = await makeToken(name, tier, days);
     own = { id: answer.id, name: answer.name, secret: answer.token };
     element('secret').textContent = answer.token;
-    element('made-heading').textContent = `The token “${answer.name}”`;
+    element('made-heading').textContent = __('The token “%1”', answer.name);
     element('made').hidden = false;
     form.reset();
     names.proposed = '';
     fill(own.secret);
-    const { id, label } = selected();
-    const copied = await copy(element(`snippet-${id}`));
-    const what = told(snippetButton(), 'what').split(' ')[0] ?? '';
-    say(
-      'make-status',
-      copied ? `Made, and the ${what} for ${label} is copied: paste it now.` : `Made: the ${what} for ${label} has it.`
-    );
+    const done = await copy(element(`snippet-${selected().id}`));
+    const what = copied(snippetButton());
+    say('make-status', done ? __('Made, and %1 is copied: paste it now.', what) : __('Made: %1 has it.', what));
     await list();
     element('made-heading').focus();
   } catch (error) {
     control('choices', HTMLDetailsElement).open = true;
-    sayWrong('make-status', 'Not made: ', error);
+    sayWrong('make-status', `${__('Not made:')} `, error);
   } finally {
     submit.disabled = false;
   }
@@ -101,9 +100,9 @@ export async function list() {
     limit(tiers, longest);
     names.taken = new Set(tokens.map(token => token.name));
     proposeName();
-    say('list-status', problem || (tokens.length ? '' : 'None yet.'), Boolean(problem));
+    say('list-status', problem || (tokens.length ? '' : __('None yet.')), Boolean(problem));
   } catch (error) {
-    sayWrong('list-status', 'The list cannot be had now: ', error);
+    sayWrong('list-status', `${__('The list cannot be had now:')} `, error);
   }
 }
 
@@ -138,22 +137,22 @@ function shownTime(time) {
  */
 function line(token) {
   const end = shownTime(token.expires);
-  const what = [token.tier, `${token.state === 'expired' ? 'ended' : 'until'} ${end}`];
+  const what = [tierOf(token), token.state === 'expired' ? __('ended %1', end) : __('until %1', end)];
   // Jupyter makes up such a name where nobody has one, or we.
   if (!/^([0-9a-f]{32}|anonymous)?$/.test(token.maker)) {
-    what.push(`${token.kind === 'signin' ? 'signed in' : 'made'} by ${token.maker}`);
+    what.push(token.kind === 'signin' ? __('signed in by %1', token.maker) : __('made by %1', token.maker));
   } else if (token.kind === 'signin') {
-    what.push('signed in');
+    what.push(__('signed in'));
   }
   if (token.used) {
-    what.push(`last used ${shownTime(token.used)}`);
+    what.push(__('last used %1', shownTime(token.used)));
   }
   const text = document.createElement('div');
   text.append(made('strong', token.name), ' ', made('small', what.join(', ')));
   const button = document.createElement('button');
   button.type = 'button';
-  button.textContent = 'Revoke';
-  button.setAttribute('aria-label', `Revoke ${token.name}`);
+  button.textContent = __('Revoke');
+  button.setAttribute('aria-label', __('Revoke %1', token.name));
   button.addEventListener('click', () => void revoke(token, button));
   const item = document.createElement('li');
   item.append(text, button);
@@ -165,7 +164,7 @@ function line(token) {
  * @param {HTMLButtonElement} button
  */
 async function revoke(token, button) {
-  if (!confirm(`Revoke “${token.name}”? Whoever uses it is refused from now on.`)) {
+  if (!confirm(__('Revoke “%1”? Whoever uses it is refused from now on.', token.name))) {
     return;
   }
   button.disabled = true;
@@ -181,9 +180,9 @@ async function revoke(token, button) {
   }
   await list();
   if (wrong === null) {
-    say('list-status', `Revoked “${token.name}”.`);
+    say('list-status', __('Revoked “%1”.', token.name));
   } else {
-    sayWrong('list-status', 'Not revoked: ', wrong);
+    sayWrong('list-status', `${__('Not revoked:')} `, wrong);
   }
   element('list-heading').focus();
 }

@@ -1,6 +1,7 @@
 // What is wrong between this page and its server, and the next step.
 
 import { element, made } from './elements.js';
+import { __ } from './language.js';
 import { here, Refusal, words } from './server.js';
 
 /**
@@ -22,23 +23,24 @@ export function troubleOf(error) {
   if (!(error instanceof Refusal)) {
     const isTimeout = error instanceof DOMException && error.name === 'TimeoutError';
     if (error instanceof TypeError || isTimeout) {
-      const text =
-        'The server does not answer: it has been stopped, or there is no network. Start it again if it was stopped.';
+      const text = __(
+        'The server does not answer: it has been stopped, or there is no network. Start it again if it was stopped.'
+      );
       return { text, retries: true };
     }
     return { text: words(error) };
   }
-  if (error.status === 401 || (error.status === 403 && isLogin(error.message))) {
-    return { text: 'You are no longer logged in to this server.', step: 'Log in again', href: here };
+  if (error.status === 401 || (error.status === 403 && isLogin(error))) {
+    return { text: __('You are no longer logged in to this server.'), step: __('Log in again'), href: here };
   }
   if (error.status === 424 || (error.status === 503 && !error.isOurs)) {
-    return { text: 'Your server is not running.', step: 'Start your server', href: here, retries: true };
+    return { text: __('Your server is not running.'), step: __('Start your server'), href: here, retries: true };
   }
   if (error.status === 503) {
-    return { text: 'What serves agents is being started again.', retries: true };
+    return { text: __('What serves agents is being started again.'), retries: true };
   }
   if (error.status === 502 || error.status === 504) {
-    return { text: 'The server does not answer at this moment.', retries: true };
+    return { text: __('The server does not answer at this moment.'), retries: true };
   }
   return { text: error.message };
 }
@@ -46,11 +48,11 @@ export function troubleOf(error) {
 /**
  * Whether a refusal is for want of a login, or of the cookie that goes with it.
  *
- * @param {string} message
+ * @param {Refusal} error
  * @returns {boolean}
  */
-function isLogin(message) {
-  return /^Log in to this server|XSRF|^the server answers 403/.test(message);
+function isLogin(error) {
+  return !error.isOurs || /^Log in to this server|XSRF/.test(error.message);
 }
 
 /**
@@ -61,14 +63,15 @@ function isLogin(message) {
 export function showTrouble(error) {
   const place = element('trouble');
   const trouble = error === null ? null : troubleOf(error);
-  const text = trouble && `${trouble.text}${trouble.retries ? ' Trying again…' : ''}`;
+  const after = trouble?.retries ? ` ${__('Trying again…')}` : '';
+  const text = trouble && `${trouble.text}${after}`;
   if (text !== (place.dataset.text ?? null)) {
     if (text === null) {
       delete place.dataset.text;
     } else {
       place.dataset.text = text; // what is read aloud is read once, not with each attempt
     }
-    place.replaceChildren(...(trouble ? said(trouble, trouble.retries ? ' Trying again…' : '') : []));
+    place.replaceChildren(...(trouble ? said(trouble, after) : []));
   }
   place.hidden = trouble === null;
 }
