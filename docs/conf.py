@@ -19,6 +19,7 @@ include_patterns = [
     "SECURITY.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "RELEASE.md",
     "benchmarks/README.md",
 ]
 extensions = ["myst_parser", "sphinx_copybutton"]

@@ -11,9 +11,13 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).resolve().parents[1]
 
-
 PANEL = "share/jupyter/labextensions/jupyter-mcp-proxy"
 SETTINGS = "etc/jupyter/jupyter_server_config.d"
+
+NO_SDIST = """
+jupyter-mcp-proxy-server has no sdist of its own: that of jupyter-mcp-proxy holds its sources. For its wheel:
+  python -m build --wheel jupyter_mcp_proxy/parent
+"""
 
 
 class PanelHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -22,8 +26,11 @@ class PanelHook(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the panel if its sources are newer than what is there, and name what goes beside the package.
 
-        Of a folder that is outside its own hatchling (1.27) takes no file as shared data.
+        Of a folder that is outside its own hatchling (1.27) takes no file as shared data. Nor does an sdist hold
+        what lies above the folder of its pyproject.toml: no wheel could be built from it.
         """
+        if self.target_name == "sdist":
+            raise SystemExit(NO_SDIST)
         sys.path.insert(0, str(ROOT))
         from labextension.build import BUILT, build
 
