@@ -129,7 +129,7 @@ class LocalCopy:
 
     async def send(self, content: Content) -> Version | None:
         """Have the server write a content: its version, None where somebody has saved since."""
-        return await self._file.write(content)
+        return await self._file.write(content, self.version)
 
     def has_arrived(self, content: Content, version: Version | None) -> None:
         """The server has written this; no version where that is not what is there any more."""

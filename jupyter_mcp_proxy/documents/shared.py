@@ -31,13 +31,14 @@ from .entering import entered, reloaded
 from .history import OTHERS, OURSELVES, Entry, History
 from .people import looks_at, people_in
 from .place import ending
+from .reading import read_notebook
 from .saving import LAST_SAVE, READ_ONLY, RUNNING_AFTER, SAVE_TRIES, UNSAVED_AFTER, Saving
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step, Steps
 from .shown import Shown
 from .steps import meant
 from .storable import first_odd, not_savable
-from .stored import of_cells, refuse_too_large
+from .stored import of_cells
 from .unwritten import Unwritten
 
 T = TypeVar("T")
@@ -163,8 +164,7 @@ class SharedDocument(Document):
 
     async def _look_at_file(self) -> dict[str, Any]:
         try:
-            await refuse_too_large(self._server, self.path)
-            model = await self._server.contents(self.path, type="notebook")
+            model = await read_notebook(self._server, self.path)
         except ServerError as error:
             if error.status == 404:
                 raise Unknown("notebook", self.path) from error

@@ -10,12 +10,14 @@ from typing import Any
 from ..errors import InvalidNotebook, MaybeSaved, NotSaved, ServerError, ServerUnreachable, Unknown
 from ..jupyter.server import JupyterServer
 from .ids import CellIds
+from .reading import read_notebook
 
 LARGE = 1_000_000
 """Bytes from which on a file is large: at 50 MB Jupyter takes 70 ms to hash it and half a second to write it."""
-MOST_BYTES, MOST_CELLS = 80_000_000, 100_000
-"""What a notebook may have to be read. Decoding 200 MB, or a million cells, holds up every client for many seconds, in
-Jupyter's process and in this one."""
+MOST_CELLS = 100_000
+"""What a notebook may have to be read. A million hold up every client for many seconds."""
+TRIES = 3
+"""How often a content is written whose writing leaves the file as it was."""
 FINE_TICK, COARSE_TICK = 0.1, 2.5
 """Seconds that two writes must be apart to show in a file's time: where it has fractions of a second, and where not."""
 
@@ -66,15 +68,6 @@ def of_cells(path: str, content: Any) -> dict[str, Any]:
     return content
 
 
-async def refuse_too_large(server: JupyterServer, path: str) -> None:
-    """Raise InvalidNotebook for a file that nobody shall have to wait for; it is not read."""
-    model = await server.contents(path, content=False, type="notebook")
-    size = model.get("size") or 0
-    if size > MOST_BYTES:
-        most = f"more than {MOST_BYTES // 1_000_000} MB are not read, for everybody would wait for it"
-        raise InvalidNotebook(path, f"it has {size // 1_000_000:,} MB, and {most}")
-
-
 class StoredFile:
     """One notebook on the server's disk. Nothing of it is kept here."""
 
@@ -102,11 +95,20 @@ class StoredFile:
         now = await self.version()
         return now if now == version else None
 
-    async def write(self, content: dict[str, Any]) -> Version | None:
+    async def write(self, content: dict[str, Any], replaced: Version | None = None) -> Version | None:
         """Write a content: its version, or None where somebody has saved another since.
 
-        Raises NotSaved, or MaybeSaved where the server has not said how it ended.
+        Whoever reads the file in that moment makes Jupyter put back what was there (`reading`), and it says nothing:
+        where the file is still what is to be `replaced` it is written again. Raises NotSaved, or MaybeSaved where the
+        server has not said how it ended.
         """
+        for _ in range(TRIES):
+            written = await self._write(content)
+            if replaced is None or written != replaced:  # a write of the same content has a time of its own
+                return written
+        raise NotSaved(self._path, "somebody reads it all the time, for which Jupyter puts back what was there")
+
+    async def _write(self, content: dict[str, Any]) -> Version | None:
         self._ids.keep(content)
         try:
             model = await self._server.save_notebook(self._path, self._ids.without(content))
@@ -123,8 +125,8 @@ class StoredFile:
     async def _get(self, *, content: bool, hash: bool = True) -> dict[str, Any]:
         try:
             if content:
-                await refuse_too_large(self._server, self._path)
-            return await self._server.contents(self._path, content=content, type="notebook", hash=int(hash))
+                return await read_notebook(self._server, self._path, hash=hash)
+            return await self._server.contents(self._path, content=False, type="notebook", hash=int(hash))
         except ServerError as error:
             if error.status == 404:
                 raise Unknown("notebook", self._path) from error

@@ -14,6 +14,7 @@ from pydantic import Field
 from ..documents.files import size_text
 from ..documents.metadata import table
 from ..documents.place import ending
+from ..documents.reading import read_notebook
 from ..documents.whole import check_whole
 from ..errors import BadValue, InvalidNotebook, KernelBusy, NotSaved, ProxyError, ServerError, Unknown
 from ..jupyter.paths import clean_path
@@ -196,7 +197,7 @@ async def _kept(call: Call, notebook: str) -> str | None:
         if (kept := await document.keep()) is not None:
             return kept
     try:
-        model = await workspace.server.contents(notebook, type="notebook")
+        model = await read_notebook(workspace.server, notebook, most=None)
         return (await workspace.snapshots.take(notebook, model["content"])).stem
     except (ServerError, Unknown, InvalidNotebook):
         return None

@@ -7,7 +7,8 @@ import json
 import pytest
 from harness import JupyterProcess, connect
 
-from jupyter_mcp_proxy.documents.stored import MOST_BYTES, MOST_CELLS, of_cells
+from jupyter_mcp_proxy.documents.reading import MOST_BYTES
+from jupyter_mcp_proxy.documents.stored import MOST_CELLS, of_cells
 from jupyter_mcp_proxy.errors import InvalidNotebook
 
 pytestmark = pytest.mark.anyio

@@ -1,0 +1,67 @@
+"""A notebook is read while nobody writes it.
+
+Jupyter (jupyter-server 2.21) empties a notebook's file and only then makes what it writes: 3 MB take a second. Whoever
+reads through Jupyter meanwhile has it put back what was there before: what is being written ends in `a.ipynb.invalid`,
+and others find no file, or half of one, for a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime
+from typing import Any, Final
+
+from ..errors import InvalidNotebook, ServerError
+from ..jupyter.server import JupyterServer
+
+MOST_BYTES: Final = 80_000_000
+"""What a notebook may have to be read. Decoding 200 MB holds up every client for many seconds, in Jupyter's process and
+in this one."""
+LONGEST: Final = 20.0
+"""Seconds that a write may take; a file that has been empty for longer is an empty file."""
+PATIENCE: Final = 5.0
+"""Seconds that a read waits for a write."""
+MOMENT: Final = 0.2
+"""Seconds between two looks."""
+
+
+async def read_notebook(
+    server: JupyterServer, path: str, *, most: int | None = MOST_BYTES, hash: bool = False
+) -> dict[str, Any]:
+    """A notebook's model with its content. What cannot be read is read once more before that is said.
+
+    Raises InvalidNotebook, unread, for a file that is larger than `most`: nobody shall have to wait for it.
+    """
+    for is_last in (False, True):
+        size = await _size(server, path)
+        if most is not None and size > most:
+            why = f"more than {most // 1_000_000} MB are not read, for everybody would wait for it"
+            raise InvalidNotebook(path, f"it has {size // 1_000_000:,} MB, and {why}")
+        try:
+            return await server.contents(path, type="notebook", hash=int(hash))
+        except ServerError as error:
+            if is_last or error.status not in (400, 404, 500):
+                raise
+            await asyncio.sleep(MOMENT)
+    raise AssertionError  # the last time returns or raises
+
+
+async def _size(server: JupyterServer, path: str) -> int:
+    """How large a file is, once nobody seems to write it."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        model = await server.contents(path, content=False, type="notebook")
+        size = int(model.get("size") or 0)
+        # An empty script is a notebook of jupytext's.
+        if size or not path.endswith(".ipynb") or not _is_new(model) or time.monotonic() > deadline:
+            return size
+        await asyncio.sleep(MOMENT)
+
+
+def _is_new(model: dict[str, Any]) -> bool:
+    try:
+        at = datetime.fromisoformat((model.get("last_modified") or "").replace("Z", "+00:00"))
+    except ValueError:
+        return False
+    return abs(time.time() - at.timestamp()) < LONGEST
