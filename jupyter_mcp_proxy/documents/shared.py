@@ -306,8 +306,9 @@ class SharedDocument(Document):
             for step in meant(self._steps.of(author.key), 0 if last else since, only):
                 step.refuse_if_touched(self._editor, self._steps.restored)
                 self._steps.take(author.key, step)
-                done = self._take_back(room, step)
-                entries = self._note(*author.undoing(by), step.labelled) if done else []
+                newer = step.run_since(self._editor)
+                done = bool(step.cells - newer) and self._take_back(room, step)
+                entries = self._note(*author.undoing(by), step.labelled - newer) if done else []
                 taken_back += entries
                 self.review.undone(author.key, step.number)
                 if last and done and (entries or step.is_of_outputs):
@@ -321,11 +322,13 @@ class SharedDocument(Document):
 
     def _take_back(self, room: Room, step: Step) -> bool:
         assert self._index is not None
-        remade, by_hand = step.remade(self._editor), step.by_hand(self._editor, self._steps.restored)
+        editor = self._editor
+        remade, by_hand = step.remade(editor), step.by_hand(editor, self._steps.restored)
+        kept = step.kept(editor)
         self._index.take_made()
         done = self._steps.undo(step, self._notebook.ycells)
         with room.doc.transaction():
-            done |= step.put_right(self._editor, by_hand, remade)
+            done |= step.put_right(self._editor, by_hand, remade, kept)
             self._notebook.dirty = True
         self._saving.changed()
         self._steps.brought(step, self._editor)

@@ -114,6 +114,8 @@ class SharedEditor(Editor):
         """The cells that this editor has deleted or made anew, each as it stood before: see `copy_of`."""
         self.was: dict[str, str] = {}
         """What those cells said, and those that it has rewritten."""
+        self.cleared: set[str] = set()
+        """The cells whose outputs this editor has taken away."""
         self.labelled = set()
 
     def ids(self) -> list[str]:
@@ -148,6 +150,28 @@ class SharedEditor(Editor):
     def times_anew(self, cell: str) -> int:
         """How often a cell's source was written anew as a whole: of what it was before, Yjs takes nothing out then."""
         return self._index.times_anew(cell)
+
+    def beside_source(self, cell: str) -> dict[str, Any]:
+        """A cell without its source; nothing where it is not there."""
+        ids = self._index.ids
+        there = self._cells[ids.index(cell)].to_py() if cell in ids else {}
+        return {name: value for name, value in there.items() if name != "source"}
+
+    def put_beside_source(self, cell: str, wanted: dict[str, Any]) -> bool:
+        """Have these in a cell, beside what else it has, where it is of that type; whether anything was another."""
+        now = self.beside_source(cell)
+        differ = {name for name, value in wanted.items() if now.get(name) != value}
+        if not differ or "cell_type" in differ or not now:
+            return False
+        place = self.place(cell)
+        if "outputs" in differ:
+            self.set_outputs(place, wanted["outputs"])
+        if "metadata" in differ:
+            gone = dict.fromkeys(self.cell_metadata(place))
+            self.set_cell_metadata(place, gone | table(wanted["metadata"]))
+        for name in differ & {"execution_count", "execution_state"}:
+            self._cells[place][name] = wanted[name]
+        return True
 
     def before(self, cell: str, made: Set[str]) -> str | None:
         """What a cell said before this editor's changes, which `made` these; None where it was not there."""
@@ -260,6 +284,8 @@ class SharedEditor(Editor):
 
     def set_outputs(self, index: int, outputs: list[Output]) -> None:
         stored = self._cells[index]["outputs"]
+        if not outputs:
+            self.cleared.add(str(self._cells[index]["id"]))
         stored.clear()
         stored.extend([_shared(output) for output in outputs])
 

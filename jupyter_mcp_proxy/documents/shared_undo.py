@@ -37,6 +37,8 @@ class Step:
     """How often the source of each cell that it changed had been written anew as a whole by then."""
     labelled: Set[str]
     """The cells whose metadata it set."""
+    cleared: Set[str]
+    """The cells whose outputs it took away."""
     item: StackItem[Any]
     """What Yjs knows of it."""
 
@@ -49,7 +51,7 @@ class Step:
         rewrote = {cell: (old, now[cell]) for cell, old in rewritten.items()}
         copies = {cell: editor.copy_of(cell) for cell in made | rewritten.keys() | edited.labelled}
         anew = {cell: editor.times_anew(cell) for cell in rewritten}
-        return cls(number, hashes, rewrote, edited.taken, copies, anew, edited.labelled, item)
+        return cls(number, hashes, rewrote, edited.taken, copies, anew, edited.labelled, edited.cleared, item)
 
     @property
     def cells(self) -> Set[str]:
@@ -78,6 +80,25 @@ class Step:
         """The cells that somebody else has made anew since, by a move or by bringing them back: another copy, of which
         Yjs does not know that it is the same."""
         return {cell for cell, copy in self.copies.items() if editor.copy_of(cell) not in (None, copy)}
+
+    def run_since(self, editor: SharedEditor) -> set[str]:
+        """The cells whose outputs it took away and that have others by now: those stay."""
+        now = {cell: editor.beside_source(cell) for cell in self.cleared}
+        return {
+            cell
+            for cell, has in now.items()
+            if has.get("outputs") or has.get("execution_count") or has.get("execution_state") == "running"
+        }
+
+    def kept(self, editor: SharedEditor) -> dict[str, dict[str, Any]]:
+        """What cells are to have beside their sources afterwards, where Yjs would bring what was there before."""
+        results = ("cell_type", "outputs", "execution_count", "execution_state")
+        moved = self.taken.keys() & self.made.keys()
+        now = {cell: editor.beside_source(cell) for cell in moved | self.run_since(editor)}
+        return {
+            cell: {name: has[name] for name in (has if cell in moved else results) if name in has}
+            for cell, has in now.items()
+        }
 
     def by_hand(self, editor: SharedEditor, restored: Set[str]) -> dict[str, str | None]:
         """The cells in which Yjs does too much, as in what was `restored`, or not enough, as in one that somebody has
@@ -114,9 +135,15 @@ class Step:
         for cell in remade & self.labelled - self.made.keys():
             raise CannotUndo(cell, MOVED)
 
-    def put_right(self, editor: SharedEditor, by_hand: Mapping[str, str | None], remade: Set[str]) -> bool:
+    def put_right(
+        self,
+        editor: SharedEditor,
+        by_hand: Mapping[str, str | None],
+        remade: Set[str],
+        kept: Mapping[str, dict[str, Any]],
+    ) -> bool:
         """After Yjs has taken the change back: do what it has not, or has done too much, in the cells `by_hand`, and in
-        those that were `remade`. Whether there was anything to do."""
+        those that were `remade`, and put what is `kept` beside their sources. Whether there was anything to do."""
         done = False
         for cell, wanted in by_hand.items():
             if wanted is not None and editor.source(cell) not in (None, wanted):
@@ -125,6 +152,8 @@ class Step:
         for cell in remade & self.made.keys():
             editor.delete(editor.place(cell))
             done = True
+        for cell, had in kept.items():
+            done |= editor.put_beside_source(cell, had)
         return done
 
 

@@ -184,6 +184,38 @@ async def test_outputs_that_were_cleared_come_back_with_their_counts(server: Jup
         assert (await agent.ok("list_cells", notebook=name)).splitlines()[1:] == before
 
 
+async def test_what_was_cleared_does_not_come_back_beside_the_results_of_a_later_run(
+    server: JupyterProcess, name: str
+) -> None:
+    server.write_notebook(name, "import time; print(time.time_ns())", "print('second')")
+    async with connect(server) as agent:
+        await agent.ok("run_cells", notebook=name)
+        await agent.ok("clear_outputs", notebook=name)
+        ran = (await agent.ok("execute_cell", notebook=name, cell=0)).splitlines()[1]
+        assert "edited 1" in await agent.ok("undo_changes", notebook=name)
+        told = await agent.ok("read_cells", notebook=name)
+        assert told.count(ran[:4]) == 1
+        assert ran in told
+        assert "\nsecond" in told
+        await agent.ok("clear_outputs", notebook=name, cells=[0])
+        await agent.ok("execute_cell", notebook=name, cell=0)
+        assert "nothing was done" in await agent.ok("undo_changes", notebook=name)
+
+
+async def test_undoing_a_move_takes_no_results_or_metadata_along_that_came_since(
+    server: JupyterProcess, name: str
+) -> None:
+    server.write_notebook(name, "print('first')", "b", ids=["a", "b"])
+    async with connect(server) as agent, connect(server) as other:
+        await agent.ok("move_cell", notebook=name, cell="a", index=1)
+        await other.ok("execute_cell", notebook=name, cell="a")
+        await other.ok("set_cell_metadata", notebook=name, cell="a", metadata={"tags": ["mine"]})
+        assert "moved" in await agent.ok("undo_changes", notebook=name)
+        told = await agent.ok("read_cell", notebook=name, cell=0)
+        assert "\nfirst" in told
+        assert "mine" in told
+
+
 async def test_undoing_takes_no_results_of_a_later_run(server: JupyterProcess, name: str) -> None:
     server.write_notebook(name, "1", "2")
     async with connect(server) as agent:
