@@ -302,10 +302,10 @@ class SharedDocument(Document):
         taken_back: list[Entry] = []
         last = since is None and only is None
         try:
-            for step in meant(self._steps.of(author.key), 0 if last else since, only):
-                step.refuse_if_touched(self._editor, self._steps.restored)
+            steps = [each for each in self._steps.of(author.key) if self._kept_of(author, each.number, by) is not None]
+            for step in meant(steps, 0 if last else since, only):
+                done = self._take_back(room, step, self._kept_of(author, step.number, by) or frozenset())
                 self._steps.take(author.key, step)
-                done = self._take_back(room, step)
                 entries = self._note(*author.undoing(by), step.labelled) if done else []
                 taken_back += entries
                 self.review.undone(author.key, step.number)
@@ -322,16 +322,12 @@ class SharedDocument(Document):
         """Expect no more cells in the file than we have left: it is written later, and says until then what was."""
         self._file_cells = min(self._file_cells, len(self._notebook.ycells)) or len(self._notebook.ycells)
 
-    def _take_back(self, room: Room, step: Step) -> bool:
+    def _take_back(self, room: Room, step: Step, kept: Set[str]) -> bool:
         assert self._index is not None
-        remade = step.remade(self._editor)
         self._index.take_made()
-        done = self._steps.undo(step, self._notebook.ycells)
-        with room.doc.transaction():
-            done |= step.put_right(self._editor, self._steps.restored, remade)
-            self._notebook.dirty = True
+        done = self._steps.take_back(step, self._editor, room.doc, self._notebook.ycells, kept)
+        self._notebook.dirty = True
         self._saving.changed()
-        self._steps.brought(step, self._editor)
         self._steps.restored |= self._index.take_made() | step.removed_from
         return done
 
