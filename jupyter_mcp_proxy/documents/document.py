@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -251,6 +251,11 @@ class Document(ABC):
         Only what the author did: what others did since stays. Returns what changed by it; nothing where there
         was nothing to take back. Raises CannotUndo where it would take somebody else's work along.
         """
+
+    def _kept_of(self, author: Author, number: int, by: str | None) -> Set[str] | None:
+        """The cells in which a change stays that a person (`by`) takes back, since people keep it there; None where
+        all of it stays. Its author takes back all of it."""
+        return frozenset() if by is None else self.review.kept(author.key, number)
 
     @abstractmethod
     def undoable(self, key: str) -> set[int]:

@@ -201,7 +201,7 @@ class FileDocument(Document):
         steps = self._steps.get(author.key, deque())
         taken_back: list[Entry] = []
         last = since is None and only is None
-        for step in meant(list(steps), 0 if last else since, only):
+        for step in meant(self._open_steps(author, by), 0 if last else since, only):
             take_back = step.take_back if only is None else step.take_back_in_between
             try:
                 _, _, _, entries = await self._edit(take_back, *author.undoing(by), outputs_only=True)
@@ -209,13 +209,18 @@ class FileDocument(Document):
                 entries = []
             except CannotUndo as error:
                 raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
-            if step in steps:  # else newer ones have pushed it out meanwhile
-                steps.remove(step)
+            for whole in [each for each in steps if each.number == step.number]:  # newer ones may have pushed it out
+                steps.remove(whole)
             self.review.undone(author.key, step.number)
             taken_back += entries
             if last and entries:
                 break
         return taken_back
+
+    def _open_steps(self, author: Author, by: str | None) -> list[Step]:
+        """What the author may take back; or a person, who leaves what people have kept."""
+        steps = [(step, self._kept_of(author, step.number, by)) for step in self._steps.get(author.key, ())]
+        return [step.without(kept) if kept else step for step, kept in steps if kept is not None]
 
     async def _load(self) -> dict[str, Any]:
         """What the notebook holds now, with what is to be written to it."""

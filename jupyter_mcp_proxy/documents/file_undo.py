@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,10 @@ class Step:
     def cells(self) -> set[str]:
         """The cells that it changed, or whose place is another."""
         return {each.id for each in self.touched}
+
+    def without(self, cells: Set[str]) -> Step:
+        """What it did in other cells than these."""
+        return Step(self.number, [each for each in self.touched if each.id not in cells])
 
     def before(self, cell: str) -> str | None:
         """What a cell said before the change; None where it was not there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -15,6 +15,8 @@ MOST = 200
 """Changes of a notebook that wait for a person; older ones count as kept."""
 MOST_CHARACTERS = 5_000_000
 """Of the sources that are kept for them."""
+MOST_KEPT = 1000
+"""Changes of which is known that a person has kept them."""
 FRESH = 3600.0
 """Seconds for which a notebook stays open for a change to be taken back."""
 SAYS_MOST: tuple[Action, ...] = ("moved", "edited", "added", "deleted")
@@ -64,6 +66,7 @@ class Review:
 
     def __init__(self) -> None:
         self._changes: OrderedDict[str, Change] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], Set[str] | None] = OrderedDict()
         self._characters = 0
         self.announce: Callable[[], None] = _nobody
         """Called when there is another change, or one less."""
@@ -120,11 +123,21 @@ class Review:
         change = self._changes.get(id)
         if change is None:
             return False
-        change.kept.update([cell] if cell is not None else [piece.cell for piece in change.pieces])
-        if not change.waits:
-            self._drop(id)
-        self.announce()
+        self._keep(change, [cell] if cell is not None else [piece.cell for piece in change.pieces])
         return True
+
+    def kept(self, key: str, number: int) -> Set[str] | None:
+        """The cells in which a person has kept a change; None where that is all of it."""
+        return self._kept.get((key, number), frozenset())
+
+    def _keep(self, change: Change, cells: Iterable[str]) -> None:
+        change.kept.update(cells)
+        self._kept[change.key, change.number] = frozenset(change.kept) if change.waits else None
+        while len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+        if not change.waits:
+            self._drop(change.id)
+        self.announce()
 
     def undone(self, key: str, number: int) -> None:
         """A change was taken back, by whomever."""
@@ -136,11 +149,9 @@ class Review:
     def forget(self, cells: Iterable[str]) -> None:
         """What was done in these cells is not there any more: nobody need keep it."""
         for change in self.changes:
-            if not change.kept.issuperset(gone := {piece.cell for piece in change.pieces}.intersection(cells)):
-                change.kept.update(gone)
-                if not change.waits:
-                    self._drop(change.id)
-                self.announce()
+            gone = {piece.cell for piece in change.pieces}.intersection(cells)
+            if not gone <= change.kept:
+                self._keep(change, gone)
 
     def _drop(self, id: str) -> None:
         self._characters -= _characters(self._changes.pop(id))

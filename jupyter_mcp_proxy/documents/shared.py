@@ -303,11 +303,13 @@ class SharedDocument(Document):
         taken_back: list[Entry] = []
         last = since is None and only is None
         try:
-            for step in meant(self._steps.of(author.key), 0 if last else since, only):
-                step.refuse_if_touched(self._editor, self._steps.restored)
-                self._steps.take(author.key, step)
+            steps = [each for each in self._steps.of(author.key) if self._kept_of(author, each.number, by) is not None]
+            for step in meant(steps, 0 if last else since, only):
                 newer = step.run_since(self._editor)
-                done = bool(step.cells - newer) and self._take_back(room, step)
+                is_spent = bool(step.cells) and step.cells <= newer
+                kept = self._kept_of(author, step.number, by) or frozenset()
+                done = not is_spent and self._take_back(room, step, kept)
+                self._steps.take(author.key, step)
                 entries = self._note(*author.undoing(by), step.labelled - newer) if done else []
                 taken_back += entries
                 self.review.undone(author.key, step.number)
@@ -320,18 +322,12 @@ class SharedDocument(Document):
             await room.flush()
         return taken_back
 
-    def _take_back(self, room: Room, step: Step) -> bool:
+    def _take_back(self, room: Room, step: Step, kept: Set[str]) -> bool:
         assert self._index is not None
-        editor = self._editor
-        remade, by_hand = step.remade(editor), step.by_hand(editor, self._steps.restored)
-        kept = step.kept(editor)
         self._index.take_made()
-        done = self._steps.undo(step, self._notebook.ycells)
-        with room.doc.transaction():
-            done |= step.put_right(self._editor, by_hand, remade, kept)
-            self._notebook.dirty = True
+        done = self._steps.take_back(step, self._editor, room.doc, self._notebook.ycells, kept)
+        self._notebook.dirty = True
         self._saving.changed()
-        self._steps.brought(step, self._editor)
         self._steps.restored |= self._index.take_made() | step.removed_from
         return done
 

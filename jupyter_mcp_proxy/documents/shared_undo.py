@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from pycrdt import Array, StackItem, UndoManager
+from pycrdt import Array, Doc, StackItem, UndoManager
 
 from ..errors import GONE, CannotUndo
 from .cells import source_hash
@@ -16,6 +16,7 @@ from .shared_editor import SharedEditor
 
 KEPT = 500
 """Changes of one author that can be taken back."""
+KEPT_ELSEWHERE = "a person has kept the change in another cell, and here it cannot be taken back without that"
 MOVED = "it was moved since, or brought back"
 
 
@@ -90,7 +91,7 @@ class Step:
             if has.get("outputs") or has.get("execution_count") or has.get("execution_state") == "running"
         }
 
-    def kept(self, editor: SharedEditor) -> dict[str, dict[str, Any]]:
+    def beside(self, editor: SharedEditor) -> dict[str, dict[str, Any]]:
         """What cells are to have beside their sources afterwards, where Yjs would bring what was there before."""
         results = ("cell_type", "outputs", "execution_count", "execution_state")
         moved = self.taken.keys() & self.made.keys()
@@ -135,15 +136,31 @@ class Step:
         for cell in remade & self.labelled - self.made.keys():
             raise CannotUndo(cell, MOVED)
 
+    def take_back_but(self, editor: SharedEditor, kept: Set[str]) -> None:
+        """Undo the change but in the cells where a person has kept it. Yjs takes it back as a whole or not at all, so
+        this is an edit of its own: CannotUndo where a cell is not what the change left."""
+        for cell in (self.taken.keys() | self.labelled - self.made.keys()) - kept:
+            raise CannotUndo(cell, KEPT_ELSEWHERE)
+        left = self.made | {cell: source_hash(after) for cell, (_, after) in self.rewrote.items()}
+        there = {cell: source for cell in left.keys() - kept if (source := editor.source(cell)) is not None}
+        for cell, source in there.items():
+            if source_hash(source) != left[cell]:
+                raise CannotUndo(cell, "its source is not what you left there")
+        for cell in there:
+            if cell in self.made:
+                editor.delete(editor.place(cell))
+            else:
+                editor.set_source(editor.place(cell), self.rewrote[cell][0])
+
     def put_right(
         self,
         editor: SharedEditor,
         by_hand: Mapping[str, str | None],
         remade: Set[str],
-        kept: Mapping[str, dict[str, Any]],
+        beside: Mapping[str, dict[str, Any]],
     ) -> bool:
         """After Yjs has taken the change back: do what it has not, or has done too much, in the cells `by_hand`, and in
-        those that were `remade`, and put what is `kept` beside their sources. Whether there was anything to do."""
+        those that were `remade`, and put what is to be `beside` their sources. Whether there was anything to do."""
         done = False
         for cell, wanted in by_hand.items():
             if wanted is not None and editor.source(cell) not in (None, wanted):
@@ -152,7 +169,7 @@ class Step:
         for cell in remade & self.made.keys():
             editor.delete(editor.place(cell))
             done = True
-        for cell, had in kept.items():
+        for cell, had in beside.items():
             done |= editor.put_beside_source(cell, had)
         return done
 
@@ -203,6 +220,20 @@ class Steps:
         Asked for an author's last change, yrs (0.28) goes on to the one before where of the last nothing is left.
         """
         return UndoManager(scopes=[cells], capture_timeout_millis=0, undo_stack=[step.item]).undo()
+
+    def take_back(self, step: Step, editor: SharedEditor, doc: Doc[Any], cells: Array[Any], kept: Set[str]) -> bool:
+        """Undo a step, but in the cells where it is `kept`; whether anything of it was there. CannotUndo where not."""
+        if kept:
+            with doc.transaction():
+                step.take_back_but(editor, kept)
+            return True
+        step.refuse_if_touched(editor, self.restored)
+        remade, by_hand, beside = step.remade(editor), step.by_hand(editor, self.restored), step.beside(editor)
+        done = self.undo(step, cells)
+        with doc.transaction():
+            done |= step.put_right(editor, by_hand, remade, beside)
+        self.brought(step, editor)
+        return done
 
     def brought(self, step: Step, editor: SharedEditor) -> None:
         """A step was taken back: what it had taken is there again, in another copy, which Yjs knows for the same."""

@@ -101,6 +101,40 @@ async def test_all_that_one_agent_did_since_is_taken_back_and_nothing_of_another
         assert "d = 4" not in listed
 
 
+async def test_what_a_person_has_kept_stays_when_the_rest_is_taken_back(server: JupyterProcess, name: str) -> None:
+    """In another cell of the same change, and in another change."""
+    server.write_notebook(name, "a = 1", "b = 2")
+    async with connect(server, name="tidy") as agent:
+        await agent.ok("insert_cell", notebook=name, cells=[{"source": "c = 3"}, {"source": "d = 4"}])
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 10")
+        await agent.ok("overwrite_cell_source", notebook=name, cell=1, source="b = 20")
+        added, first, second = changes(server, name)
+        ask(server, "POST", "keep", {"changes": [added["id"]], "cell": added["cells"][0]["cell"]})
+        ask(server, "POST", "keep", {"changes": [first["id"]]})
+        (left,) = [each for each in changes(server, name) if each["id"] == added["id"]]
+        assert left["cells"] == added["cells"][1:]
+        assert undo(server, added["id"], later=True)["why"] is None
+        assert changes(server, name) == []
+        listed = await agent.ok("list_cells", notebook=name)
+        for there in ("a = 10", "b = 2", "c = 3"):
+            assert there in listed
+        for gone in ("b = 20", "d = 4"):
+            assert gone not in listed
+        assert undo(server, second["id"])["cells"] == []
+
+
+async def test_a_part_that_cannot_be_taken_back_by_itself_is_not(live: JupyterProcess, name: str) -> None:
+    """A shared notebook brings a deleted cell back with its whole change, or not at all."""
+    live.write_notebook(name, "a = 1", "b = 2")
+    async with connect(live) as agent:
+        await agent.ok("merge_cells", notebook=name, cells=[0, 1])
+        (merged,) = changes(live, name)
+        edited = next(each["cell"] for each in merged["cells"] if each["action"] == "edited")
+        ask(live, "POST", "keep", {"changes": [merged["id"]], "cell": edited})
+        assert "has kept the change in another cell" in undo(live, merged["id"])["why"]
+        assert "b = 2" in await source(agent, name, 0)
+
+
 async def test_a_deleted_cell_comes_back_with_its_outputs(server: JupyterProcess, name: str) -> None:
     server.write_notebook(name, "a = 1", "print('kept ' * 2)", "c = 3")
     ids = [cell["id"] for cell in server.read_notebook(name)["cells"]]
