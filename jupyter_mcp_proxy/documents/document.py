@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from ..errors import Gone, NotSaved, ProxyError, ServerError
+from ..errors import Conflict, Gone, NotSaved, ProxyError, ServerError
 from ..jupyter.server import JupyterServer
 from ..store.snapshots import Snapshots
 from .cells import Cell
 from .editor import Editor
 from .history import OTHERS, OURSELVES, Entry, History
 from .place import GONE, Place
+from .restoring import put_back
 from .review import Review
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ Guarantee = Literal["live", "file"]
 
 LOOK_AGAIN = 0.2
 """Seconds after which a file that is not there is looked for once more: some programs write it anew by removing it."""
+
+
+RESTORE_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -238,6 +242,29 @@ class Document(ABC):
         Conflict, CollapsedDocument or NotSaved. With `outputs_only` (a kernel's results coming in) no snapshot
         is taken. What an `author` does is theirs in the history, and can be taken back; without one it is `who`'s.
         """
+
+    async def restore(self, content: dict[str, Any]) -> list[str]:
+        """Make the notebook what a snapshot holds, for a person; the ids of the cells that were changed.
+
+        What stands in it until then is in another snapshot. Raises NotSaved where that can't be taken.
+        """
+        for _ in range(RESTORE_TRIES):
+            await self.look_back()
+            before = self._held()
+            if before is None:
+                continue
+            await self._take_snapshot(before)
+
+            def change(editor: Editor, before: dict[str, Any] = before) -> list[str]:
+                if self._held() != before:  # somebody has typed meanwhile, which is in no snapshot
+                    raise Conflict(self.path)
+                return put_back(editor, content)
+
+            try:
+                return await self.edit(change, who=OTHERS)
+            except Conflict:
+                continue
+        raise Conflict(self.path)
 
     @abstractmethod
     async def undo(

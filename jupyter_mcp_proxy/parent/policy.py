@@ -153,6 +153,8 @@ PATHS = {
         Path("api/accept", "api", ("POST",), "edit"),
         Path("api/reject", "api", ("POST",), "edit"),
         Path("api/review", "api", ("POST",), "edit"),
+        Path("api/snapshots", "api", ("GET",)),
+        Path("api/restore", "api", ("POST",), "edit"),
     )
 }
 """What the sidecar has to offer; nothing else is forwarded."""

@@ -25,6 +25,7 @@ from .page import FILES, connect_page
 from .permission import PermissionApi
 from .review import ReviewApi
 from .sessions import Sessions
+from .snapshots import SnapshotApi
 
 SESSION_IDLE = 24 * 3600.0
 """Seconds without a request after which an old-era session ends. A laptop sleeps over night."""
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> Guard | Door:
     if not settings.endpoint_token:  # a page, and a panel, of a person who is logged in to Jupyter
         routes += [Route("/", page), *(file.route() for file in FILES)]
         routes += [*Api(state).routes(), *ReviewApi(state).routes(), *PermissionApi(state).routes()]
+        routes += SnapshotApi(state).routes()
     app = Starlette(routes=routes, lifespan=lifespan)
     app.router.redirect_slashes = False  # it would send a client, with its token, to 127.0.0.1
     guard = Guard(app, settings.secret)

@@ -48,7 +48,7 @@ class ReviewApi:
             return JSONResponse(both, headers=HEADERS)
         try:
             if saved is not None:
-                return JSONResponse({"snapshot": await reviewing.saved(workspace, saved)}, headers=HEADERS)
+                return JSONResponse({"overwritten": await reviewing.saved(workspace, saved)}, headers=HEADERS)
             assert id is not None
             found = await reviewing.whole(workspace, id) or await proposing.whole(workspace, id)
         except ProxyError as error:

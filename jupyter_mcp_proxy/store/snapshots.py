@@ -45,9 +45,17 @@ def folder_of_all(data_dir: Path) -> Path:
 def stored(data_dir: Path | None = None) -> list[Snapshot]:
     """Every snapshot of this user, the newest first."""
     folder = folder_of_all(data_dir or Path(jupyter_data_dir()))
-    found = []
+    found: list[Snapshot] = []
     for beside, root, notebook in _notebooks(folder):
-        found += [Snapshot(file.stem, notebook, root, file) for file in beside.glob("*.ipynb")]
+        found += _of(beside, root, notebook)
+    return _newest_first(found)
+
+
+def _of(beside: Path, root: str, notebook: str) -> list[Snapshot]:
+    return [Snapshot(file.stem, notebook, root, file) for file in beside.glob("*.ipynb")]
+
+
+def _newest_first(found: list[Snapshot]) -> list[Snapshot]:
     return sorted(found, key=lambda snapshot: snapshot.time, reverse=True)
 
 
@@ -81,6 +89,14 @@ class Snapshots:
             for folder, root, notebook in _notebooks(self._folder)
             if root == self._root and (folder / beside).exists()
         ]
+
+    def all(self) -> list[Snapshot]:
+        """Every snapshot of this server's notebooks, the newest first."""
+        found: list[Snapshot] = []
+        for beside, root, notebook in _notebooks(self._folder):
+            if root == self._root:
+                found += _of(beside, root, notebook)
+        return _newest_first(found)
 
     def move(self, old: str, new: str) -> None:
         """A notebook has another path now: its snapshots go along, unless that path has some already."""

@@ -2,9 +2,9 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 import { createParser, EventSourceMessage } from 'eventsource-parser';
 
-import type { IChange } from './changes';
+import type { IChange, IPiece } from './changes';
 import { trans } from './language';
-import { Activity, ICall, IClient, IState, IWholeRequest, Verdict } from './model';
+import { Activity, ICall, IClient, ISnapshot, IState, IWholeRequest, Verdict } from './model';
 
 /** Milliseconds until the first new attempt after the stream was lost; each further one takes twice as long. */
 const FIRST_RETRY = 1000;
@@ -23,7 +23,9 @@ interface IReply {
   readonly left?: Readonly<Record<string, string>>;
   readonly change?: IChange | null;
   readonly why?: string | null;
-  readonly snapshot?: string | null;
+  readonly overwritten?: string | null;
+  readonly snapshots?: readonly ISnapshot[];
+  readonly snapshot?: (ISnapshot & { readonly cells: readonly IPiece[] }) | null;
   readonly message?: string;
   readonly error?: { readonly message?: string };
 }
@@ -99,7 +101,7 @@ export class Connection {
   /** A notebook was saved: the snapshot of what agents had written and that has overwritten, or nothing. */
   async saved(notebook: string): Promise<string> {
     const query = URLExt.objectToQueryString({ saved: notebook });
-    return (await this._reply(`changes${query}`, { method: 'GET', cache: 'no-store' })).snapshot ?? '';
+    return (await this._reply(`changes${query}`, { method: 'GET', cache: 'no-store' })).overwritten ?? '';
   }
 
   /** Keep changes, or what they did to one cell. */
@@ -125,6 +127,23 @@ export class Connection {
   /** Have the edits of one client, or of all, wait for a person, or no longer. */
   async review(on: boolean, who?: { readonly client: string; readonly token: string | null }): Promise<void> {
     await this._post('review', who === undefined ? { on } : { on, client: who.client, token: who.token });
+  }
+
+  /** The snapshots of one notebook, or of all; the newest first. */
+  async snapshots(notebook: string | null): Promise<readonly ISnapshot[]> {
+    const query = notebook === null ? '' : URLExt.objectToQueryString({ notebook });
+    return (await this._reply(`snapshots${query}`, { method: 'GET', cache: 'no-store' })).snapshots ?? [];
+  }
+
+  /** One of them, with what restoring it would change; null where it is not there any more. */
+  async snapshot({ notebook, time }: ISnapshot): Promise<IReply['snapshot']> {
+    const query = URLExt.objectToQueryString({ notebook, time });
+    return (await this._reply(`snapshots${query}`, { method: 'GET', cache: 'no-store' })).snapshot;
+  }
+
+  /** Make a notebook what it was; why not, or nothing. */
+  async restore({ notebook, time }: ISnapshot): Promise<string> {
+    return (await this._post('restore', { notebook, time })).why ?? '';
   }
 
   private _post(what: string, body: object): Promise<IReply> {

@@ -55,6 +55,12 @@ export interface IQuestion extends IPlace {
   readonly password: boolean;
 }
 
+/** A notebook as it was; `time` is its name. */
+export interface ISnapshot {
+  readonly notebook: string;
+  readonly time: string;
+}
+
 export type Verdict = 'once' | 'notebook' | 'deny';
 
 /** What an agent wants to run and a person is to allow. */

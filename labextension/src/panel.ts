@@ -15,6 +15,7 @@ import { trans } from './language';
 import { askSwitch, Permissions } from './permission';
 import { Questions } from './questions';
 import { Review } from './review';
+import { Snapshots } from './snapshots';
 import { said } from './words';
 
 /** The side panel: who is connected, what they do, did and changed, what their code asks, and the two ways to stop them. */
@@ -25,7 +26,8 @@ export class Panel extends Widget {
     changes: Changes,
     commands: CommandRegistry,
     private _trans: TranslationBundle,
-    reveal: (place: IPlace) => void
+    reveal: (place: IPlace) => void,
+    front: () => string | null
   ) {
     super();
     const connection = this._connection;
@@ -41,6 +43,8 @@ export class Panel extends Widget {
       this._review.open(call.changes ?? []);
     });
     this._questions = new Questions(_activity, _connection, reveal);
+
+    this._snapshots = new Snapshots(_connection, front);
 
     const run = (command: string) => () => void commands.execute(command);
     this._pause.addEventListener('click', run(CommandIds.pause));
@@ -84,13 +88,19 @@ export class Panel extends Widget {
       this._empty,
       this._review.node,
       heading,
-      this._log.node
+      this._log.node,
+      this._snapshots.node
     );
     const draw = oncePerFrame(() => this._draw());
     this._update = draw;
     changes.changed.connect(draw);
     _activity.changed.connect(draw);
     draw();
+  }
+
+  /** Another notebook is in front. */
+  frontChanged(): void {
+    this._snapshots.look();
   }
 
   /** Draw what was not drawn while the panel was closed. */
@@ -144,6 +154,7 @@ export class Panel extends Widget {
 
   private _log: Log;
   private _questions: Questions;
+  private _snapshots: Snapshots;
   private _update: () => void;
   private _review: Review;
   private _chosen: IChosen | null = null;

@@ -16,6 +16,12 @@ export class Notebooks {
     private _activate: (id: string) => void
   ) {}
 
+  /** The path of the notebook that the person works in; null where none is open. */
+  get front(): string | null {
+    const panel = this._tracker?.currentWidget;
+    return panel ? pathOf(panel) : null;
+  }
+
   /** Bring the cell of a call or of a question into sight, and open its notebook if it is not open. */
   async reveal(call: IPlace): Promise<void> {
     if (call.notebook === null) {

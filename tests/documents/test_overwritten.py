@@ -95,8 +95,8 @@ async def test_what_a_person_overwrites_is_in_a_snapshot_and_the_agent_is_told(f
         theirs = json.loads(before)
         theirs["cells"][1]["source"] = "b = 'mine'"
         path.write_text(json.dumps(theirs))
-        kept = ask(file, "GET", f"changes?saved={name}")["snapshot"]
-        assert ask(file, "GET", "changes?saved=unknown.ipynb") == {"snapshot": None}
+        kept = ask(file, "GET", f"changes?saved={name}")["overwritten"]
+        assert ask(file, "GET", "changes?saved=unknown.ipynb") == {"overwritten": None}
         (snapshot,) = [each for each in stored(file.data) if each.time == kept]
         sources = ["".join(each["source"]) for each in json.loads(snapshot.file.read_text())["cells"]]
         assert sources == ["a = 'the agent'", "b = 1", "c = 3"]
@@ -112,4 +112,4 @@ async def test_what_a_person_overwrites_is_in_a_snapshot_and_the_agent_is_told(f
         await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 10")
         theirs["cells"][0]["source"] = "a = 10\nmine = 1"
         path.write_text(json.dumps(theirs))
-        assert ask(file, "GET", f"changes?saved={name}") == {"snapshot": None}
+        assert ask(file, "GET", f"changes?saved={name}") == {"overwritten": None}

@@ -27,6 +27,7 @@ ROUTES = [
     ("POST", "asking"), ("GET", "request?id=none"), ("POST", "allow"),
     ("GET", "changes"), ("GET", "changes?id=none"), ("POST", "keep"), ("POST", "undo"),
     ("POST", "accept"), ("POST", "reject"), ("POST", "review"),
+    ("GET", "snapshots"), ("GET", "snapshots?notebook=none&time=none"), ("POST", "restore"),
 ]  # fmt: skip
 BODIES = {
     "pause": b'{"paused": true}',
@@ -39,6 +40,7 @@ BODIES = {
     "accept": b'{"proposals": []}',
     "reject": b'{"proposals": []}',
     "review": b'{"on": false}',
+    "restore": b'{"notebook": "none", "time": "none"}',
 }
 SECRET = "nobody-else-shall-read-it"
 
