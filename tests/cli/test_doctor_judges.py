@@ -194,3 +194,13 @@ def test_a_token_of_somebody_else_names_the_scope_that_it_lacks() -> None:
     finding = signing.hub(HUB, Answer(200, {}, b'{"name": "bob", "scopes": ["access:servers!user=bob"]}'))
     assert finding.state == "failed"
     assert "access:servers!server=ann/" in finding.cure
+
+
+def test_a_hub_that_leads_below_its_own_pages_stands_in_for_a_server_that_does_not_run() -> None:
+    led = Answer(302, {"location": "/hub/user/ann/mcp-proxy/healthz"})
+    finding = signing.stopped(HUB, led)
+    assert finding is not None
+    assert "https://hub.example.org/hub/spawn/ann" in finding.cure
+    assert signing.stopped(HUB, Answer(302, {"location": "/hub/api/oauth2/authorize?client_id=x"})) is None
+    assert signing.stopped(HUB, Answer()) is None
+    assert signing.stopped(Server("http://127.0.0.1:8888/", "", ""), led) is None

@@ -71,9 +71,10 @@ class Stay(HTTPRedirectHandler):
 class Asker:
     """One server, and the token with which it is asked."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, direct: bool = False) -> None:
+        """`direct`: by no proxy, wherever it is."""
         self.server = server
-        self._opener = opener(server)
+        self._opener = opener(server, direct=direct)
 
     def get(self, url: str, *, token: bool = True, headers: Mapping[str, str] | None = None) -> Answer:
         """What is at a URL, or at a path of ours. No other origin is shown the token."""
@@ -121,11 +122,12 @@ class Asker:
             return Answer(seconds=time.monotonic() - began, error=why(error))
 
 
-def opener(server: Server) -> OpenerDirector:
+def opener(server: Server, *, direct: bool = False) -> OpenerDirector:
     """What asks a server. On this machine no proxy stands between, and a certificate is usually its own."""
     context = ssl.create_default_context()
     if not server.on_loopback:
-        return build_opener(Stay(), HTTPSHandler(context=context))
+        proxies = [ProxyHandler({})] if direct else []
+        return build_opener(*proxies, Stay(), HTTPSHandler(context=context))
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return build_opener(ProxyHandler({}), Stay(), HTTPSHandler(context=context))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -56,7 +57,8 @@ class Serving:
         """Why the steps that are not told of were not taken."""
         first = rounds.modern(self.asker, "server/discover", {})
         self.ordinary.append(first)
-        if self.tell(connection.server(self.server, first)).state == "failed":
+        looked = self.asker.get("healthz") if signing.is_refused_by_hub(first) else Answer()
+        if self.tell(signing.stopped(self.server, looked) or connection.server(self.server, first)).state == "failed":
             return "the server does not serve"
         self.hub()
         if first.status in (401, 403):
@@ -85,13 +87,28 @@ class Serving:
     def hub(self) -> None:
         """Whose token it is on a JupyterHub. A scoped token is nobody's business but the endpoint's."""
         url = signing.hub_api(self.server)
+        api = os.environ.get("JUPYTERHUB_API_URL", "")
         if not url:
             self.tell(skipped("hub", "this is no address on a JupyterHub"))
-        elif not self.server.token or self.server.token.startswith(PREFIX):
+        elif self.here and api:
+            self.tell(self.hub_from_inside(api))
+        elif not self.server.token:
+            self.tell(skipped("hub", "no token was given"))
+        elif self.server.token.startswith(PREFIX):
             self.tell(skipped("hub", "the Hub knows no scoped token, and needs none"))
         else:
             token = {"Authorization": f"token {self.server.token}"}  # the Hub is at the same origin
             self.tell(signing.hub(self.server, self.asker.get(url, token=False, headers=token)))
+
+    def hub_from_inside(self, api: str) -> Finding:
+        """What the Hub says to the server that the doctor runs in, asked as that server asks it: by no proxy."""
+        if os.environ.get("JUPYTERHUB_SSL_CLIENT_CA"):
+            return skipped("hub", "the Hub and its servers have certificates of their own (internal_ssl)")
+        hub = Server(f"{api.rstrip('/')}/", "", "")
+        token = {"Authorization": f"token {os.environ.get('JUPYTERHUB_API_TOKEN', '')}"}
+        answer = Asker(hub, direct=True).get(f"{hub.url}user", token=False, headers=token)
+        public = os.environ.get("JUPYTERHUB_PUBLIC_URL", "")
+        return signing.inside(api, answer, public, os.environ.get("JUPYTERHUB_SERVICE_PREFIX", ""))
 
     def token(self, first: Answer, health: Answer | None) -> None:
         """What the connection may, by what it is refused in a notebook that is not there."""

@@ -111,6 +111,44 @@ def hub_api(server: Server) -> str:
     return f"{parts.scheme}://{parts.netloc}{match['hub']}hub/api/user" if match else ""
 
 
+def is_refused_by_hub(first: Answer) -> bool:
+    """Whether it is not the endpoint that refuses, and a JupyterHub is there."""
+    return first.status in (401, 403) and "jsonrpc" not in first.object and "x-jupyterhub-version" in first.headers
+
+
+def stopped(server: Server, looked: Answer) -> Finding | None:
+    """A server of a JupyterHub in whose stead the Hub answers; None where it is the server that does.
+
+    The Hub (6.1) leads whoever looks below such a server to the same path below its own, and refuses what is sent
+    there with a page and status 403, as if the token were wrong.
+    """
+    parts = urlsplit(server.url)
+    match = HUB.fullmatch(parts.path)
+    own = f"{match['hub']}hub{parts.path.removeprefix(match['hub'][:-1])}" if match else ""
+    if not match or not urlsplit(looked.headers.get("location", "")).path.startswith(own):
+        return None
+    page = f"{parts.scheme}://{parts.netloc}{match['hub']}hub/spawn/{match['user']}"
+    return failed(
+        "server",
+        f"{server.url} does not run: the Hub answers in its stead, and refuses every token there.",
+        f"Start it at {page}{'/' + match['server'] if match['server'] else ''}, or on the Hub's home page.",
+    )
+
+
+def inside(api: str, answer: Answer, public: str, prefix: str) -> Finding:
+    """What a user's own server is told by the Hub's API. `public`: its address for people, where the Hub knows it."""
+    if answer.status != 200:
+        return note(
+            "hub",
+            f"The Hub's API at {api} does not answer this server ({answer.error or answer.status}), so logins and the "
+            "Hub's tokens are refused; tokens made by `token new` are taken.",
+            "Whoever runs the Hub sees to it that users' servers reach that address (hub_connect_ip, network policy).",
+        )
+    who = answer.object.get("name") or prefix
+    where = f"at {public.rstrip('/')}/{NAME}/mcp" if public else "with the URL on the page of this server's tile"
+    return ok("hub", f"the Hub knows this server as {who}'s; agents elsewhere connect {where}")
+
+
 def hub(server: Server, answer: Answer) -> Finding:
     """Whose token it is there, and whether its scopes reach this server."""
     match = HUB.fullmatch(urlsplit(server.url).path)
