@@ -113,7 +113,7 @@ class SharedDocument(Document):
             self._unwritten.look(self._editor)
             await self._keep_lost(content)
             self.history.absorb(self._editor, OTHERS)
-            self._steps = Steps()  # what was done in an older replica cannot be taken back in this one
+            self._steps = Steps(self._steps)  # what was done in an older replica cannot be taken back in this one
             self._room = room
             self._saving.begin()
             self._announce()
@@ -292,6 +292,9 @@ class SharedDocument(Document):
     def undoable(self, key: str) -> set[int]:
         return {step.number for step in self._steps.of(key)}
 
+    def has_forgotten(self, key: str) -> bool:
+        return key in self._steps.forgotten
+
     async def undo(
         self, author: Author, since: int | None = None, *, only: int | None = None, by: str | None = None
     ) -> list[Entry]:
@@ -307,7 +310,7 @@ class SharedDocument(Document):
                 step.refuse_if_touched(self._editor, self._steps.restored)
                 self._steps.take(author.key, step)
                 newer = step.run_since(self._editor)
-                done = bool(step.cells - newer) and self._take_back(room, step)
+                done = bool(step.cells - newer) and self._take_back(step)
                 entries = self._note(*author.undoing(by), step.labelled - newer) if done else []
                 taken_back += entries
                 self.review.undone(author.key, step.number)
@@ -320,19 +323,11 @@ class SharedDocument(Document):
             await room.flush()
         return taken_back
 
-    def _take_back(self, room: Room, step: Step) -> bool:
+    def _take_back(self, step: Step) -> bool:
         assert self._index is not None
-        editor = self._editor
-        remade, by_hand = step.remade(editor), step.by_hand(editor, self._steps.restored)
-        kept = step.kept(editor)
-        self._index.take_made()
-        done = self._steps.undo(step, self._notebook.ycells)
-        with room.doc.transaction():
-            done |= step.put_right(self._editor, by_hand, remade, kept)
-            self._notebook.dirty = True
+        done = self._steps.take_back(step, self._editor, self._index, self._notebook.ycells)
+        self._notebook.dirty = True
         self._saving.changed()
-        self._steps.brought(step, self._editor)
-        self._steps.restored |= self._index.take_made() | step.removed_from
         return done
 
     @property

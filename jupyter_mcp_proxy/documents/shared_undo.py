@@ -12,7 +12,7 @@ from ..errors import GONE, CannotUndo
 from .cells import source_hash
 from .edits import splices
 from .merging import stands, without
-from .shared_editor import SharedEditor
+from .shared_editor import CellIndex, SharedEditor
 
 KEPT = 500
 """Changes of one author that can be taken back."""
@@ -161,7 +161,9 @@ class Steps:
     """What each author has done in one replica of a shared notebook, and can be taken back: any of it, while later
     changes stay, as it is with what two people do."""
 
-    def __init__(self) -> None:
+    def __init__(self, former: Steps | None = None) -> None:
+        self.forgotten: set[str] = set() if former is None else former.forgotten | former._steps.keys()
+        """Whose earlier changes were made in a `former` replica, where alone they could be taken back."""
         self._managers: dict[str, UndoManager] = {}
         self._steps: dict[str, list[Step]] = {}
         self._known: dict[str, int] = {}
@@ -197,14 +199,25 @@ class Steps:
         """Take out a step that is about to be undone."""
         self._steps[author].remove(step)
 
-    def undo(self, step: Step, cells: Array[Any]) -> bool:
+    def take_back(self, step: Step, editor: SharedEditor, index: CellIndex, cells: Array[Any]) -> bool:
+        """Undo one step, and no other; whether anything of it was there."""
+        remade, by_hand, kept = step.remade(editor), step.by_hand(editor, self.restored), step.kept(editor)
+        index.take_made()
+        done = self._undo(step, cells)
+        with cells.doc.transaction():
+            done |= step.put_right(editor, by_hand, remade, kept)
+        self._brought(step, editor)
+        self.restored |= index.take_made() | step.removed_from
+        return done
+
+    def _undo(self, step: Step, cells: Array[Any]) -> bool:
         """Have Yjs take one change back, and no other; whether anything of it was there.
 
         Asked for an author's last change, yrs (0.28) goes on to the one before where of the last nothing is left.
         """
         return UndoManager(scopes=[cells], capture_timeout_millis=0, undo_stack=[step.item]).undo()
 
-    def brought(self, step: Step, editor: SharedEditor) -> None:
+    def _brought(self, step: Step, editor: SharedEditor) -> None:
         """A step was taken back: what it had taken is there again, in another copy, which Yjs knows for the same."""
         for cell, before in step.taken.items():
             for each in (each for steps in self._steps.values() for each in steps):
