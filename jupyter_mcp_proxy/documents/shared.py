@@ -310,7 +310,7 @@ class SharedDocument(Document):
                 step.refuse_if_touched(self._editor, self._steps.restored)
                 self._steps.take(author.key, step)
                 newer = step.run_since(self._editor)
-                done = bool(step.cells - newer) and self._take_back(step)
+                done = not (newer and newer >= step.cells) and self._take_back(step)
                 entries = self._note(*author.undoing(by), step.labelled - newer) if done else []
                 taken_back += entries
                 self.review.undone(author.key, step.number)

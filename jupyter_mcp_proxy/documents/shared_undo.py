@@ -93,10 +93,10 @@ class Step:
     def kept(self, editor: SharedEditor) -> dict[str, dict[str, Any]]:
         """What cells are to have beside their sources afterwards, where Yjs would bring what was there before."""
         results = ("cell_type", "outputs", "execution_count", "execution_state")
-        moved = self.taken.keys() & self.made.keys()
+        moved = (self.taken.keys() & self.made.keys()) - self.cleared
         now = {cell: editor.beside_source(cell) for cell in moved | self.run_since(editor)}
         return {
-            cell: {name: has[name] for name in (has if cell in moved else results) if name in has}
+            cell: {name: has[name] for name in (has if cell in moved - self.labelled else results) if name in has}
             for cell, has in now.items()
         }
 
