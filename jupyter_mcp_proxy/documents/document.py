@@ -288,6 +288,10 @@ class Document(ABC):
     def undoable(self, key: str) -> set[int]:
         """The numbers of the changes of a client that could be taken back, unless others are in the way."""
 
+    def has_forgotten(self, key: str) -> bool:
+        """Whether there were earlier changes of a client that cannot be taken back any more, but for their age."""
+        return False
+
     @abstractmethod
     async def look_back(self) -> History:
         """The history, with all that others have done until now."""

@@ -20,7 +20,7 @@ from ..store.snapshots import Snapshots
 from .document import Author, Document
 from .editor import Editor
 from .file_editor import FileEditor, working_copy
-from .file_undo import NothingLeft, Step, difference
+from .file_undo import NothingLeft, Step
 from .history import OURSELVES, Entry, History
 from .ids import CellIds
 from .late import SETTLED, LateWriter
@@ -127,7 +127,7 @@ class FileDocument(Document):
         name, key = (author.signature, author.key) if author else (who, who)
         result, before, after, entries = await self._edit(change, name, key, outputs_only)
         if author is not None and entries:
-            step = Step(entries[0].number, difference(before, after))
+            step = Step.between(entries[0].number, before, after)
             self._steps.setdefault(author.key, deque(maxlen=UNDO_KEPT)).append(step)
             self.review.note(step.number, author.whole, entries, step.before, step.after)
         return result

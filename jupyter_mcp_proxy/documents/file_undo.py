@@ -48,6 +48,15 @@ class Step:
     number: int
     """The change's first number in the history."""
     touched: list[Touched]
+    order: list[str]
+    """The ids of all cells before it, where it has deleted or moved some."""
+
+    @classmethod
+    def between(cls, number: int, old: dict[str, Any], new: dict[str, Any]) -> Step:
+        """What has made the one content of the other."""
+        touched = difference(old, new)
+        placed = any(each.before and (each.after is None or each.after[0] != each.before[0]) for each in touched)
+        return cls(number, touched, [cell["id"] for cell in old["cells"]] if placed else [])
 
     @property
     def cells(self) -> set[str]:
@@ -56,7 +65,7 @@ class Step:
 
     def without(self, cells: Set[str]) -> Step:
         """What it did in other cells than these."""
-        return Step(self.number, [each for each in self.touched if each.id not in cells])
+        return Step(self.number, [each for each in self.touched if each.id not in cells], self.order)
 
     def before(self, cell: str) -> str | None:
         """What a cell said before the change; None where it was not there."""
@@ -99,12 +108,13 @@ class Step:
         for each in self.touched:
             if each.after is not None and each.before is None:
                 editor.delete(editor.place(each.id))
+        placed: dict[str, dict[str, Any]] = {}
         for each in self.touched:
             if each.before is not None:
                 index, cell = each.before
                 if each.after is not None:
                     place = editor.place(each.id)
-                    there = cells.pop(place)
+                    there = cells[place]
                     now = table(there.get("metadata"))
                     back = {name: old for name, (old, _) in each.labelled.items()}
                     left = each.put_back(there)
@@ -113,8 +123,30 @@ class Step:
                     cell = cell | {"metadata": with_values(now, back)}
                     if "outputs" in there and "outputs" in cell:
                         cell = cell | left
-                    index = place if each.after[0] == each.before[0] else index
-                cells.insert(min(index, len(cells)), copy.deepcopy(cell))
+                    if each.after[0] == index:
+                        cells[place] = copy.deepcopy(cell)
+                        continue
+                placed[each.id] = copy.deepcopy(cell)
+        there_are = {cell["id"]: cell for cell in cells} | placed
+        cells[:] = [there_are[id] for id in arranged(editor.ids(), self.order, placed.keys())]
+
+
+def arranged(ids: list[str], order: list[str], placed: Set[str]) -> list[str]:
+    """The cells that are there, and those that are to be `placed` among them: each behind the one that it stood behind
+    in an order, or else before the one that it stood before."""
+    rest = [id for id in ids if id not in placed]
+    known = set(rest)
+    behind: dict[str | None, list[str]] = {None: []}
+    first = last = None
+    for id in order:
+        if id in placed:
+            behind.setdefault(last, []).append(id)
+        elif id in known:
+            first, last = first or id, id
+    found: list[str] = [] if first else behind[None]
+    for id in rest:
+        found += [*(behind[None] if id == first else ()), id, *behind.get(id, ())]
+    return found
 
 
 def _content(cell: dict[str, Any]) -> tuple[str, str]:

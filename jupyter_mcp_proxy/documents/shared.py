@@ -114,7 +114,7 @@ class SharedDocument(Document):
             self._unwritten.look(self._editor)
             await self._keep_lost(content)
             self.history.absorb(self._editor, OTHERS)
-            self._steps = Steps()  # what was done in an older replica cannot be taken back in this one
+            self._steps = Steps(self._steps)  # what was done in an older replica cannot be taken back in this one
             self._room = room
             self._saving.begin()
             self._announce()
@@ -292,6 +292,9 @@ class SharedDocument(Document):
     def undoable(self, key: str) -> set[int]:
         return {step.number for step in self._steps.of(key)}
 
+    def has_forgotten(self, key: str) -> bool:
+        return key in self._steps.forgotten
+
     async def undo(
         self, author: Author, since: int | None = None, *, only: int | None = None, by: str | None = None
     ) -> list[Entry]:
@@ -308,7 +311,7 @@ class SharedDocument(Document):
                 newer = step.run_since(self._editor)
                 is_spent = bool(step.cells) and step.cells <= newer
                 kept = self._kept_of(author, step.number, by) or frozenset()
-                done = not is_spent and self._take_back(room, step, kept)
+                done = not is_spent and self._take_back(step, kept)
                 self._steps.take(author.key, step)
                 entries = self._note(*author.undoing(by), step.labelled - newer) if done else []
                 taken_back += entries
@@ -322,13 +325,11 @@ class SharedDocument(Document):
             await room.flush()
         return taken_back
 
-    def _take_back(self, room: Room, step: Step, kept: Set[str]) -> bool:
+    def _take_back(self, step: Step, kept: Set[str]) -> bool:
         assert self._index is not None
-        self._index.take_made()
-        done = self._steps.take_back(step, self._editor, room.doc, self._notebook.ycells, kept)
+        done = self._steps.take_back(step, self._editor, self._index, self._notebook.ycells, kept)
         self._notebook.dirty = True
         self._saving.changed()
-        self._steps.restored |= self._index.take_made() | step.removed_from
         return done
 
     @property

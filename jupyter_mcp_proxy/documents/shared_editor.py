@@ -165,7 +165,7 @@ class SharedEditor(Editor):
             return False
         place = self.place(cell)
         if "outputs" in differ:
-            self.set_outputs(place, wanted["outputs"])
+            self.set_outputs(place, [_plain(output) for output in wanted["outputs"]])
         if "metadata" in differ:
             gone = dict.fromkeys(self.cell_metadata(place))
             self.set_cell_metadata(place, gone | table(wanted["metadata"]))

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from pycrdt import Array, Doc, StackItem, UndoManager
+from pycrdt import Array, StackItem, UndoManager
 
 from ..errors import GONE, CannotUndo
 from .cells import source_hash
 from .edits import splices
 from .merging import stands, without
-from .shared_editor import SharedEditor
+from .shared_editor import CellIndex, SharedEditor
 
 KEPT = 500
 """Changes of one author that can be taken back."""
@@ -94,10 +94,10 @@ class Step:
     def beside(self, editor: SharedEditor) -> dict[str, dict[str, Any]]:
         """What cells are to have beside their sources afterwards, where Yjs would bring what was there before."""
         results = ("cell_type", "outputs", "execution_count", "execution_state")
-        moved = self.taken.keys() & self.made.keys()
+        moved = (self.taken.keys() & self.made.keys()) - self.cleared
         now = {cell: editor.beside_source(cell) for cell in moved | self.run_since(editor)}
         return {
-            cell: {name: has[name] for name in (has if cell in moved else results) if name in has}
+            cell: {name: has[name] for name in (has if cell in moved - self.labelled else results) if name in has}
             for cell, has in now.items()
         }
 
@@ -178,7 +178,9 @@ class Steps:
     """What each author has done in one replica of a shared notebook, and can be taken back: any of it, while later
     changes stay, as it is with what two people do."""
 
-    def __init__(self) -> None:
+    def __init__(self, former: Steps | None = None) -> None:
+        self.forgotten: set[str] = set() if former is None else former.forgotten | former._steps.keys()
+        """Whose earlier changes were made in a `former` replica, where alone they could be taken back."""
         self._managers: dict[str, UndoManager] = {}
         self._steps: dict[str, list[Step]] = {}
         self._known: dict[str, int] = {}
@@ -214,28 +216,34 @@ class Steps:
         """Take out a step that is about to be undone."""
         self._steps[author].remove(step)
 
-    def undo(self, step: Step, cells: Array[Any]) -> bool:
+    def take_back(self, step: Step, editor: SharedEditor, index: CellIndex, cells: Array[Any], kept: Set[str]) -> bool:
+        """Undo one step, and no other, but in the cells where it is `kept`; whether anything of it was there.
+
+        CannotUndo where not.
+        """
+        index.take_made()
+        if kept:
+            with cells.doc.transaction():
+                step.take_back_but(editor, kept)
+            done = True
+        else:
+            step.refuse_if_touched(editor, self.restored)
+            remade, by_hand, beside = step.remade(editor), step.by_hand(editor, self.restored), step.beside(editor)
+            done = self._undo(step, cells)
+            with cells.doc.transaction():
+                done |= step.put_right(editor, by_hand, remade, beside)
+            self._brought(step, editor)
+        self.restored |= index.take_made() | step.removed_from
+        return done
+
+    def _undo(self, step: Step, cells: Array[Any]) -> bool:
         """Have Yjs take one change back, and no other; whether anything of it was there.
 
         Asked for an author's last change, yrs (0.28) goes on to the one before where of the last nothing is left.
         """
         return UndoManager(scopes=[cells], capture_timeout_millis=0, undo_stack=[step.item]).undo()
 
-    def take_back(self, step: Step, editor: SharedEditor, doc: Doc[Any], cells: Array[Any], kept: Set[str]) -> bool:
-        """Undo a step, but in the cells where it is `kept`; whether anything of it was there. CannotUndo where not."""
-        if kept:
-            with doc.transaction():
-                step.take_back_but(editor, kept)
-            return True
-        step.refuse_if_touched(editor, self.restored)
-        remade, by_hand, beside = step.remade(editor), step.by_hand(editor, self.restored), step.beside(editor)
-        done = self.undo(step, cells)
-        with doc.transaction():
-            done |= step.put_right(editor, by_hand, remade, beside)
-        self.brought(step, editor)
-        return done
-
-    def brought(self, step: Step, editor: SharedEditor) -> None:
+    def _brought(self, step: Step, editor: SharedEditor) -> None:
         """A step was taken back: what it had taken is there again, in another copy, which Yjs knows for the same."""
         for cell, before in step.taken.items():
             for each in (each for steps in self._steps.values() for each in steps):

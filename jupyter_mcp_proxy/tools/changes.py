@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..documents.history import Entry
 
 MOST_ENTRIES = 100
+FORGOTTEN = " (not those before its shared document was opened anew, as after a rename on the disk)"
 
 
 @tool("read", "What changed")
@@ -78,7 +79,8 @@ async def undo_changes(
         raise NotApplied("Nothing was taken back: what is in the notebook is a person's to take back now.")
     entries = await document.undo(call.author, since)
     if not entries:
-        return f"There is no change of yours in {document.path} that could be taken back; nothing was done."
+        why = FORGOTTEN if document.has_forgotten(call.author.key) else ""
+        return f"There is no change of yours in {document.path} that could be taken back{why}; nothing was done."
     return f"Took back: {summarize(entries)}. The last change is now {document.history.last}."
 
 

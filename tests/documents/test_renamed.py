@@ -83,6 +83,11 @@ async def test_the_old_path_finds_a_renamed_notebook_and_says_once_what_it_is_ca
         if server.guarantee == "file" or rename is through_jupyter:
             await agent.ok("undo_changes", notebook=new)
             await holds(server, new, "a = 1", "print(a + 1)")
+        else:
+            await agent.ok("undo_changes", notebook=new)
+            await holds(server, new, "a = 1", "print(a + 1)")
+            told = await agent.ok("undo_changes", notebook=new)
+            assert "before its shared document was opened anew" in told
         opened = await agent.ok("list_notebooks")
         assert f"{new}  open" in opened
         assert f"{name}  " not in opened.replace(new, "")

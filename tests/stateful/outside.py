@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ async def ask(server: JupyterProcess, method: str, path: str, **arguments: Any) 
         answer = await http.request(method, f"{server.url}api/{path}", **arguments)
     assert answer.status_code < 300, answer.text
     return answer.json() if answer.content else None
+
+
+QUIET = 2.0
+"""Seconds since the file's last write, after which another in its place must be seen: jupyter-collaboration looks once
+a second, and takes one that comes between its own write and its look at that file's time for its own."""
 
 
 class Disk:
@@ -70,14 +76,15 @@ class Disk:
         expected = rewritten(before, before[0].id, f"{before[0].source}\n{word}")
         with anyio.fail_after(PATIENCE):
             while (after := await self._world.person.state()) != expected:
-                # Again where it was not seen: jupyter-collaboration looks once a second, and takes a file that comes
-                # between its own write and its look at that file's time for what it has written itself.
+                await until(lambda: time.time() - there.stat().st_mtime > QUIET, PATIENCE)
                 beside = there.with_suffix(".new")
                 beside.write_text(json.dumps(content, indent=1))
+                ours = beside.stat().st_ino
                 beside.replace(there)
-                with anyio.move_on_after(PATIENCE / 10):
-                    while await self._world.person.state() != expected:
-                        await anyio.sleep(0.05)
+                while await self._world.person.state() != expected:
+                    if there.stat().st_ino != ours:  # the room has written over it
+                        break
+                    await anyio.sleep(0.05)
         self._world.note(DISK, before, after, "replaces the file")
         for worker in self._world.agents:  # the room may have all cells anew
             worker.knows.steps = [step.unsure() for step in worker.knows.steps]
