@@ -47,6 +47,8 @@ class Entry:
     """Where the cell was then."""
     changes: list[str] | None = None
     """What it has changed that a person may keep or undo, by its ids."""
+    proposed: bool = False
+    """Whether that waits to be accepted, and is not in the notebook yet."""
     now: list[Any] | None = None
     """Of a run of several cells that is under way: the cell that runs, which of them it is, and how many they are."""
 
@@ -156,6 +158,7 @@ class Activity:
         outcome: Outcome | None = None,
         index: int | None = None,
         changes: list[str] | None = None,
+        proposed: bool = False,
         now: list[Any] | None = None,
     ) -> None:
         """More is known of a call that is under way. What is None stays as it is."""
@@ -167,6 +170,7 @@ class Activity:
         entry.cells = cells or entry.cells
         entry.index = index if index is not None else entry.index
         entry.changes = changes or entry.changes
+        entry.proposed = proposed or entry.proposed
         entry.now = now or entry.now
         entry.outcome = outcome or entry.outcome
         if entry.shown() != before:

@@ -144,6 +144,8 @@ class Call:
         result, changed = await propose(self.workspace.proposals, self.who, self.client, document, change)
         if changed and (told := PROPOSED.get()) is not None:
             told.append(document.path)
+        if changed and (recording := RECORDING.get()) is not None:
+            recording.proposes()
         return result
 
     async def read(self, document: Document, look: Callable[[Editor], T]) -> T:

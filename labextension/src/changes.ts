@@ -58,7 +58,7 @@ export class Changes {
 
   /** One with what its cells said before and after it, and say now; null where it does not wait any more. */
   async whole(id: string): Promise<IChange | null> {
-    return (await this._connection.changes(id)).change ?? null;
+    return (await this._connection.changes({ id })).change ?? null;
   }
 
   /** Keep changes, or what they did to one cell. */
@@ -104,12 +104,8 @@ export class Changes {
     } else {
       void this._read().catch(error => {
         console.warn('What agents have changed could not be read:', error);
-        window.setTimeout(() => {
-          if (this._stamp === stamp) {
-            this._stamp = null; // it is not what we have: read again
-            this._look();
-          }
-        }, AGAIN);
+        this._stamp = NaN;
+        window.setTimeout(() => this._look(), AGAIN);
       });
     }
   }

@@ -92,16 +92,12 @@ export class Connection {
     return response.ok ? (told.rtc ?? null) : null;
   }
 
-  /** The changes of agents that wait for a person, or one of them with what its cells say. */
-  changes(id?: string): Promise<IReply> {
-    const query = id === undefined ? '' : URLExt.objectToQueryString({ id });
-    return this._reply(`changes${query}`, { method: 'GET', cache: 'no-store' });
-  }
-
-  /** A notebook was saved: the snapshot of what agents had written and that has overwritten, or nothing. */
-  async saved(notebook: string): Promise<string> {
-    const query = URLExt.objectToQueryString({ saved: notebook });
-    return (await this._reply(`changes${query}`, { method: 'GET', cache: 'no-store' })).overwritten ?? '';
+  /**
+   * The changes of agents that wait for a person, one of them with what its cells say, or, of a notebook that was saved,
+   * the snapshot of what agents had written and that has overwritten.
+   */
+  changes(query: { readonly id?: string; readonly saved?: string } = {}): Promise<IReply> {
+    return this._reply(`changes${URLExt.objectToQueryString(query)}`, { method: 'GET', cache: 'no-store' });
   }
 
   /** Keep changes, or what they did to one cell. */

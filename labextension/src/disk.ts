@@ -44,14 +44,22 @@ export class Disk {
     const notebook = new Followed(panel, this._connection, this._contents, () => this._activity.announce());
     this._notebooks.add(notebook);
     panel.disposed.connect(() => this._notebooks.delete(notebook));
-    this._activity.calls.forEach(call => this._seen.add(call)); // it was read just now
+    this._activity.calls.forEach(call => {
+      this._seen.add(call); // the file was read just now
+      notebook.knows(call);
+    });
   }
 
   private _read(): void {
     if (this._notebooks.size === 0) {
       return;
     }
-    for (const call of this._activity.calls) {
+    const { changes, calls } = this._activity;
+    if (changes !== this._changes) {
+      this._changes = changes; // what a person accepts or takes back is no call
+      this._notebooks.forEach(notebook => notebook.look());
+    }
+    for (const call of calls) {
       if (this._seen.has(call)) {
         continue;
       }
@@ -63,6 +71,7 @@ export class Disk {
   }
 
   private _notebooks = new Set<Followed>();
+  private _changes: number | null = null;
   private _seen = new WeakSet<ICall>();
 }
 
@@ -87,7 +96,7 @@ class Followed {
       } else if (state.startsWith('completed')) {
         this._base = written;
         this._settle(); // whatever was asked has been answered
-        void (this._client && this._tell());
+        void (this._client && this._tell().catch(() => null));
       }
     });
   }
@@ -103,13 +112,24 @@ class Followed {
 
   /** An agent has begun or ended something: if it is about this notebook, see whether its file is another. */
   called(call: ICall): void {
-    if (call.notebook === pathOf(this._panel)) {
-      this._client = call.client;
+    if (this.knows(call)) {
       this._goesOn = call.ms === null;
-      this._left = LATE; // output may be written after the call has ended
       this._panel.node.setAttribute(BEHIND, '');
-      void this._check();
+      this.look();
     }
+  }
+
+  /** Take note of who has been in this notebook; whether that is so. */
+  knows(call: ICall): boolean {
+    const isHere = call.notebook === pathOf(this._panel);
+    this._client = isHere ? call.client : this._client;
+    return isHere;
+  }
+
+  /** The file may be another, where agents have been in it. */
+  look(): void {
+    this._left = LATE; // what comes late is written after the call has ended
+    void (this._client && this._check());
   }
 
   private async _check(): Promise<void> {
@@ -136,8 +156,9 @@ class Followed {
   private async _compare(): Promise<void> {
     const { context } = this._panel;
     const { path } = context;
+    const isOver = (): boolean => this._panel.isDisposed || this._saving || context.path !== path;
     const stamp = await this._contents.get(path, { content: false, hash: true });
-    if (this._panel.isDisposed || this._saving || context.path !== path) {
+    if (isOver()) {
       return;
     }
     const known = context.contentsModel;
@@ -153,7 +174,7 @@ class Followed {
       return;
     }
     const disk = await this._contents.get(path, { type: 'notebook', content: true, hash: true });
-    if (this._panel.isDisposed || this._saving || context.path !== path) {
+    if (isOver()) {
       return;
     }
     if (!this._isDirty) {
@@ -194,28 +215,32 @@ class Followed {
   /** There is nothing to ask, and nothing that the notebook does not show. */
   private _settle(): void {
     this._kept = '';
-    this._bar?.dispose();
-    this._bar = null;
+    this._drop();
     if (this._panel.node.hasAttribute(BEHIND)) {
       this._panel.node.removeAttribute(BEHIND);
       this._told();
     }
   }
 
+  private _drop(): void {
+    this._bar?.dispose();
+    this._bar = null;
+  }
+
   /** The bar stands for as long as there is something to ask: what it is about is always the newest. */
   private _ask(disk: Contents.IModel): void {
+    const before = this._disk?.last_modified;
     this._disk = disk;
-    if (this._bar?.client === this._client) {
+    if (this._bar && (before === disk.last_modified || this._bar.client === this._client)) {
       return;
     }
-    this._bar?.dispose();
+    this._drop();
     this._bar = new Bar(this._client, {
       reload: () => void this._load(this._disk!),
       compare: () => void this._show(this._disk!),
       keep: () => {
         this._kept = this._disk!.hash ?? this._disk!.last_modified;
-        this._bar?.dispose();
-        this._bar = null;
+        this._drop();
       }
     });
     this._panel.contentHeader.addWidget(this._bar);
@@ -232,9 +257,9 @@ class Followed {
 
   /** Whoever has overwritten what an agent had written is told where that is. */
   private async _tell(): Promise<void> {
-    const snapshot = await this._connection.saved(pathOf(this._panel)).catch(() => '');
+    const { overwritten: snapshot } = await this._connection.changes({ saved: pathOf(this._panel) });
     if (snapshot) {
-      const said = trans.__('What %1 had written is kept: snapshot %2', this._client, snapshot);
+      const said = trans.__('What %1 wrote is kept: snapshot %2', this._client, snapshot);
       Notification.info(said, { autoClose: false });
     }
   }

@@ -20,10 +20,12 @@ export interface ICall extends IPlace {
   readonly tool: string;
   /** What it wrote or ran, where that is more than one cell. */
   readonly cells: readonly string[] | null;
-  /** Where the cell was then; missing where the server runs an older version than the page, as the next two. */
+  /** Where the cell was then; missing where the server runs an older version than the page, as the next three. */
   readonly index?: number | null;
   /** What it has changed that a person may keep or undo. */
   readonly changes?: readonly string[] | null;
+  /** Whether that waits to be accepted, and is not in the notebook yet. */
+  readonly proposed?: boolean;
   /** Of a run of several cells that is under way: the cell that runs, which of them it is, and how many they are. */
   readonly now?: readonly [string | null, number, number] | null;
   readonly outcome: Outcome;

@@ -28,9 +28,7 @@ export function apply(notebook: Notebook, disk: INotebookContent): boolean {
 }
 
 function merge(shared: ISharedNotebook, disk: INotebookContent): void {
-  // What JupyterLab says of the kernel stays where the file says nothing of it.
-  const { kernelspec, language_info } = shared.getMetadata();
-  const metadata = { ...(kernelspec && { kernelspec }), ...(language_info && { language_info }), ...disk.metadata };
+  const metadata = { ...shared.getMetadata(), ...disk.metadata }; // JupyterLab adds what the kernel says of itself
   if (!equal(shared.getMetadata(), metadata)) {
     shared.setMetadata(metadata);
   }
@@ -78,17 +76,17 @@ function update(cell: ISharedNotebook['cells'][number], wanted: ICell): void {
     }
     cell.updateSource(start, old.length - end, fresh.slice(start, fresh.length - end));
   }
-  const metadata = { ...wanted.metadata, trusted: cell.getMetadata('trusted') };
-  if (!equal({ ...cell.getMetadata(), trusted: null }, { ...metadata, trusted: null })) {
-    cell.setMetadata(metadata as typeof wanted.metadata);
+  if (equal(form(cell.toJSON()), form(wanted))) {
+    return;
   }
+  cell.setMetadata({ ...wanted.metadata, trusted: cell.getMetadata('trusted') } as typeof wanted.metadata);
   if (cell.cell_type === 'code') {
     const code = cell as ISharedCodeCell;
     if (!equal(code.getOutputs(), wanted.outputs)) {
       code.setOutputs(wanted.outputs as ReturnType<ISharedCodeCell['getOutputs']>);
     }
     code.execution_count = (wanted.execution_count ?? null) as number | null;
-  } else if (!equal(attached(cell.toJSON()), attached(wanted))) {
+  } else {
     (cell as ISharedMarkdownCell).setAttachments(attached(wanted));
   }
 }
@@ -103,7 +101,7 @@ function attached(cell: ICell): IAttachments {
  */
 export function cellsOf({ sharedModel }: INotebookModel): number[] {
   const cells = sharedModel.cells.map(cell => [cell.getId(), form(cell.toJSON() as ICell)]);
-  return [...cells, { ...settings(sharedModel.getMetadata()), kernel: null }].map(each => hash(JSON.stringify(each)));
+  return [...cells, settings(sharedModel.getMetadata())].map(each => hash(JSON.stringify(each)));
 }
 
 /** FNV-1a: not against anybody, and outputs are long. */
@@ -136,10 +134,9 @@ export function differences(model: INotebookModel, disk: INotebookContent): IDif
   for (const own of here.values()) {
     found.push({ here: text(own), disk: null });
   }
-  const [own, set] = [settings(sharedModel.getMetadata()), settings(disk.metadata)];
-  const all = { ...own, kernel: set.kernel && own.kernel };
-  if (!equal(all, set)) {
-    found.push({ here: JSON.stringify(all, null, 1), disk: JSON.stringify(set, null, 1) });
+  const [set, wanted] = [sharedModel.getMetadata(), disk.metadata].map(settings);
+  if (!equal(set, wanted)) {
+    found.push({ here: JSON.stringify(set), disk: JSON.stringify(wanted) });
   }
   return found;
 }
@@ -151,12 +148,9 @@ function before(cells: string[], others: string[]): Map<string, string | undefin
   return new Map(order.map((id, place) => [id, order[place - 1]]));
 }
 
-/** What is set for a whole notebook. What a kernel says of its language, and is called, is JupyterLab's. */
-function settings(metadata: INotebookContent['metadata']): {
-  readonly kernel?: string;
-  readonly [name: string]: unknown;
-} {
-  return { ...metadata, kernelspec: null, language_info: null, kernel: metadata.kernelspec?.name };
+/** What is set for a whole notebook. What its kernel is called, and says of its language, is JupyterLab's to know. */
+function settings(metadata: INotebookContent['metadata']): object {
+  return { ...metadata, kernelspec: 0, language_info: 0 };
 }
 
 /** A cell as it is compared. JupyterLab sets `trusted` itself, and has two names for outputs that are hidden. */

@@ -188,6 +188,44 @@ async def test_what_an_agent_moves_labels_and_turns_into_text_is_not_lost_either
         assert "it was overwritten, kept in the snapshot" in await agent.ok("list_cells", notebook=name)
 
 
+async def test_what_is_proposed_is_judged_as_in_a_shared_notebook(
+    browser: Browser, unshared: JupyterProcess, name: str, screenshots: Path
+) -> None:
+    """What a person accepts, or takes back after that, shows at once, though no agent has called."""
+    unshared.write_notebook(name, "a = 1", "gone = 'soon'", "c = 3", kernelspec=KERNELSPEC)
+    async with lab(browser, unshared, name) as window, connect(unshared, name="careful") as agent:
+        await agent.ok("list_cells", notebook=name)
+        await window.page.get_by_role("checkbox", name="Edits of careful wait until you accept them").check()
+        await agent.ok("edit_cell", notebook=name, cell=0, edits=[{"old": "a = 1", "new": "a = 10"}])
+        await agent.ok("delete_cell", notebook=name, cell=1)
+        await expect(window.line("careful", "edit_cell", name, "ok")).to_contain_text("proposed: edited cell")
+        await expect(window.marks()).to_have_count(0)
+        first = cells(window).nth(0)
+        waits = first.locator(".jp-McpBar")
+        await expect(waits).to_contain_text("careful proposes to edit this cell")
+        await expect(first.locator(".jp-InputArea")).to_contain_text("a = 1")
+        await waits.get_by_role("button", name="What would change").click()
+        await expect(waits.locator(".cm-deletedChunk")).to_contain_text("a = 1")
+        await window.screenshot(screenshots, "file-mode-proposed")
+        await waits.get_by_role("button", name="Accept", exact=True).click()
+        await expect(first.locator(".jp-InputArea")).to_contain_text("a = 10", timeout=PATIENCE)
+        second = cells(window).nth(1).locator(".jp-McpBar")
+        await second.get_by_role("button", name="Reject").click()
+        await expect(second).to_have_count(0)
+        await waits.get_by_role("button", name="Undo").click()
+        await expect(first.locator(".jp-InputArea .cm-line")).to_have_text("a = 1", timeout=PATIENCE)
+        await expect(waits).to_have_count(0)
+        await expect(window.page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
+
+        # With work of the person's the bar asks, and names the agent.
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 100")
+        await typed(window, 2, "  # mine")
+        await first.locator(".jp-McpBar").get_by_role("button", name="Accept", exact=True).click()
+        await expect(bar(window)).to_contain_text("careful changed this notebook on disk", timeout=PATIENCE)
+        await bar(window).get_by_role("button", name="Reload").click()
+        await expect(first.locator(".jp-InputArea")).to_contain_text("a = 100")
+
+
 async def test_jupyter_notebook_does_it_too(browser: Browser, unshared: JupyterProcess, name: str) -> None:
     unshared.write_notebook(name, "x = 1", kernelspec=KERNELSPEC)
     async with opened(browser, unshared, f"notebooks/{name}") as window, connect(unshared, name="claude-code") as agent:
