@@ -49,6 +49,8 @@ class Entry:
     """What it has changed that a person may keep or undo, by its ids."""
     now: list[Any] | None = None
     """Of a run of several cells that is under way: the cell that runs, which of them it is, and how many they are."""
+    proposed: bool = False
+    """Whether what it would change waits for a person."""
 
     def shown(self) -> dict[str, Any]:
         """The entry as JSON can hold it."""
@@ -157,6 +159,7 @@ class Activity:
         index: int | None = None,
         changes: list[str] | None = None,
         now: list[Any] | None = None,
+        proposed: bool = False,
     ) -> None:
         """More is known of a call that is under way. What is None stays as it is."""
         if entry.id not in self._begun:
@@ -168,6 +171,7 @@ class Activity:
         entry.index = index if index is not None else entry.index
         entry.changes = changes or entry.changes
         entry.now = now or entry.now
+        entry.proposed = proposed or entry.proposed
         entry.outcome = outcome or entry.outcome
         if entry.shown() != before:
             self._tell(entry)

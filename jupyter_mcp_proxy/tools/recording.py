@@ -61,6 +61,10 @@ class Recording:
         """The call waits for a person, or does so no longer."""
         self._recorder.activity.change(self.entry, outcome="waiting" if waits else "running")
 
+    def proposes(self) -> None:
+        """What the call would change waits for a person."""
+        self._recorder.activity.change(self.entry, proposed=True)
+
     def failed(self, error: BaseException | None = None) -> None:
         """The call ends with an error."""
         self.outcome = "refused" if isinstance(error, REFUSALS) else "error"

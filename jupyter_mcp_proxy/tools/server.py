@@ -133,6 +133,8 @@ class NotebookServer(MCPServer[Any]):
                 result = await resume(call, images_wanted(arguments))
             else:
                 result = await super().call_tool(name, arguments, call.ctx)
+            if proposed:
+                recording.proposes()
             return with_notices(call, touched, as_proposed(with_ours_told_apart(result), proposed))
         except ProxyError as error:
             recording.failed(error)

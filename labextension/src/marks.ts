@@ -111,7 +111,7 @@ export function workedOn(call: ICall): string | null {
 
 /** The cells that a call has written or run. */
 function touched(call: ICall): readonly string[] {
-  if (call.notebook === null) {
+  if (call.notebook === null || call.proposed) {
     return [];
   }
   const wrote = WRITES.has(call.tool) && call.outcome === 'ok';

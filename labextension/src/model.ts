@@ -26,6 +26,8 @@ export interface ICall extends IPlace {
   readonly changes?: readonly string[] | null;
   /** Of a run of several cells that is under way: the cell that runs, which of them it is, and how many they are. */
   readonly now?: readonly [string | null, number, number] | null;
+  /** Whether what it would change waits for a person; missing where the server runs an older version than the page. */
+  readonly proposed?: boolean;
   readonly outcome: Outcome;
   readonly ms: number | null;
 }

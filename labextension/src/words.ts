@@ -29,6 +29,11 @@ function did(action: Action, pieces: readonly IPiece[], trans: TranslationBundle
 
 /** What a call did or does, as a person says it. A tool that has no words here is told by its name. */
 export function said(call: ICall, trans: TranslationBundle): string {
+  const words = does(call, trans);
+  return call.proposed ? trans.__('proposed: %1', words) : words;
+}
+
+function does(call: ICall, trans: TranslationBundle): string {
   const busy = call.outcome === 'running' || call.outcome === 'waiting';
   const count = call.cells?.length ?? 0;
   if (call.now) {

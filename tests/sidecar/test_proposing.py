@@ -215,6 +215,7 @@ async def test_the_panel_hears_of_the_switch_and_of_proposals(live: JupyterProce
         await agent.ok("insert_cell", notebook=name, source="b")
         called = await stream.call("insert_cell", "ok")
         assert called["changes"] == [proposals(live, name)[0]["id"]]
+        assert called["proposed"] is True
         state = await stream.until("state", lambda state: state["changes"] > before["changes"])
         assert [each["review"] for each in state["clients"] if each["name"] == name[:60]] == [True]
 
