@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 FOLDERS = {"de": "de_DE", "fr": "fr_FR"}
 """Where the catalogue of a language is, below `locale`."""
@@ -29,6 +33,13 @@ class Language:
     def say(self, text: str) -> str:
         """The text in this language; as it stands where it has none."""
         return self.texts.get(text, text)
+
+    def in_markup(self, text: str, *given: str) -> Markup:
+        """The same for a template, with what belongs in the places of %1, %2 …; all of it is escaped."""
+        from markupsafe import escape  # comes with Jinja, which is loaded with the first page
+
+        pieces = re.split(r"%(\d)", self.say(text))
+        return escape("").join(given[int(each) - 1] if place % 2 else each for place, each in enumerate(pieces))
 
 
 @cache

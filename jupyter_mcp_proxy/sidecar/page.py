@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,14 +14,13 @@ from starlette.responses import HTMLResponse, Response
 
 from .. import __version__
 from ..clients import CLIENTS, Client, Link, Target
-from ..language import Language, wanted
+from ..language import wanted
 from ..settings import Settings
 from .files import NO_SNIFF, StaticFile
 from .script import joined
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from markupsafe import Markup
 
 POLICY = "; ".join(
     [
@@ -91,17 +89,6 @@ class Tab:
         return self.template.replace(SLOT, PLACEHOLDER)
 
 
-def _saying(language: Language) -> Callable[..., Markup]:
-    """What the template says its texts with: in this language, with what belongs in the places of %1, %2 …."""
-    from markupsafe import escape
-
-    def say(text: str, *given: str) -> Markup:
-        pieces = re.split(r"%(\d)", language.say(text))
-        return escape("").join(given[int(each) - 1] if place % 2 else each for place, each in enumerate(pieces))
-
-    return say
-
-
 def endpoint_url(headers: Mapping[str, str], settings: Settings) -> str:
     """The endpoint as the person's browser reaches it, from what the relay or jupyter-server-proxy tells.
 
@@ -124,7 +111,7 @@ def connect_page(request: Request, settings: Settings, health: Mapping[str, obje
         _templates()
         .get_template("connect.html")
         .render(
-            _=_saying(language),
+            _=language.in_markup,
             language=language.code,
             texts=json.dumps(of_script) if of_script else "",
             endpoint=endpoint,

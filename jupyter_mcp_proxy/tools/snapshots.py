@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..documents.restoring import differences
+from ..documents.stored import of_cells
 from ..errors import InvalidNotebook, ProxyError
 
 if TYPE_CHECKING:
@@ -56,8 +57,7 @@ async def _content(workspace: Workspace, notebook: str, time: str) -> dict[str, 
     def read() -> dict[str, Any] | None:
         for each in workspace.snapshots.all():
             if (each.notebook, each.time) == (notebook, time):
-                content: dict[str, Any] = json.loads(each.file.read_text(encoding="utf-8"))
-                return content
+                return of_cells(notebook, json.loads(each.file.read_text(encoding="utf-8")))
         return None
 
     try:

@@ -45,6 +45,7 @@ async def test_a_person_has_a_clients_edits_wait_and_accepts_and_rejects_them_ce
         await agent.ok("insert_cell", notebook=name, source="d = 4")
         deleted = rows(window, name, "deleted cell 1")
         await expect(rows(window, name, "added cell 2")).to_contain_text("proposed")
+        await expect(window.line("careful", name, "proposed: edited cell 0")).to_be_visible()
         await expect(cells(window)).to_have_count(3)
         bar = cells(window).nth(0).locator(".jp-McpBar")
         await expect(bar).to_contain_text("careful proposes to edit this cell")

@@ -1,4 +1,4 @@
-"""The languages of the connect page: which is taken, and that each text has its German and its French."""
+"""The languages of the connect page and of signing in: which is taken, and that each text has its German and French."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from harness import REPOSITORY, JupyterProcess, login_cookie, post
 
 from jupyter_mcp_proxy.clients import CLIENTS
 from jupyter_mcp_proxy.language import FOLDERS, language, wanted
+from jupyter_mcp_proxy.parent.signin.consent import TITLES, WORDS
 
 SIDECAR = REPOSITORY / "jupyter_mcp_proxy" / "sidecar"
+SIGNIN = REPOSITORY / "jupyter_mcp_proxy" / "parent" / "signin"
 TEXT = re.compile(r"\b__?\(\s*'((?:[^'\\]|\\.)*)'")
 
 
 def texts() -> Iterator[str]:
-    """All that the page says: in its template, in its script, and of each client."""
-    for file in (*(SIDECAR / "templates").glob("*.html"), *(SIDECAR / "static").glob("*.js")):
+    """All that the pages say: in their templates, in the script, of each client, and of what is allowed."""
+    templates = [*(SIDECAR / "templates").glob("*.html"), *(SIGNIN / "templates").glob("*.html")]
+    for file in (*templates, *(SIDECAR / "static").glob("*.js")):
         yield from (text for text in TEXT.findall(file.read_text(encoding="utf-8")) if text != "…")
     for client in CLIENTS:
         yield from filter(None, (client.where, client.note, client.signs_in))
+    yield from (text for words in WORDS.values() for text in words)
+    yield from TITLES
 
 
 @pytest.mark.parametrize("code", FOLDERS)
@@ -34,7 +39,8 @@ def test_a_language_has_each_text_of_the_page_and_none_that_is_gone(code: str) -
 
 def test_what_the_template_says_goes_through_its_translator() -> None:
     """What stands in it without markup and without `_` is nothing that a person reads."""
-    template = (SIDECAR / "templates" / "connect.html").read_text(encoding="utf-8")
+    files = [*(SIDECAR / "templates").glob("*.html"), *(SIGNIN / "templates").glob("*.html")]
+    template = "\n".join(file.read_text(encoding="utf-8") for file in files)
     bare = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>", "\n", template, flags=re.DOTALL)
     found = {line.strip() for line in bare.splitlines() if re.search(r"[^\W\d_]", line)}
     commands = {"export NODE_EXTRA_CA_CERTS=", "# Claude Code, Cursor, VS Code, Gemini CLI", "export SSL_CERT_FILE="}

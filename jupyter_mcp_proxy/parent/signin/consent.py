@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
+from ...language import wanted
 from ...store.token_errors import TokensUnreadable
 from .. import auth, policy
 from . import flow, redirects
@@ -29,6 +30,9 @@ WORDS = {
     "run": ("run", "See and change them, and run code, which can do anything that you can."),
 }
 """What a tier is called here, and what it means to who works with data."""
+
+ALLOWED, DENIED, NOT_POSSIBLE = TITLES = ("Allowed", "Denied", "Not possible")
+"""What a page is called that comes after an answer."""
 
 _FOLDER = Path(__file__).parent
 _COMMON = _FOLDER.parents[1] / "common.css"
@@ -116,14 +120,14 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
         given = self._parameters(self.request.body_arguments)
         asked = await self._asked(given)
         if given.get("answer") != "allow":
-            self._back(asked.redirect, "Denied", error="access_denied", state=asked.state)
+            self._back(asked.redirect, DENIED, error="access_denied", state=asked.state)
             return
         tier, tiers = given.get("tier", ""), await self._tiers()
         days = next((days for days in self._days() if _number(days) == given.get("days")), None)
         if tier not in tiers or days is None:
             self._tell(400, "Choose one of those that are offered.")
         code = self._desk.allow(asked, tier, days, self._user())
-        self._back(asked.redirect, "Allowed", client=asked.client.name, tier=tier, code=code, state=asked.state)
+        self._back(asked.redirect, ALLOWED, client=asked.client.name, tier=tier, code=code, state=asked.state)
 
     # -- what is asked --------------------------------------------------------------------------------
 
@@ -157,7 +161,7 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
                 self._tell(400, str(error))
             self._back(
                 redirect,
-                "Not possible",
+                NOT_POSSIBLE,
                 error=error.code,
                 error_description=str(error),
                 state=parameters.get("state", ""),
@@ -229,7 +233,10 @@ class AuthorizeHandler(auth.LogsNoQuery, JupyterHandler):  # type: ignore[misc]
     def _page(self, template: str, **values: Any) -> None:
         self._secure()
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(_templates().get_template(template).render(number=_number, **values))
+        language = wanted(self.request.headers.get("Accept-Language", ""))
+        self.set_header("Content-Language", language.code)
+        say = {"_": language.in_markup, "language": language.code}
+        self.finish(_templates().get_template(template).render(number=_number, **say, **values))
 
     def _secure(self) -> None:
         """No frame around it, nothing from elsewhere, nothing kept."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from harness import INITIALIZE, TOKEN, JupyterProcess, StartJupyter, as_client, post
+from harness import INITIALIZE, TOKEN, JupyterProcess, StartJupyter, as_client, login_cookie, post
 from harness.signing_in import CALLBACK, Browser, authorize_url, client_id, exchange, password_cookie, sign_in, went_to
 from jupyter_server.auth import passwd
 
@@ -76,6 +76,17 @@ def test_denied_the_client_is_told_so(live: JupyterProcess) -> None:
     told = dict(parse_qsl(urlsplit(went_to(answer)).query))
     assert (told["error"], told["state"]) == ("access_denied", form["state"])
     assert "You can close this window" in answer[2]
+
+
+def test_it_is_in_the_language_that_the_browser_asks_for(live: JupyterProcess) -> None:
+    asked = authorize_url(live, client_id(live, client_name="<b>"))
+    cookie = {"Cookie": login_cookie(live), "Accept-Language": "de"}
+    _, headers, body = post(live, path=asked.removeprefix(live.url), method="GET", **cookie)
+    assert headers["content-language"] == "de"
+    page = body.decode()
+    assert '<html lang="de">' in page
+    assert "„&lt;b&gt;“ erlauben, in Ihrem Jupyter-Server zu arbeiten?" in page
+    assert '<button type="submit" name="answer" value="allow" class="primary">Erlauben</button>' in page
 
 
 def test_afterwards_the_window_can_be_closed(live: JupyterProcess) -> None:
