@@ -67,6 +67,22 @@ def test_what_the_registry_has_clients_start_is_a_command_of_ours() -> None:
     assert f"`{command}`" in read("docs/connect.md")
 
 
+# -- README, which the package index shows, too ---------------------------------------------------------
+
+
+def test_every_link_and_picture_of_the_readme_leads_somewhere_from_elsewhere_too() -> None:
+    plain = re.sub(r"```.*?```|`[^`]*`", "", README, flags=re.DOTALL)
+    named = dict(re.findall(r"^\[(\w+)\]: (\S+)$", plain, re.MULTILINE))
+    addresses = [*named.values(), *re.findall(r"\]\((.*?)\)", plain)]
+    assert all(address.startswith("https://") for address in addresses)
+    ours = PROJECT["urls"]["Repository"].removeprefix("https://github.com/")
+    for address in addresses:
+        found = re.match(rf"https://(?:raw\.githubusercontent\.com/{ours}|github\.com/{ours}/blob)/main/(.*)", address)
+        assert found is None or (REPOSITORY / found[1]).is_file()
+    assert set(re.findall(r"\]\[(\w+)\]", plain)) <= set(named)
+    assert (REPOSITORY / "docs" / "_static" / "panel.png").stat().st_size < 150_000
+
+
 # -- the release ----------------------------------------------------------------------------------------
 
 
