@@ -47,12 +47,21 @@ def install(neighbour: Neighbour, below: Path) -> Path:
     python = below / neighbour.package / "bin" / "python"
     if not (below / neighbour.package / "installed").exists():
         venv.create(below / neighbour.package, with_pip=True)
+        uv = installer(below / "tools")
         # jupyter-mcp-server needs JupyterLab's parts, and names none of them.
         ours = [f"{REPOSITORY}[lab]"] if neighbour.together else [str(PARENT), "jupyterlab", "ipykernel"]
         wanted = [neighbour.package + neighbour.version, *ours]
-        subprocess.run([python, "-m", "pip", "install", "-qq", *wanted], check=True, env=plain())
+        subprocess.run([uv, "pip", "install", "-q", "--python", python, *wanted], check=True, env=plain())
         (below / neighbour.package / "installed").touch()
     return python
+
+
+def installer(folder: Path) -> Path:
+    """uv, which finds in seconds the versions for which pip tries one after the other for minutes."""
+    if not (folder / "bin" / "uv").exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "-qq", "uv"], check=True, env=plain())
+    return folder / "bin" / "uv"
 
 
 def versions(python: Path) -> dict[str, str]:
