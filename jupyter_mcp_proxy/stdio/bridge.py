@@ -30,7 +30,7 @@ from .messages import (
     one_line,
     told_by,
 )
-from .ways import Unreachable, Way
+from .ways import Unreachable, Way, not_taken, without_token
 
 PATIENCE = 45.0
 """Seconds that a request waits for a server that is gone: a restart of Jupyter takes some, a client waits a minute."""
@@ -194,9 +194,10 @@ class Bridge:
     async def _refused(self, asked: Asked, address: Address, session: str, reply: Reply, body: bytes) -> None:
         """Deal with an answer that is none. Raises Again where the message was not taken and may be later."""
         status, fault = reply.status, told_by(body)
-        text = str(
-            fault.get("message") or f"{address.url} answers {status}. Is it the MCP endpoint of a Jupyter server?"
-        )
+        hub = bool(reply.header("x-jupyterhub-version"))
+        text = str(fault.get("message") or not_taken(address, status, hub=hub))
+        if status == 401 and not address.token:
+            text = without_token(address)
         if status == 404 and session and asked.renewals < RENEWALS:
             asked.renewals += 1
             await self._renew(address, session)

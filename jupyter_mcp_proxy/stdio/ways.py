@@ -32,6 +32,22 @@ class Way(Protocol):
         """Leave nothing behind."""
 
 
+def not_taken(address: Address, status: int, *, hub: bool) -> str:
+    """What is said of an answer that has no words of ours. `hub`: a JupyterHub is there."""
+    if status == 403 and hub:  # JupyterHub 6.1 answers so in the stead of a user's server that it has stopped
+        return f"The JupyterHub refuses what goes to {address.url}: start that server on the Hub's page, then retry."
+    return f"{address.url} answers {status}. Is it the MCP endpoint of a Jupyter server?"
+
+
+def without_token(address: Address) -> str:
+    """What is said where the server asks for a token, and there is none: this program cannot sign in."""
+    return (
+        f"{address.url} asks for a token. Give this program one in the environment variable JUPYTER_MCP_PROXY_TOKEN "
+        "(most clients have `env` beside `command` for it) or in a file, with --token-file; where that server runs, "
+        "`jupyter mcp-proxy token new --name my-agent` makes one."
+    )
+
+
 class Given:
     """A URL that a person has given, with a token or without."""
 

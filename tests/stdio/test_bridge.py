@@ -101,14 +101,14 @@ class Client:
 
 
 @asynccontextmanager
-async def bridged(endpoint: Endpoint, port: int = 0) -> AsyncIterator[Client]:
+async def bridged(endpoint: Endpoint, port: int = 0, token: str = "secret") -> AsyncIterator[Client]:
     """A client whose bridge leads to an endpoint, or to a port where that is not yet."""
     client = Client()
     server = None
     if not port:
         server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
         endpoint.port = port = server.sockets[0].getsockname()[1]
-    way = Given(f"http://127.0.0.1:{port}/mcp-proxy/mcp", "secret")
+    way = Given(f"http://127.0.0.1:{port}/mcp-proxy/mcp", token)
     bridge = Bridge(way, lambda line: client.told.put_nowait(json.loads(line)), client.remarks.append)
     running = asyncio.create_task(bridge.run(client.read()))
     try:
@@ -284,15 +284,25 @@ async def test_a_refusal_is_told_with_its_reason_and_the_credential_goes_nowhere
         lambda r: r.reply(403, refusal("no such token")),
         lambda r: r.reply(302, Location="http://elsewhere.example/login"),
         lambda r: r.reply(404, b"<html>"),
+        lambda r: r.reply(403, b"<html>", **{"X-JupyterHub-Version": "6.1.1"}),
     ])  # fmt: skip
+    reasons = ("no such token", "http://elsewhere.example/login", "answers 404", "start that server on the Hub's page")
     async with bridged(endpoint) as client:
-        for id, reason in enumerate(("no such token", "http://elsewhere.example/login", "answers 404")):
+        for id, reason in enumerate(reasons):
             client.say("tools/list", id)
             told = await client.hear()
             assert told["id"] == id
             assert reason in told["error"]["message"]
-    assert len(endpoint.requests) == 3
+    assert len(endpoint.requests) == len(reasons)
     assert endpoint.requests[0].headers["authorization"] == "Bearer secret"
+
+
+async def test_where_a_token_is_missing_it_is_said_how_this_program_is_given_one() -> None:
+    """The server's own advice, to sign in or to send a header, is none for a client that starts a program."""
+    endpoint = Endpoint([lambda r: r.reply(401, refusal("A client that can sign in opens a page."))])
+    async with bridged(endpoint, token="") as client:
+        client.say("tools/list", 1)
+        assert "JUPYTER_MCP_PROXY_TOKEN" in (await client.hear())["error"]["message"]
 
 
 async def test_a_listening_stream_is_begun_again_and_its_client_does_not_notice() -> None:
