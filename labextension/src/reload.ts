@@ -87,12 +87,8 @@ function update(cell: ISharedNotebook['cells'][number], wanted: ICell): void {
     }
     code.execution_count = (wanted.execution_count ?? null) as number | null;
   } else {
-    (cell as ISharedMarkdownCell).setAttachments(attached(wanted));
+    (cell as ISharedMarkdownCell).setAttachments(wanted.attachments as IAttachments | undefined);
   }
-}
-
-function attached(cell: ICell): IAttachments {
-  return (cell.attachments ?? {}) as IAttachments;
 }
 
 /**
@@ -159,7 +155,14 @@ function form(cell: ICell): unknown {
   const { outputs_hidden, ...others } = (jupyter ?? {}) as Record<string, unknown>;
   const hidden = collapsed ?? outputs_hidden ?? false;
   const { cell_type, outputs, execution_count } = cell;
-  return [cell_type, text(cell), outputs ?? null, execution_count ?? null, attached(cell), { ...rest, others, hidden }];
+  return [
+    cell_type,
+    text(cell),
+    outputs ?? null,
+    execution_count ?? null,
+    cell.attachments ?? {},
+    { ...rest, others, hidden }
+  ];
 }
 
 function text(cell: ICell): string {

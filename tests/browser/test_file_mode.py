@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from harness import JupyterProcess, connect
 from harness.browser import KERNELSPEC, Window, chromium, lab, opened
-from playwright.async_api import Browser, Locator, expect
+from playwright.async_api import Browser, Locator, Route, expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -193,6 +193,11 @@ async def test_what_is_proposed_is_judged_as_in_a_shared_notebook(
 ) -> None:
     """What a person accepts, or takes back after that, shows at once, though no agent has called."""
     unshared.write_notebook(name, "a = 1", "gone = 'soon'", "c = 3", kernelspec=KERNELSPEC)
+    refusals: list[bool] = []
+
+    async def refuse(route: Route) -> None:
+        await (route.fulfill(status=503, json={"message": "not now"}) if refusals.pop() else route.continue_())
+
     async with lab(browser, unshared, name) as window, connect(unshared, name="careful") as agent:
         await agent.ok("list_cells", notebook=name)
         await window.page.get_by_role("checkbox", name="Edits of careful wait until you accept them").check()
@@ -217,7 +222,9 @@ async def test_what_is_proposed_is_judged_as_in_a_shared_notebook(
         await expect(waits).to_have_count(0)
         await expect(window.page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
 
-        # With work of the person's the bar asks, and names the agent.
+        # With work of the person's the bar asks, and names the agent. What could not be read is asked for again.
+        refusals += [False] * 99 + [True]
+        await window.page.route("**/mcp-proxy/api/changes", refuse)
         await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 100")
         await typed(window, 2, "  # mine")
         await first.locator(".jp-McpBar").get_by_role("button", name="Accept", exact=True).click()
