@@ -33,8 +33,8 @@ Guarantee = Literal["live", "file"]
 LOOK_AGAIN = 0.2
 """Seconds after which a file that is not there is looked for once more: some programs write it anew by removing it."""
 
-
 RESTORE_TRIES = 3
+"""How often a notebook is looked at anew that somebody types in while a snapshot is put back."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const activate = (id: string): void => app.shell.activateById(id);
     const notebooks = new Notebooks(tracker, documents, browser, activate);
     const reveal = (place: IPlace): void => void notebooks.reveal(place);
-    const panel = new Panel(activity, connection, changes, app.commands, trans, reveal, () => notebooks.front);
+    const panel = new Panel(activity, connection, changes, app.commands, trans, reveal, notebooks);
     const open = (): void => activate(panel.id);
 
     app.shell.add(panel, 'right', { rank: 900 });

@@ -14,6 +14,7 @@ import { mcpIcon } from './icon';
 import { trans } from './language';
 import { askSwitch, Permissions } from './permission';
 import { Questions } from './questions';
+import { Notebooks } from './reveal';
 import { Review } from './review';
 import { Snapshots } from './snapshots';
 import { said } from './words';
@@ -27,7 +28,7 @@ export class Panel extends Widget {
     commands: CommandRegistry,
     private _trans: TranslationBundle,
     reveal: (place: IPlace) => void,
-    front: () => string | null
+    notebooks: Notebooks
   ) {
     super();
     const connection = this._connection;
@@ -44,7 +45,7 @@ export class Panel extends Widget {
     });
     this._questions = new Questions(_activity, _connection, reveal);
 
-    this._snapshots = new Snapshots(_connection, front);
+    this._snapshots = new Snapshots(_connection, notebooks);
 
     const run = (command: string) => () => void commands.execute(command);
     this._pause.addEventListener('click', run(CommandIds.pause));

@@ -22,6 +22,14 @@ export class Notebooks {
     return panel ? pathOf(panel) : null;
   }
 
+  /** Show what the file of a notebook holds now, where it is not shared and nothing in it is unsaved. */
+  async reread(path: string): Promise<void> {
+    const { context } = this.find(path) ?? {};
+    if (context && !context.model.collaborative && !context.model.dirty) {
+      await context.revert();
+    }
+  }
+
   /** Bring the cell of a call or of a question into sight, and open its notebook if it is not open. */
   async reveal(call: IPlace): Promise<void> {
     if (call.notebook === null) {

@@ -4,6 +4,7 @@ import { Diff } from './diff';
 import { element, setText } from './elements';
 import { trans } from './language';
 import { ISnapshot } from './model';
+import { Notebooks } from './reveal';
 
 /** Snapshots that are shown at once, the newest. */
 const SHOWN = 50;
@@ -14,7 +15,7 @@ export class Snapshots {
 
   constructor(
     private _connection: Connection,
-    private _front: () => string | null
+    private _notebooks: Notebooks
   ) {
     this.node.append(element('summary', 'jp-McpPanel-heading', trans.__('Snapshots')), this._note, this._list);
     this.node.addEventListener('toggle', () => this.look());
@@ -22,7 +23,7 @@ export class Snapshots {
 
   /** Show those of the notebook that is in front now, if the list is open. */
   look(): void {
-    const front = this._front();
+    const { front } = this._notebooks;
     if (!this.node.open) {
       this._shown = undefined;
     } else if (front !== this._shown) {
@@ -49,6 +50,9 @@ export class Snapshots {
   async restore(snapshot: ISnapshot): Promise<void> {
     await attempt(async () => {
       const why = await this._connection.restore(snapshot);
+      if (why === '') {
+        await this._notebooks.reread(snapshot.notebook);
+      }
       const said = why || trans.__('Restored. What stood there until now is the newest snapshot.');
       this._note.classList.toggle('jp-mod-failed', why !== '');
       await this._load(this._shown ?? null, said);

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from harness import JupyterProcess, StartJupyter, connect
-from harness.browser import KERNELSPEC, Window, chromium, lab
+from harness.browser import KERNELSPEC, Window, chromium, lab, without_collaboration
 from playwright.async_api import Browser, Locator, expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -20,14 +19,6 @@ MARKUP = "<img src=x onerror=window.harmed=1>"
 async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
     async with chromium() as browser:
         yield browser
-
-
-def without_collaboration(server: JupyterProcess) -> None:
-    """JupyterLab as it is where jupyter-collaboration is not installed."""
-    config = server.home / "config" / "labconfig" / "page_config.json"
-    config.parent.mkdir(parents=True, exist_ok=True)
-    names = ("collaboration-extension", "docprovider-extension")
-    config.write_text(json.dumps({"disabledExtensions": {f"@jupyter/{name}": True for name in names}}))
 
 
 def cells(window: Window) -> Locator:

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from harness import JupyterProcess, connect
-from harness.browser import KERNELSPEC, chromium, lab
+from harness import JupyterProcess, StartJupyter, connect
+from harness.browser import KERNELSPEC, chromium, lab, without_collaboration
 from playwright.async_api import Browser, expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -50,3 +50,20 @@ async def test_a_person_compares_a_snapshot_restores_it_and_takes_that_back(
         await expect(cells).to_have_count(3)
         await expect(cells.first).to_contain_text("agent = 2")
         assert window.errors == []
+
+
+async def test_where_notebooks_are_files_what_is_restored_is_shown_at_once(
+    browser: Browser, start_jupyter: StartJupyter, name: str
+) -> None:
+    file = start_jupyter(rtc=False)
+    without_collaboration(file)
+    file.write_notebook(name, "before = 1", kernelspec=KERNELSPEC)
+    async with lab(browser, file, name) as window:
+        cell = window.page.locator(".jp-Notebook .jp-Cell").first
+        async with connect(file, name="tidy") as agent:
+            await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="agent = 2")
+        await expect(cell).to_contain_text("agent = 2")
+        await window.panel.get_by_text("Snapshots", exact=True).click()
+        await window.panel.locator(".jp-McpSnapshot").get_by_role("button", name="Restore").click()
+        await expect(cell).to_contain_text("before = 1")
+        await expect(window.panel.get_by_text("Restored.")).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -65,6 +66,14 @@ async def lab(
     async with opened(browser, server, lab_path(notebook), routes) as window:
         await window.open_panel()
         yield window
+
+
+def without_collaboration(server: JupyterProcess) -> None:
+    """JupyterLab as it is where jupyter-collaboration is not installed."""
+    config = server.home / "config" / "labconfig" / "page_config.json"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    names = ("collaboration-extension", "docprovider-extension")
+    config.write_text(json.dumps({"disabledExtensions": {f"@jupyter/{name}": True for name in names}}))
 
 
 def lab_path(notebook: str) -> str:
