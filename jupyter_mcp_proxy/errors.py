@@ -10,6 +10,7 @@ ProxyError
 ├── OtherCell          an index that means another cell than it did
 ├── NotLooked          an index, where what its caller had seen was lost in a crash
 ├── StaleFile          a write based on a file's content that is no longer current
+├── TooLittleMemory    a call that takes more than the sidecar may have
 ├── InvalidNotebook    a file that is not a readable notebook
 ├── OutsideRoot        a path that leaves the server's root
 ├── PathRefused        a path that the settings keep from agents
@@ -147,6 +148,18 @@ class StaleFile(ProxyError):
                 f"{path!r} is no longer there; nothing was written. Leave if_hash out to write it anew, or find it "
                 "with list_files."
             )
+
+
+class TooLittleMemory(ProxyError):
+    """The sidecar may not have as much memory as a call takes."""
+
+    def __init__(self, *, changes: bool) -> None:
+        done = (
+            "What it was to change may have been changed: look before you repeat it" if changes else "Nothing was done"
+        )
+        super().__init__(
+            f"The sidecar has too little memory for this call. {done}. Ask for less; a person may give the server more."
+        )
 
 
 class InvalidNotebook(ProxyError):

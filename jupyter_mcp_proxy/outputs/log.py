@@ -30,13 +30,15 @@ class OutputLog:
         self._outputs: list[Output] = outputs or []
         self._tail: list[str] = []
         """Pieces of the last output's text, not joined yet: a long stream comes in very many."""
-        self.transcript = Transcript()
+        self._transcript = Transcript()
         self.stored_chars = 0
         self.left_out_chars = 0
         self._pending: list[Change] = []
         self._replaced: dict[int, int] = {}
         """For an output that shows something else now the place of that change among those pending."""
         self._displays: dict[str, list[_Shown]] = {}
+        self._states: dict[str, dict[str, Any]] = {}
+        """The last state of a display id that its outputs do not show yet: thousands may come before one is read."""
         self._views: dict[str, list[Block]] = {}
         """The blocks of the transcript that show a widget, by its model's id."""
         self.tell_widget: Callable[[str], str] = lambda _: ""
@@ -48,6 +50,16 @@ class OutputLog:
     @property
     def outputs(self) -> list[Output]:
         """nbformat's outputs, as the cell shall show them."""
+        self._catch_up()
+        return self._joined()
+
+    @property
+    def transcript(self) -> Transcript:
+        """All of it as text."""
+        self._catch_up()
+        return self._transcript
+
+    def _joined(self) -> list[Output]:
         if self._tail:
             self._outputs[-1]["text"] += "".join(self._tail)
             self._tail.clear()
@@ -56,10 +68,11 @@ class OutputLog:
     @property
     def has_changes(self) -> bool:
         """Whether something has changed since the changes were last taken."""
-        return bool(self._pending)
+        return bool(self._pending or self._states)
 
     def take_changes(self) -> list[Change]:
         """The changes since the last call; adjoining pieces of one stream are one change."""
+        self._catch_up()
         taken: list[Change] = []
         for (kind, index), group in groupby(self._pending, key=lambda change: (type(change), _stream_of(change))):
             if kind is Extend:
@@ -89,9 +102,9 @@ class OutputLog:
         """Printed text. `name` is stdout or stderr."""
         self._before_output()
         if self._stream != name:  # in the notebook it is another output, below the other
-            self.transcript.end_line()
+            self._transcript.end_line()
             self._stream = name
-        self.transcript.write(text)
+        self._transcript.write(text)
         room = STORED_LIMIT - self.stored_chars
         last = self._outputs[-1] if self._outputs else None
         goes_on = last is not None and last.get("output_type") == "stream" and last.get("name") == name
@@ -125,18 +138,26 @@ class OutputLog:
 
     def update_display(self, content: dict[str, Any]) -> bool:
         """New content for the earlier displays of an id; whether there are any."""
-        shown = self._displays.get(display_id_of(content), [])
-        for each in shown:
-            each.output |= {
-                "data": dict(content.get("data") or {}),
-                "metadata": dict(content.get("metadata") or {}),
-            }
-            self._note_view(each.output, each.block)
-            self.transcript.change(each.block)
-            if each.index is not None:
-                self.outputs[each.index] = dict(each.output)
-                self._replace(each.index, dict(each.output))
-        return bool(shown)
+        id = display_id_of(content)
+        if not self._displays.get(id):
+            return False
+        self._states[id] = content
+        return True
+
+    def _catch_up(self) -> None:
+        """Show the last states of displays wherever they are shown."""
+        while self._states:
+            id, content = self._states.popitem()
+            state = {"data": dict(content.get("data") or {}), "metadata": dict(content.get("metadata") or {})}
+            for each in self._displays.get(id, ()):
+                if all(each.output.get(name) == value for name, value in state.items()):
+                    continue
+                each.output |= state
+                self._note_view(each.output, each.block)
+                self._transcript.change(each.block)
+                if each.index is not None:
+                    self._outputs[each.index] = dict(each.output)
+                    self._replace(each.index, dict(each.output))
 
     def _replace(self, index: int, output: Output) -> None:
         """Only the last of an output's states is written: code may show thousands of them a second."""
@@ -148,8 +169,9 @@ class OutputLog:
 
     def change_widget(self, model_id: str) -> bool:
         """A widget shows something else now; whether it is shown here."""
+        self._catch_up()
         for block in self._views.get(model_id, ()):
-            self.transcript.change(block)
+            self._transcript.change(block)
         return model_id in self._views
 
     def error(self, content: dict[str, Any]) -> None:
@@ -167,12 +189,12 @@ class OutputLog:
 
     def notice(self, text: str) -> None:
         """A line of ours in the cell, where a person must know what the output lacks."""
-        self.transcript.write_block(f"[mcp-proxy] {text}")
+        self._transcript.write_block(f"[mcp-proxy] {text}")
         self._append({"output_type": "stream", "name": "stderr", "text": f"[mcp-proxy] {text}\n"})
 
     def say(self, text: str) -> None:
         """Something that is told and is no output of the cell."""
-        self.transcript.write_block(text)
+        self._transcript.write_block(text)
 
     def replace(self, outputs: object) -> None:
         """Show these instead, as an Output widget does whose `outputs` are set."""
@@ -193,8 +215,9 @@ class OutputLog:
             self._clear_before_next = True
             return
         self._clear_before_next = False
-        self.outputs.clear()
-        self.transcript.clear()
+        self._states.clear()
+        self._joined().clear()
+        self._transcript.clear()
         self._stream = ""
         self._displays.clear()
         self._views.clear()
@@ -217,13 +240,15 @@ class OutputLog:
         can_change = self._has_place and (display_id or widget_of(output))
         shown = _Shown(output) if can_change else None
         if shown is None:
-            self.transcript.write_block(output_text(output))
+            self._transcript.write_block(output_text(output))
         else:
-            shown.block = self.transcript.open_block(lambda: self._tell(shown.output))
+            shown.block = self._transcript.open_block(lambda: self._tell(shown.output))
             self._note_view(output, shown.block)
             if display_id:
                 following = self._displays.setdefault(display_id, [])
                 following.append(shown)
+                if len(following) > MOST_FOLLOWING:
+                    self._catch_up()
                 del following[:-MOST_FOLLOWING]
         size = output_size(output)
         if not always and (self.stored_chars + size > STORED_LIMIT or not self._has_place):
@@ -243,7 +268,7 @@ class OutputLog:
             self._views.setdefault(model_id, []).append(block)
 
     def _append(self, output: Output) -> None:
-        self.outputs.append(output)  # joins what is left of the stream before it
+        self._joined().append(output)  # joins what is left of the stream before it
         self._pending.append(Append(dict(output)))
 
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from .. import __version__
 from ..documents.seen import fate
 from ..documents.sources import cut_within
-from ..errors import Paused, ProxyError, Unknown
+from ..errors import Paused, ProxyError, TooLittleMemory, Unknown
 from ..jupyter.paths import below_root
 from . import cells, changes, files, inspect, kernels, moving, notebooks, reading, reshaping, run  # noqa: F401 - they declare tools
 from .asking import state_security
@@ -139,6 +139,8 @@ class NotebookServer(MCPServer[Any]):
             return with_notices(call, touched, failure(explained(call, touched, error)), error)
         except ToolError as error:
             cause = error.__cause__
+            if isinstance(cause, MemoryError):  # nothing is kept of what it had read
+                cause = TooLittleMemory(changes=spec.tier != "read")
             recording.failed(cause)
             if isinstance(cause, ProxyError):
                 return with_notices(call, touched, failure(explained(call, touched, cause)), cause)

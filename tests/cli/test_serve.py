@@ -10,13 +10,17 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import httpx2
 import pytest
-from harness import ERAS, REPOSITORY, TOKEN, Agent, JupyterProcess, StartJupyter
+from harness import ERAS, REPOSITORY, TOKEN, Agent, JupyterProcess, StartJupyter, shows
+from harness.agents import SLEEP
 from harness.hub import connect_to
+from harness.slow_line import slow_line
 from harness.tls import self_signed
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
@@ -103,6 +107,29 @@ def healthy(endpoint: str, token: Path) -> bool:
     assert str(token) in check
     _, *arguments = json.loads(check)
     return subprocess.run([sys.executable, *arguments], stderr=subprocess.DEVNULL, timeout=60).returncode == 0
+
+
+@pytest.mark.anyio
+async def test_over_a_slow_line_to_the_server_an_agent_edits_runs_once_and_interrupts(
+    bare: JupyterProcess, tmp_path: Path
+) -> None:
+    count = tmp_path / "count"
+    once = f"print(open({str(count)!r}, 'a').write('x'))"
+    bare.write_notebook("slow.ipynb", once, SLEEP)
+    async with slow_line(bare, 0.1) as line:
+        with ExitStack() as stack:
+            serve = serving(tmp_path, "--jupyter-url", line.url, JUPYTER_TOKEN=TOKEN)
+            endpoint, file, _ = await anyio.to_thread.run_sync(stack.enter_context, serve)
+            await anyio.to_thread.run_sync(answers, endpoint, "")  # it listens
+            async with connect_to(endpoint, file.read_text().strip(), ERAS[0]) as agent:
+                await agent.ok("insert_cell", notebook="slow.ipynb", source="y = 1  # " + "z" * 20_000, index=2)
+                await agent.ok("overwrite_cell_source", notebook="slow.ipynb", cell=2, source="y = 2")
+                assert "ok" in await agent.ok("execute_cell", notebook="slow.ipynb", cell=0, wait=50)
+                told = await agent.ok("execute_cell", notebook="slow.ipynb", cell=1, wait=1)
+                execution = await shows(agent, told, "begun")
+                assert "interrupted" in await agent.ok("interrupt_kernel", execution=execution)
+                assert "y = 2" in await agent.ok("read_cell", notebook="slow.ipynb", cell=2)
+    assert count.read_text() == "x"
 
 
 def children(pid: int) -> list[int]:

@@ -118,6 +118,31 @@ def test_of_the_states_that_a_display_shows_between_two_writes_the_last_is_writt
     assert len(changes) == 2
 
 
+def test_what_is_displayed_under_one_id_without_end_changes_the_earlier_ones_when_they_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At each message it took so long that no interrupt got through `while True: display(x, display_id="a")`."""
+    log = OutputLog()
+
+    def displays(number: int) -> None:
+        log.display("display_data", {"data": {"text/plain": str(number)}, "transient": {"display_id": "a"}})
+
+    for number in range(MOST_OUTPUTS):
+        displays(number)
+    log.take_changes()
+    changed: list[object] = []
+    monkeypatch.setattr(log.transcript, "change", changed.append)
+    for number in range(5000):
+        displays(number)
+    assert changed == []
+    assert log.has_changes
+    assert [change for change in log.take_changes() if isinstance(change, Replace)] == [
+        Replace(index, log.outputs[index]) for index in range(MOST_OUTPUTS - MOST_FOLLOWING, MOST_OUTPUTS)
+    ]
+    assert len(changed) == MOST_FOLLOWING
+    assert log.outputs[-1]["data"] == {"text/plain": "4999"}
+
+
 def test_of_very_many_displays_of_one_id_the_newest_show_its_new_state() -> None:
     log = OutputLog()
     for number in range(MOST_FOLLOWING + 50):
