@@ -37,7 +37,7 @@ class Corpus:
         self.server = server
         folders = (server.root, server.home, home / "theirs", home / "again")
         self.places = (*map(str, folders), *(f"~/{folder.name}" for folder in folders))
-        self.compared = self.cells = self.unexplained = self.moving = 0
+        self.compared = self.cells = self.unexplained = self.moving = self.not_run = 0
         self.known: Counter[str] = Counter()
 
     async def run(self, notebooks: list[Shipped]) -> None:
@@ -64,7 +64,7 @@ class Corpus:
             found[number] = replace(found[number], restless=moves)
         for number, sides in found.items():
             self._tell(some[number], sides)
-        self.unexplained += len(some) - len(found)
+        self.not_run += len(some) - len(found)
 
     def _by_nbconvert(self, folder: str, notebooks: dict[str, Shipped]) -> dict[str, Notebook]:
         """What nbconvert makes of notebooks; of those that it cannot run nothing, and a word of why."""
@@ -97,6 +97,7 @@ class Corpus:
         """The sums."""
         lines = [
             f"{self.compared} notebooks, {self.cells} code cells; {self.unexplained} differences that nobody explains",
+            f"{self.not_run} notebooks that nbconvert does not run, for the reasons above: nothing to compare with",
             f"{self.moving} cells differ from one run of nbconvert to the next: of these the kinds of outputs count",
             *(f"{count:5} {why}" for why, count in self.known.items()),
         ]
