@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import InvalidNotebook, ServerError
-from ..jupyter.server import JupyterServer
+
+if TYPE_CHECKING:
+    from ..jupyter.server import JupyterServer
 
 MOST_BYTES: Final = 80_000_000
 """What a notebook may have to be read. Decoding 200 MB holds up every client for many seconds, in Jupyter's process and

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidNotebook, MaybeSaved, NotSaved, ServerError, ServerUnreachable, Unknown
-from ..jupyter.server import JupyterServer
 from .ids import CellIds
 from .reading import read_notebook
+
+if TYPE_CHECKING:
+    from ..jupyter.server import JupyterServer
 
 LARGE = 1_000_000
 """Bytes from which on a file is large: at 50 MB Jupyter takes 70 ms to hash it and half a second to write it."""
