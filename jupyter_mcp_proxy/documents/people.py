@@ -68,6 +68,12 @@ def agent_state(name: str, cell_id: str | None, source: Text | None) -> dict[str
     return state
 
 
+def colour_of(name: str) -> str:
+    """The colour of a client, one of those that JupyterLab has for people who work together: that of its dot in the
+    panel, which reckons alike (`colourOf`)."""
+    return f"var(--jp-collaborator-color{sum(map(ord, name)) % 7 + 1})"
+
+
 def _user(name: str) -> dict[str, Any]:
     initials = "".join(word[0] for word in name.split()[:2]).upper() or "AI"
     return {
@@ -75,6 +81,6 @@ def _user(name: str) -> dict[str, Any]:
         "name": name,
         "display_name": name,
         "initials": initials,
-        "color": "var(--jp-collaborator-color7)",
+        "color": colour_of(name),
         "avatar_url": None,
     }

@@ -54,6 +54,9 @@ async def test_two_agents_of_one_name_stay_two_by_their_tokens(
         async with connect(live, name="twin", token=looks) as one, connect(live, name="twin", token=edits) as two:
             await one.ok("read_cell", notebook=name, cell=0)
             await two.ok("overwrite_cell_source", notebook=name, cell=0, source="2")
+            dot = window.clients.filter(has_text=f"twin · {label} desktop").locator(".jp-McpDot")
+            colour = await dot.evaluate("dot => getComputedStyle(dot).backgroundColor")
+            await expect(window.page.locator(".jp-remote-cursor").first).to_have_css("border-left-color", colour)
         laptop = window.clients.filter(has_text=f"twin · {label} laptop")
         await expect(laptop).to_contain_text("looks only")
         await expect(window.clients.filter(has_text=f"twin · {label} desktop")).to_contain_text("may edit")
