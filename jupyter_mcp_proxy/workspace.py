@@ -12,9 +12,8 @@ from contextlib import AsyncExitStack, suppress
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from .documents.document import Document, Guarantee
+from .documents.document import Author, Document, Guarantee
 from .documents.files import Files
 from .documents.opening import open_document
 from .documents.place import same_file
@@ -29,13 +28,11 @@ from .execution.kernels import Kernels
 from .execution.marks import Marks
 from .execution.pause import Pause
 from .execution.runner import Runner
+from .jupyter.online import Online
 from .jupyter.paths import Paths, clean_path, hidden
 from .jupyter.server import JupyterServer
 from .settings import Settings
 from .store.snapshots import Snapshots, folder_of_all
-
-if TYPE_CHECKING:
-    from .jupyter.awareness import GlobalAwareness
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +78,7 @@ class Workspace:
         self._closing: set[asyncio.Task[None]] = set()
         self._held: Counter[str] = Counter()
         self._shared: bool | None = None
-        self._awareness: GlobalAwareness | None = None
-        self._awareness_lock = asyncio.Lock()
+        self._online = Online(server)
         self._stack = AsyncExitStack()
 
     @classmethod
@@ -110,7 +106,7 @@ class Workspace:
         await self._stack.enter_async_context(self.server)
         await self._stack.enter_async_context(self.kernels)
         self._stack.push_async_callback(self._close_documents)
-        self._stack.push_async_callback(self._leave_awareness)
+        await self._stack.enter_async_context(self._online)
         await self._stack.enter_async_context(self.runner)
         reaper = asyncio.create_task(self._reap(), name="closing unused documents")
         self._stack.push_async_callback(_cancelled, reaper)
@@ -134,14 +130,8 @@ class Workspace:
 
     async def focus(self) -> list[tuple[str, str | None]]:
         """Each person in JupyterLab with the path of the document in front of them."""
-        async with self._awareness_lock:
-            if self._awareness is None or self._awareness.closed.is_set():
-                from .jupyter.awareness import GlobalAwareness
-
-                await self._leave_awareness()
-                self._awareness = await GlobalAwareness(self.server).__aenter__()
         shown = self.server.paths
-        return [(name, path if path and shown.open(path) else None) for name, path in self._awareness.people()]
+        return [(name, path if path and shown.open(path) else None) for name, path in await self._online.people()]
 
     async def _write_what_was_left(self) -> None:
         """Open the notebooks that an earlier process has not written to their files; they are written then."""
@@ -161,11 +151,6 @@ class Workspace:
                 except Exception as error:
                     log.warning("what was left for %s is not written: %s", path, error)
                     break
-
-    async def _leave_awareness(self) -> None:
-        if self._awareness is not None:
-            await self._awareness.__aexit__(None, None, None)
-            self._awareness = None
 
     async def inspector(self, path: str) -> Inspector:
         """What looks into a notebook's kernel. Raises KernelFailed where it has none."""
@@ -312,6 +297,7 @@ class Workspace:
             await asyncio.sleep(REAP_EVERY)
             now = time.monotonic()
             for client in self.users.idle(IDLE_LIMIT):
+                self._online.hide(client)
                 for document in self._documents.values():
                     document.hide(client)
             self.users.forget_idle()
@@ -325,10 +311,19 @@ class Workspace:
 
     # -- clients --------------------------------------------------------------------------------------
 
+    def show(self, who: Author, document: Document, cell_id: str | None = None) -> None:
+        """Show a client in a notebook, and in JupyterLab's list of those who are online."""
+        document.show(who, cell_id)
+        if document.guarantee == "live":
+            from .documents.people import online_state
+
+            self._online.show(who.key, online_state(who.name, document.path))
+
     def unuse(self, client: str, path: str) -> bool:
         """A client closes a notebook; whether it had it open."""
         if path in self._documents:
             self._documents[path].hide(client)
+            self._online.hide(client)
         return self.users.unuse(client, path)
 
     def restarted(self, client: str, path: str) -> bool:

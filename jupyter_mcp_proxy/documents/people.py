@@ -68,6 +68,11 @@ def agent_state(name: str, cell_id: str | None, source: Text | None) -> dict[str
     return state
 
 
+def online_state(name: str, path: str) -> dict[str, Any]:
+    """What shows an agent among those who are online, with the notebook that it works in."""
+    return {"user": _user(name), "agent": True, "current": f"notebook:RTC:{path}", "documents": [path]}
+
+
 def colour_of(name: str) -> str:
     """The colour of a client, one of those that JupyterLab has for people who work together: that of its dot in the
     panel, which reckons alike (`colourOf`)."""

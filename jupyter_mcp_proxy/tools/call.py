@@ -119,7 +119,7 @@ class Call:
             await self.refuse_unwritable(document)
         if (named := clean_path(notebook)) != document.path:
             self.workspace.users.names.tell(self.client, named, document.path)
-        document.show(self.author)
+        self.workspace.show(self.author, document)
         self.concerns(document.path)
         TOUCHED.get().append(document)
         self.workspace.hold(document)
@@ -185,7 +185,7 @@ class Call:
 
     def at(self, document: Document, cell_id: str) -> None:
         """Show this client in the cell that it works on."""
-        document.show(self.author, cell_id)
+        self.workspace.show(self.author, document, cell_id)
         order = document.history.order
         self.concerns(document.path, cell_id, index=order.index(cell_id) if cell_id in order else None)
 

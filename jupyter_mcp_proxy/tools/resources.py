@@ -137,7 +137,7 @@ class Resources:
             with call.recorded("resources/read", named(uri)):
                 target = Target.of(uri)
                 document = await call.workspace.document(target.path)
-                document.show(call.author)
+                call.workspace.show(call.author, document)
                 budget = call.settings.output_budget
                 content = await document.read(lambda editor: content_of(editor, target, document.guarantee, budget))
                 if isinstance(content, BlobResourceContents):

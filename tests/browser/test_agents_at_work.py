@@ -46,7 +46,7 @@ async def test_the_cell_that_an_agent_runs_has_its_name_and_how_far_it_is(
 
 
 async def test_two_agents_of_one_name_stay_two_by_their_tokens(
-    browser: Browser, live: JupyterProcess, name: str, label: str
+    browser: Browser, live: JupyterProcess, name: str, label: str, screenshots: Path
 ) -> None:
     live.write_notebook(name, "1", kernelspec=KERNELSPEC)
     looks, edits = made_token(live, f"{label} laptop", "read"), made_token(live, f"{label} desktop", "edit")
@@ -57,6 +57,11 @@ async def test_two_agents_of_one_name_stay_two_by_their_tokens(
             dot = window.clients.filter(has_text=f"twin · {label} desktop").locator(".jp-McpDot")
             colour = await dot.evaluate("dot => getComputedStyle(dot).backgroundColor")
             await expect(window.page.locator(".jp-remote-cursor").first).to_have_css("border-left-color", colour)
+            await window.page.locator("li.lm-TabBar-tab[data-id=jp-collaboration-panel]").click()
+            online = window.page.locator(".jp-Collaborator").filter(has_text="twin")
+            await online.locator(".jp-CollaboratorIcon").click()
+            await expect(online.get_by_title(name)).to_be_visible()
+            await window.screenshot(screenshots, "online")
         laptop = window.clients.filter(has_text=f"twin · {label} laptop")
         await expect(laptop).to_contain_text("looks only")
         await expect(window.clients.filter(has_text=f"twin · {label} desktop")).to_contain_text("may edit")
