@@ -309,9 +309,9 @@ class SharedDocument(Document):
             steps = [each for each in self._steps.of(author.key) if self._kept_of(author, each.number, by) is not None]
             for step in meant(steps, 0 if last else since, only):
                 newer = step.run_since(self._editor)
-                is_spent = bool(step.cells) and step.cells <= newer
+                all_ran_since = bool(step.cells) and step.cells <= newer
                 kept = self._kept_of(author, step.number, by) or frozenset()
-                done = not is_spent and self._take_back(step, kept)
+                done = not all_ran_since and self._take_back(step, kept)
                 self._steps.take(author.key, step)
                 entries = self._note(*author.undoing(by), step.labelled - newer) if done else []
                 taken_back += entries

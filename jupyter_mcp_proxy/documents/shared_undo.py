@@ -213,7 +213,7 @@ class Steps:
         return self._steps.get(author, [])
 
     def take(self, author: str, step: Step) -> None:
-        """Take out a step that is about to be undone."""
+        """Take out a step that was undone, or of which nothing is left to undo."""
         self._steps[author].remove(step)
 
     def take_back(self, step: Step, editor: SharedEditor, index: CellIndex, cells: Array[Any], kept: Set[str]) -> bool:
