@@ -229,14 +229,15 @@ class World:
             if done and not self.forgotten:
                 left = [each for each in steps if each.sure and not (each.is_spent(before) or self.was_remade(each))]
                 self.check("there was something to take back" if left else "", told, left)
-                steps.clear()
+                while steps:
+                    self._passed(steps)
             undisturbed = steps and steps[-1].act == self.acts - 1 and steps[-1].sure
             self.check("refused, though nobody has done anything since" if undisturbed and not done else "", told)
             return False
         while steps and steps[-1].has_left_nothing(before):
-            steps.pop()
+            self._passed(steps)
         while len(steps) > 1 and self.may_be_passed(steps[-1], before) and model.undone(before, after, steps[-1]):
-            steps.pop()
+            self._passed(steps)
         self.check("" if steps else "there was nothing to take back", told)
         step = steps.pop()
         self.check(model.undone(before, after, step), told, step, before, after)
@@ -245,6 +246,12 @@ class World:
             if steps and steps[-1].act == step.act - 1:
                 steps[-1].act = self.acts  # as if it had been done just now
         return True
+
+    def _passed(self, steps: list[Step]) -> None:
+        """Undo went past the last one. If it and another's move crossed, both are taken back unseen."""
+        if steps.pop().moved:
+            for worker in self.agents:
+                worker.knows.steps[:] = [each.unsure() if each.moved else each for each in worker.knows.steps]
 
     async def reads(self, worker: Worker) -> None:
         state = await self.settled()
