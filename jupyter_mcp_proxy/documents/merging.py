@@ -63,6 +63,23 @@ def stands(change: Splice, before: str, now: str) -> bool:
     return False
 
 
+def breaks_lines(before: str, after: str, now: str) -> bool:
+    """Whether others have replaced a part of a line that a change from `before` to `after` put in, or put a part of it
+    in: without the rest, theirs would be half a line, as of `x = 13` that somebody made `x = 16` a 6 is left."""
+    longer = 0
+    theirs = [change for change in splices(after, now) if change.text and change.end > change.start]
+    for change in splices(before, after):
+        start = change.start + longer
+        longer += len(change.text) - (change.end - change.start)
+        end = start + len(change.text)
+        for each in theirs:
+            if start < each.end and each.start < end:
+                left, right = after[start : each.start].rpartition("\n")[2], after[each.end : end].partition("\n")[0]
+                if left.strip() or right.strip():
+                    return True
+    return False
+
+
 def _joined(left: str, right: str) -> bool:
     """Whether a word goes on from one text to the next."""
     return bool(re.search(r"\w\Z", left) and re.match(r"\w", right))

@@ -11,7 +11,7 @@ from pycrdt import Array, StackItem, UndoManager
 from ..errors import GONE, CannotUndo
 from .cells import source_hash
 from .edits import splices
-from .merging import stands, without
+from .merging import breaks_lines, stands, without
 from .shared_editor import CellIndex, SharedEditor
 
 KEPT = 500
@@ -128,6 +128,10 @@ class Step:
             now = editor.source(cell)
             before, after = self.rewrote[cell]
             if now is not None and not all(stands(change, before, now) for change in splices(before, after)):
+                raise CannotUndo(cell, "its source is not what you left there")
+        for cell, (before, after) in self.rewrote.items():
+            now = editor.source(cell)
+            if now is not None and breaks_lines(before, after, now):
                 raise CannotUndo(cell, "its source is not what you left there")
         for cell, wanted in self.by_hand(editor, restored).items():
             if wanted is None:

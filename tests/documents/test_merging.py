@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mcp_proxy.documents.merging import without
+from jupyter_mcp_proxy.documents.merging import breaks_lines, without
 
 words = st.lists(st.sampled_from("abcd"), max_size=5).map("\n".join)
 
@@ -46,3 +46,22 @@ def test_nothing_of_what_others_have_written_goes_along(before: str, after: str,
             assert [c for c in left if c.isupper()] == [c for c in theirs if c.isupper()]
             assert sorted(left.lower().split()) == sorted(f"{before} {theirs.lower()}".split())
     assert without(before, after, after) == before
+
+
+@pytest.mark.parametrize(
+    ("now", "breaks"),
+    [
+        ("a\nx = 16", True),
+        ("a\nx = 23", True),
+        ("a\nx = 13", False),
+        ("a\ny = 16", True),
+        ("a\nx = 13 + 2", False),
+        ("a\nz += 2", True),
+        ("a\nnothing", False),
+        ("b\nx = 13", False),
+        ("a", False),
+        ("", False),
+    ],
+)
+def test_a_line_of_which_others_have_replaced_a_part_is_not_taken_apart(now: str, breaks: bool) -> None:
+    assert breaks_lines("a", "a\nx = 13", now) is breaks

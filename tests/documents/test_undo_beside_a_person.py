@@ -32,6 +32,20 @@ async def test_undoing_keeps_what_a_person_typed_into_the_agents_text(live: Jupy
         assert other.source() == "startαβγ"
 
 
+async def test_half_a_number_that_another_agent_has_made_another_one_is_not_taken_out(
+    live: JupyterProcess, name: str
+) -> None:
+    """What both numbers share stays where it is, so Yjs holds it for the first one's."""
+    live.write_notebook(name, "start")
+    async with connect(live) as one, connect(live, name="two") as two:
+        await one.ok("overwrite_cell_source", notebook=name, cell=0, source="x = 13\nstart")
+        await two.ok("overwrite_cell_source", notebook=name, cell=0, source="x = 16\nstart")
+        assert "its source is not what you left there" in await one.fails("undo_changes", notebook=name)
+        assert "x = 16" in await one.ok("read_cell", notebook=name, cell=0)
+        await two.ok("undo_changes", notebook=name)
+        assert "Took back" in await one.ok("undo_changes", notebook=name)
+
+
 @pytest.mark.parametrize("typed_in", [0, 1])
 async def test_undoing_a_move_takes_nothing_along_that_a_person_typed(
     live: JupyterProcess, name: str, tmp_path: Any, typed_in: int
