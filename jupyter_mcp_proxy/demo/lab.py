@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import signal
 import socket
@@ -33,6 +34,11 @@ POLL = 0.05
 TERMINATE_TIMEOUT = 3.0
 """Seconds until a server that was asked to end is killed: with collaboration it may hang at SIGTERM."""
 LOG_TAIL = 2500
+PORTS = range(12_000, 32_000)
+"""What `free_port` chooses from. The system gives none of these to a socket that asks for any (Linux begins at 32768,
+others higher), so no kernel and no connection takes it before the server does."""
+TRIES = 100
+"""Ports that are looked at before the system is asked for one."""
 
 INTRODUCTION = """\
 # jupyter-mcp-proxy
@@ -50,15 +56,26 @@ def missing(modules: Sequence[str]) -> list[str]:
 
 def free_port(wanted: int = 0) -> int:
     """A port on loopback that nobody listens on: `wanted`, or any for 0. DemoError where it is taken."""
+    if not wanted:
+        return next(filter(_is_free, random.sample(PORTS, TRIES)), None) or _bound(0)
+    try:
+        return _bound(wanted)
+    except OSError as error:
+        raise DemoError(f"Port {wanted} cannot be used ({error.strerror}). Leave --port out for a free one.") from error
+
+
+def _is_free(port: int) -> bool:
+    with suppress(OSError):
+        return bool(_bound(port))
+    return False
+
+
+def _bound(port: int) -> int:
+    """The port by which a socket is known that was bound to it for a moment; OSError where it cannot be."""
     with socket.socket() as probe:
         if os.name == "posix":  # as the server will: an old connection in TIME_WAIT is no obstacle
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError as error:
-            raise DemoError(
-                f"Port {wanted} cannot be used ({error.strerror}). Leave --port out for a free one."
-            ) from error
+        probe.bind(("127.0.0.1", port))
         return int(probe.getsockname()[1])
 
 

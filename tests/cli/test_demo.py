@@ -6,6 +6,7 @@ import io
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -164,6 +165,12 @@ def test_demo_shows_the_log_of_a_server_that_does_not_start(tmp_path: Path) -> N
     assert "JupyterLab ended with code" in out
     assert "broken for the test" in out
     assert list(temporary.iterdir()) == []
+
+
+def test_a_port_is_none_that_the_system_gives_to_others_meanwhile() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        assert max(lab.free_port() for _ in range(50)) < 32_000 < other.getsockname()[1]
 
 
 def test_demo_refuses_a_port_that_is_taken(
