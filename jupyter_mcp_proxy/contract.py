@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 from typing import Final
 
 NAME: Final = "mcp-proxy"
@@ -79,3 +80,13 @@ def prove(secret: str, nonce: str, address: str) -> str:
 def same(left: str, right: str) -> bool:
     """Whether two secrets are equal, in time that does not depend on where they differ."""
     return hmac.compare_digest(left.encode(), right.encode())
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host's name stands for the very machine that asks for it."""
+    if name.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -48,7 +48,7 @@ class Local:
         if self._token is not None and address.token == self._token[0]:
             self._token_has_opened = True
 
-    def refused(self, address: Address) -> bool:
+    def refused(self, address: Address, status: int) -> bool:
         """Another token may do in place of one that has expired, or of one that the server does not know."""
         if self._token is None or address.token != self._token[0]:
             # The server may be another by now, with a token of its own.

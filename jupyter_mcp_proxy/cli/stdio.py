@@ -26,13 +26,15 @@ Without --url it finds the server among those that you run on this machine: the 
 current folder is in, or the only one. It makes a token for itself, which opens the endpoint and nothing
 else, and revokes it when it ends. Where the server is restarted, on another port too, it connects anew.
 
-With --url the token comes from the environment variable JUPYTER_MCP_PROXY_TOKEN, or from a file."""
+With --url the token comes from the environment variable JUPYTER_MCP_PROXY_TOKEN, or from a file. Without
+one it opens a page of that server in your browser, where you sign in and allow it, once for all clients."""
 
 EXAMPLES = """\
 examples:
   jupyter mcp-proxy stdio
   jupyter mcp-proxy stdio --server ~/work --tier read
   JUPYTER_MCP_PROXY_TOKEN=jmp_... jupyter mcp-proxy stdio --url https://hub.example.org/user/ada/
+  jupyter mcp-proxy stdio --url https://hub.example.org/user/ada/
   claude mcp add jupyter -- jupyter-mcp-proxy stdio
 
 exit codes: 0 stdin has ended, 2 wrong usage."""
@@ -48,6 +50,10 @@ def declare(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--token-file", metavar="FILE", type=Path, help="with --url: a file with the token, else the environment has it"
     )
+    command.add_argument(
+        "--no-browser", action="store_true",
+        help="with --url: to sign in, only print the page's address to stderr, and open no browser",
+    )  # fmt: skip
     command.add_argument(
         "--tier", choices=TIERS, default="run",
         help="without --url: the most that the token permits that is made (default: %(default)s)",
@@ -95,6 +101,8 @@ def way_of(options: argparse.Namespace) -> Way:
     if options.url is None:
         if options.token_file is not None:
             raise ValueError("--token-file goes with --url: for a server that is found here a token is made.")
+        if options.no_browser:
+            raise ValueError("--no-browser goes with --url: for a server that is found here nobody signs in.")
         from .local import Local
 
         return Local(options.server, options.tier)
@@ -102,7 +110,12 @@ def way_of(options: argparse.Namespace) -> Way:
 
     if options.tier != "run":
         raise ValueError("--tier goes without --url: there the token says what is permitted.")
-    return Given(endpoint_of(options.url), token_of(options.token_file))
+    url, token = endpoint_of(options.url), token_of(options.token_file)
+    if token:
+        return Given(url, token)
+    from .signin.way import SignedIn
+
+    return SignedIn(url, browser=not options.no_browser)
 
 
 def endpoint_of(url: str) -> str:

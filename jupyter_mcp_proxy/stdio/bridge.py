@@ -21,6 +21,7 @@ from .messages import (
     INITIALIZED,
     LISTEN,
     NOT_JSON,
+    PERHAPS_DONE,
     REFUSED,
     Events,
     Id,
@@ -41,11 +42,6 @@ RENEWALS = 3
 GRACE, FAREWELL, CLEARING = 0.5, 0.2, 0.8
 """Seconds that what is asked may still be answered in once stdin has ended, that saying goodbye may take, and leaving
 nothing behind. Clients (Python SDK 2) end a process 2 s after they have closed its stdin."""
-
-PERHAPS_DONE = (
-    "The connection to the Jupyter server was lost while this call was under way. The call may have been carried out, "
-    "so do not simply call again: look first, with list_cells for an edit, with read_cell or wait_execution for a run."
-)
 
 
 class Again(Exception):
@@ -83,7 +79,7 @@ class Bridge:
         self._http = Http()
         self._address: Address | None = None
         self._accepted: Address | None = None
-        self._finding = asyncio.Lock()
+        self._finding: asyncio.Task[Address] | None = None
         self._asked: dict[str, Asked] = {}
         self._last_note: asyncio.Task[None] | None = None
         """The last message that is no request: these keep their order, and what comes after waits for them."""
@@ -194,15 +190,15 @@ class Bridge:
     async def _refused(self, asked: Asked, address: Address, session: str, reply: Reply, body: bytes) -> None:
         """Deal with an answer that is none. Raises Again where the message was not taken and may be later."""
         status, fault = reply.status, told_by(body)
-        hub = bool(reply.header("x-jupyterhub-version"))
+        hub = bool(reply.header("x-jupyterhub-version")) and not fault
         text = str(fault.get("message") or not_taken(address, status, hub=hub))
-        if status == 401 and not address.token:
-            text = without_token(address)
-        if status == 404 and session and asked.renewals < RENEWALS:
+        if status in (401, 403) and not (address.token or hub):
+            text = without_token(address, text if status == 403 else "")
+        if status == 404 and session and not hub and asked.renewals < RENEWALS:
             asked.renewals += 1
             await self._renew(address, session)
             raise Again(text, 0)
-        if status in (401, 403) and await asyncio.to_thread(self._way.refused, address):
+        if status in (401, 403) and await asyncio.to_thread(self._way.refused, address, status):
             self._address = None
             raise Again(text, 0)
         if status in (200, 202, 429, 503):
@@ -219,10 +215,19 @@ class Bridge:
 
     async def _where(self) -> Address:
         """Where the server is; looked for where it was lost. Raises Unreachable."""
-        async with self._finding:
-            if self._address is None:
-                self._address = await asyncio.to_thread(self._way.find)
+        if self._address is not None:
             return self._address
+        if self._finding is None:
+            self._finding = asyncio.create_task(self._find())
+            self._finding.add_done_callback(lambda found: found.cancelled() or found.exception())
+        return await asyncio.shield(self._finding)  # a person may be signing in: who gives up ends that for nobody else
+
+    async def _find(self) -> Address:
+        try:
+            self._address = found = await asyncio.to_thread(self._way.find)
+            return found
+        finally:
+            self._finding = None
 
     def _headers(self, message: Message | None, session: str) -> dict[str, str]:
         headers = {"Accept": "application/json, text/event-stream" if message else "text/event-stream"}
@@ -317,8 +322,10 @@ class Bridge:
                                 self._write(one_line(data))
                     elif reply.status == 405:
                         return  # a server that says nothing by itself
-                    elif reply.status in (401, 403) and not await asyncio.to_thread(self._way.refused, address):
-                        return
+                    elif reply.status in (401, 403):
+                        if not await asyncio.to_thread(self._way.refused, address, reply.status):
+                            return
+                        self._address = None
             except (Again, NotSent, Cut, Unreachable):
                 self._address = None
             lost = True

@@ -15,9 +15,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import h11
+
+from .proxies import Barred, Proxy, proxy_for, tunnel
 
 READ_SIZE = 64 * 1024
 CONNECT_TIMEOUT = 10.0
@@ -79,9 +81,11 @@ class Reply:
 class Connection:
     """One connection that may carry several requests, one after the other."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, proxy: Proxy | None = None) -> None:
+        """`proxy`: what takes each request, since it goes through it in the clear."""
         self._reader = reader
         self._writer = writer
+        self._proxy = proxy
         self._http = h11.Connection(h11.CLIENT)
         self._last_used = time.monotonic()
 
@@ -89,23 +93,16 @@ class Connection:
     async def open(cls, address: Address) -> Connection:
         """Connect. Raises NotSent."""
         parts = urlsplit(address.url)
-        context = None
-        if parts.scheme == "https":
-            context = ssl.create_default_context()
-            if not address.verified:
-                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        port = parts.port or (443 if context else 80)
         try:
-            reader, writer = await asyncio.wait_for(
-                asyncio.open_connection(parts.hostname, port, ssl=context), CONNECT_TIMEOUT
-            )
+            proxy = proxy_for(parts)
+            reader, writer = await asyncio.wait_for(_streams(parts, address.verified, proxy), CONNECT_TIMEOUT)
         except asyncio.TimeoutError as error:
             raise NotSent(f"no connection within {CONNECT_TIMEOUT:.0f} s") from error
-        except OSError as error:
+        except (OSError, Barred) as error:
             raise NotSent(str(error)) from error
         with suppress(OSError):  # a peer that vanishes, as with a laptop's network, is noticed some day
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return cls(reader, writer)
+        return cls(reader, writer, proxy if parts.scheme == "http" else None)
 
     async def send(self, method: str, address: Address, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send a request; its reply once that begins. Raises Cut."""
@@ -113,9 +110,11 @@ class Connection:
         framed = {"Host": parts.netloc.rpartition("@")[2], **headers}
         framed |= {"Authorization": f"Bearer {address.token}"} if address.token else {}
         framed |= {"Content-Length": str(len(body))} if method == "POST" else {}
-        data = (
-            self._http.send(h11.Request(method=method, target=parts.path or "/", headers=list(framed.items()))) or b""
-        )
+        target = parts.path or "/"
+        if self._proxy is not None:
+            target = f"http://{framed['Host']}{target}"
+            framed |= {"Proxy-Authorization": self._proxy.authorization} if self._proxy.authorization else {}
+        data = self._http.send(h11.Request(method=method, target=target, headers=list(framed.items()))) or b""
         data += (self._http.send(h11.Data(data=body)) or b"") if body else b""
         data += self._http.send(h11.EndOfMessage()) or b""
         try:
@@ -165,6 +164,25 @@ class Connection:
     def abort(self) -> None:
         """Close at once: the server sees a client that is gone."""
         self._writer.transport.abort()
+
+
+async def _streams(
+    parts: SplitResult, verified: bool, proxy: Proxy | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    context = _context(verified) if parts.scheme == "https" else None
+    host, port = parts.hostname or "", parts.port or (443 if context else 80)
+    if proxy is None:
+        return await asyncio.open_connection(host, port, ssl=context)
+    if context is None:
+        return await asyncio.open_connection(proxy.host, proxy.port, ssl=_context(True) if proxy.tls else None)
+    return await asyncio.open_connection(sock=await tunnel(proxy, host, port), ssl=context, server_hostname=host)
+
+
+def _context(verified: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not verified:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 class Http:

@@ -25,6 +25,12 @@ REFUSED = -32001
 """The code of our own errors; the relay has the same."""
 NOT_JSON = -32700
 
+
+PERHAPS_DONE = (
+    "The connection to the Jupyter server was lost while this call was under way. The call may have been carried out, "
+    "so do not simply call again: look first, with list_cells for an edit, with read_cell or wait_execution for a run."
+)
+
 _PLAIN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 Id = int | float | str | None

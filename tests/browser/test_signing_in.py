@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from harness import JupyterProcess
+from harness import JupyterProcess, until
 from harness.browser import chromium
+from harness.piped import Piped, world
 from harness.signing_in import CALLBACK, Kept, authorize_url, client_id, signed_in
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
@@ -179,3 +180,25 @@ async def test_the_page_is_accessible(
     assert await page.locator("main b").count() == 0
     await page.screenshot(path=screenshots / f"consent-{scheme}-{width}.png", full_page=True)
     await context.close()
+
+
+async def test_a_client_that_starts_programs_signs_in_with_one_click(
+    person: BrowserContext, live: JupyterProcess, tmp_path: Path, screenshots: Path
+) -> None:
+    opened, opener = tmp_path / "opened", tmp_path / "browser"
+    opener.write_text(f'#!/bin/sh\nprintf "%s" "$1" > {opened}.new && mv {opened}.new {opened}\n')
+    opener.chmod(0o755)
+    environment = world(live) | {"JUPYTER_DATA_DIR": str(tmp_path / "data"), "BROWSER": str(opener)}
+    program = Piped(environment, live.root, "--url", live.endpoint)
+    try:
+        info = {"name": "lines", "version": "1"}
+        program.say("initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": info}, id=1)
+        await until(opened.exists)
+        page = await person.new_page()
+        await page.goto(opened.read_text())
+        await page.get_by_role("button", name="Allow", exact=True).click()
+        await expect(page.get_by_role("heading")).to_have_text("You are signed in")
+        await page.screenshot(path=screenshots / "sign-in-stdio.png")
+        assert "result" in await asyncio.to_thread(program.answer, 1)
+    finally:
+        await asyncio.to_thread(program.end)

@@ -15,15 +15,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
+def self_signed(folder: Path, name: str = "not-this-host") -> tuple[Path, Path]:
     """A key and a certificate that nobody else has signed, for a name that is not this machine's."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "not-this-host")])
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(timezone.utc)
     certificate = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -43,13 +44,13 @@ def trusting(certificate: Path) -> ssl.SSLContext:
 
 @asynccontextmanager
 async def tls_before(
-    port: int, folder: Path, *, at: int = 0, keeps_host: bool = True
+    port: int, folder: Path, *, at: int = 0, keeps_host: bool = True, name: str = "not-this-host"
 ) -> AsyncIterator[tuple[int, ssl.SSLContext]]:
     """A proxy before a port of this machine: its own port, and what its clients have to trust.
 
     It says `X-Forwarded-Proto: https`, as all of them do, and passes on `Host` unless told not to.
     """
-    key, certificate = self_signed(folder)
+    key, certificate = self_signed(folder, name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
 

@@ -103,7 +103,13 @@ class Way:
         return await self.answered(person, await person.get(self.page, follow_redirects=True))
 
     async def answered(self, person: httpx2.AsyncClient, page: httpx2.Response) -> str:
-        """Click Allow on the page that is open."""
+        """Click Allow on the page that is open: the code."""
+        gone = dict(parse_qsl(urlsplit(await self.sent(person, page)).query))
+        assert (gone["iss"], gone["state"]) == (f"{self.root}/oauth", "a&b=c d")
+        return gone["code"]
+
+    async def sent(self, person: httpx2.AsyncClient, page: httpx2.Response) -> str:
+        """Click Allow on the page that is open: where the browser goes."""
         assert page.status_code == 200, page.text
         assert str(page.url).startswith(f"{self.root}/oauth/authorize?"), page.url
         assert f"<dd>{self.root.removesuffix('mcp-proxy')}<br>" in page.text, page.text
@@ -115,9 +121,7 @@ class Way:
             headers={"Origin": f"{parts.scheme}://{parts.netloc}", "Referer": str(page.url)},
         )  # fmt: skip
         assert answer.status_code == 200, answer.text
-        gone = dict(parse_qsl(urlsplit(answer.headers["Refresh"].removeprefix("0; url=")).query))
-        assert (gone["iss"], gone["state"]) == (f"{self.root}/oauth", "a&b=c d")
-        return gone["code"]
+        return answer.headers["Refresh"].removeprefix("0; url=")
 
     async def exchanged(self, code: str) -> dict[str, Any]:
         """Tokens for the code."""

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from harness.hub import Hub
+from harness.machine import own_world
+from harness.piped import Piped
 
 from jupyter_mcp_proxy.cli import main
 from jupyter_mcp_proxy.cli.doctor.findings import Finding
@@ -62,3 +64,22 @@ def test_a_server_that_the_hub_has_stopped_is_told_from_a_wrong_token(
     assert "does not run" in said[0]["said"]
     assert f"{hub.origin}/hub/spawn/carol" in said[0]["cure"]
     assert {each["state"] for each in said[1:]} == {"skipped"}
+
+
+def test_a_server_with_a_name_that_does_not_run_is_told_so_by_the_doctor_and_by_stdio(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    url, page = hub.url("alice", "resting") + "mcp", f"{hub.origin}/hub/spawn/alice/resting"
+    token = hub.token("alice", "access:servers!user=alice")
+    monkeypatch.setenv("JUPYTER_MCP_PROXY_TOKEN", token)
+    assert main(["doctor", "--json", "--url", url]) == 30
+    said = json.loads(capsys.readouterr().out)["findings"]
+    assert "does not run" in said[0]["said"], said[0]
+    assert page in said[0]["cure"]
+    for given in (token, ""):
+        program = Piped(own_world(tmp_path) | {"JUPYTER_MCP_PROXY_TOKEN": given}, tmp_path, "--url", url)
+        try:
+            program.say("initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {}}, id=1)
+            assert f"start that server on the Hub's page, {page}," in program.answer(1)["error"]["message"]
+        finally:
+            program.end()

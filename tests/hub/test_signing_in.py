@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import until
 from harness.hub import USERS, Hub
+from harness.machine import own_world
+from harness.piped import Piped
 from harness.tls import tls_before
 from harness.whole_way import MCP_HEADERS, Way, http_client, whole_way
+
+from jupyter_mcp_proxy.store.grants import Grants
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -115,3 +120,23 @@ async def test_at_a_hub_that_is_elsewhere(elsewhere: Hub) -> None:
     async with person(f"{elsewhere.origin}{elsewhere.base_url}", "alice") as http:
         way, _ = await whole_way(f"{elsewhere.url('alice')}mcp", http)
     assert "/a/jhub/user/alice/" in way.root or "//alice.hub.localhost:" in way.root
+
+
+async def test_a_client_that_starts_programs_signs_in_behind_the_hubs_login(hub: Hub, tmp_path: Path) -> None:
+    endpoint = f"{hub.url('alice')}mcp"
+    environment = own_world(tmp_path) | {"JUPYTER_DATA_DIR": str(tmp_path / "data")}
+    program = Piped(environment, tmp_path, "--url", endpoint, "--no-browser")
+    try:
+        info = {"name": "lines", "version": "1"}
+        program.say("initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": info}, id=1)
+        waits = Grants(endpoint, tmp_path / "data" / "mcp-proxy" / "stdio")
+        await until(lambda: waits.read().pending is not None)
+        pending = waits.read().pending
+        assert pending is not None
+        async with person(f"{hub.origin}/", "alice") as http:
+            page = await http.get(pending.page, follow_redirects=True)
+            shown = await http.get(await Way(endpoint, http).sent(http, page))
+            assert "You are signed in" in shown.text
+        assert "result" in await asyncio.to_thread(program.answer, 1)
+    finally:
+        await asyncio.to_thread(program.end)

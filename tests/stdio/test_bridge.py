@@ -12,7 +12,8 @@ from typing import Any
 import anyio
 import pytest
 
-from jupyter_mcp_proxy.stdio.bridge import PERHAPS_DONE, Bridge
+from jupyter_mcp_proxy.stdio.bridge import Bridge
+from jupyter_mcp_proxy.stdio.messages import PERHAPS_DONE
 from jupyter_mcp_proxy.stdio.ways import Given
 
 pytestmark = pytest.mark.anyio

@@ -58,6 +58,8 @@ class Serving:
         first = rounds.modern(self.asker, "server/discover", {})
         self.ordinary.append(first)
         looked = self.asker.get("healthz") if signing.is_refused_by_hub(first) else Answer()
+        if first.status == 404 and "jsonrpc" not in first.object:
+            looked = self.asker.get(f"{self.server.url}api")  # each Jupyter server has that, for everybody
         if self.tell(signing.stopped(self.server, looked) or connection.server(self.server, first)).state == "failed":
             return "the server does not serve"
         self.hub()

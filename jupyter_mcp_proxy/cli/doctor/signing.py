@@ -8,12 +8,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ...contract import NAME
+from ...stdio.ways import HUB, has_name, start_page
 from ..servers import Server
 from .asking import Answer
 from .findings import Finding, failed, note, ok, skipped
 
 METADATA: Final = re.compile(r'resource_metadata="([^"]+)"')
-HUB: Final = re.compile(r"(?P<hub>.*/)user/(?P<user>[^/]+)/(?:(?P<server>[^/]+)/)?")
 POINTS: Final = ("authorization_endpoint", "token_endpoint", "registration_endpoint")
 
 
@@ -117,21 +117,24 @@ def is_refused_by_hub(first: Answer) -> bool:
 
 
 def stopped(server: Server, looked: Answer) -> Finding | None:
-    """A server of a JupyterHub in whose stead the Hub answers; None where it is the server that does.
+    """A server of a JupyterHub in whose stead another answers; None where it is the server that does.
 
     The Hub (6.1) leads whoever looks below such a server to the same path below its own, and refuses what is sent
-    there with a page and status 403, as if the token were wrong.
+    there with a page and status 403, as if the token were wrong. For a server with a name the user's own answers,
+    where that runs: there is no such path in it.
     """
     parts = urlsplit(server.url)
     match = HUB.fullmatch(parts.path)
     own = f"{match['hub']}hub{parts.path.removeprefix(match['hub'][:-1])}" if match else ""
-    if not match or not urlsplit(looked.headers.get("location", "")).path.startswith(own):
+    by_hub = bool(match) and urlsplit(looked.headers.get("location", "")).path.startswith(own)
+    if not by_hub and not (looked.status == 404 and has_name(server.url)):
         return None
-    page = f"{parts.scheme}://{parts.netloc}{match['hub']}hub/spawn/{match['user']}"
     return failed(
         "server",
-        f"{server.url} does not run: the Hub answers in its stead, and refuses every token there.",
-        f"Start it at {page}{'/' + match['server'] if match['server'] else ''}, or on the Hub's home page.",
+        f"{server.url} does not run: the Hub answers in its stead, and refuses every token there."
+        if by_hub
+        else f"{server.url} does not run: no Jupyter server has that address.",
+        f"Start it at {start_page(server.url)}, or on the Hub's home page.",
     )
 
 

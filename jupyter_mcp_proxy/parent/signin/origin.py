@@ -5,12 +5,12 @@ Whoever sends a request writes its Host header, so it chooses no issuer unless t
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from ...contract import is_loopback
 from ..policy import Refused
 
 _HOST = re.compile(
@@ -62,16 +62,6 @@ def seen_scheme(scheme: str, headers: Mapping[str, str], trusts_proxies: bool) -
         return scheme
     first = headers.get("X-Scheme", headers.get("X-Forwarded-Proto", "")).partition(",")[0].strip().lower()
     return first if first in ("http", "https") else scheme
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a host's name stands for the very machine that asks for it."""
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def normal(scheme: str, netloc: str) -> str:

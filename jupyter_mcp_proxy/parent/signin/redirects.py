@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection
 from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
-from .origin import is_loopback, normal
+from ...contract import is_loopback
+from .origin import normal
 
 LONGEST = 500
 _NETLOC = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?|\[[0-9A-Fa-f:.]+\](?::\d+)?")
