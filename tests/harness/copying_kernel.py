@@ -1,7 +1,7 @@
 """A kernel that answers with the asker's session, as IRkernel and IJulia do: `python -m harness.copying_kernel`.
 
-It prints each line of the code that it is given, to stderr where the line begins with `!`. On `control` it knows only what
-ends and interrupts it, as IRkernel and Deno do. SIGINT ends it, as it does Deno and xeus-python.
+It prints each line of the code that it is given, to stderr where the line begins with `!`. On `control` it knows only
+what ends and interrupts it, as IRkernel and Deno do. SIGINT ends it, as it does Deno and xeus-python.
 """
 
 from __future__ import annotations

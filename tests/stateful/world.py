@@ -231,7 +231,9 @@ class World:
                 self.check("there was something to take back" if left else "", told, left)
                 while steps:
                     self._passed(steps)
-            undisturbed = steps and steps[-1].act == self.acts - 1 and steps[-1].sure
+            last = steps[-1] if steps else None
+            # A move to where the cell was is passed over.
+            undisturbed = last and last.before != last.after and last.act == self.acts - 1 and last.sure
             self.check("refused, though nobody has done anything since" if undisturbed and not done else "", told)
             return False
         while steps and steps[-1].has_left_nothing(before):
