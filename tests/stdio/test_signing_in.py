@@ -20,9 +20,10 @@ from harness import JupyterProcess, StartJupyter
 from harness.piped import Piped, world
 from harness.signing_in import Browser, refresh, went_to
 
-from jupyter_mcp_proxy.cli.signin import way
+from jupyter_mcp_proxy.cli.signin import oauth, way
+from jupyter_mcp_proxy.stdio.http import Address
 from jupyter_mcp_proxy.stdio.ways import Unreachable
-from jupyter_mcp_proxy.store.grants import Grants
+from jupyter_mcp_proxy.store.grants import Grant, Grants
 
 HELLO = {
     "protocolVersion": "2025-06-18",
@@ -240,6 +241,35 @@ def test_a_refusal_that_is_none_of_signing_in_asks_nobody(tmp_path: Path) -> Non
         "https://hub.example.org/user/ada/mcp-proxy/mcp", grants=Grants("x", tmp_path / "mcp-proxy")
     )
     assert not signed_in.refused(signed_in.find(), 403)
+
+
+def test_a_code_that_has_ended_is_told_and_the_next_request_gets_a_new_page(person: Person) -> None:
+    program = person.client()
+    (page,) = person.pages()
+    asked = parse_qs(urlsplit(page).query)
+    status, shown = seen_at(f"{asked['redirect_uri'][0]}?code=ended&state={asked['state'][0]}")
+    assert (status, "Not signed in" in shown) == (502, True)
+    assert "has failed" in program.answer(1)["error"]["message"]
+    program.say("initialize", HELLO, id=2)
+    assert person.answer(person.pages(2)[1])[0] == 200
+    assert "result" in program.answer(2)
+
+
+def test_what_another_process_has_got_is_tried_and_renewed_where_it_has_ended_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "https://hub.example.org/user/ada/mcp-proxy/mcp"
+    grants = Grants(url, tmp_path / "mcp-proxy")
+    signed_in = way.SignedIn(url, grants=grants)
+    monkeypatch.setattr(oauth, "renewed", lambda *_: oauth.Tokens("third", "next"))
+    grants.write(Grant("second", "refresh", "client", "https://hub.example.org/token"))
+    assert signed_in.refused(Address(url, "first"), 401)
+    assert signed_in.find().token == "second"
+    assert signed_in.refused(Address(url, "second"), 401)
+    assert signed_in.find().token == "third"
+    assert grants.read().refresh == "next"
+    # What was just given and is refused at once is no reason to go on for ever.
+    assert not signed_in.refused(Address(url, "third"), 401)
 
 
 def test_without_a_browser_the_address_alone_is_printed(person: Person) -> None:

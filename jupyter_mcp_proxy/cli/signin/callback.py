@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 
 PATH = "/callback"
 PAGE = """<!doctype html>
@@ -43,8 +45,9 @@ class Listener:
             def log_message(self, *_: object) -> None:
                 """Nothing: the code is in the path."""
 
-        class Server(ThreadingHTTPServer):
-            daemon_threads, block_on_close, allow_reuse_port = True, False, False
+        class Server(ThreadingTCPServer):  # HTTPServer asks the network for the name of 127.0.0.1
+            daemon_threads, block_on_close = True, False
+            allow_reuse_address = os.name == "posix"  # on Windows it lets another program take the port
 
         self._server = Server(("127.0.0.1", port), Handler)
         self.port: int = self._server.server_address[1]
