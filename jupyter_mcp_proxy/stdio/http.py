@@ -1,7 +1,7 @@
-"""HTTP to one endpoint on asyncio's streams, with `h11` for the protocol.
+"""HTTP to one endpoint, by way of the environment's proxy where there is one.
 
 What a request's end means is told exactly: that it never left (`NotSent`), or that it left and its reply was cut
-(`Cut`). Only who knows that may send it again. It loads in a tenth of the time of a library that does more.
+(`Cut`). Only who knows that may send it again.
 """
 
 from __future__ import annotations
@@ -9,22 +9,18 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import h11
 
+from ..http1 import Connection
 from .proxies import Barred, Proxy, proxy_for, tunnel
 
-READ_SIZE = 64 * 1024
 CONNECT_TIMEOUT = 10.0
-IDLE_LIMIT = 15.0
-"""Seconds after which an unused connection is not used again: whoever stands in between may have forgotten it."""
 LARGEST_REFUSAL = 64 * 1024
 """Bytes of a refusal's body that are looked at."""
 
@@ -78,19 +74,18 @@ class Reply:
         return bytes(body)
 
 
-class Connection:
-    """One connection that may carry several requests, one after the other."""
+class ToServer(Connection):
+    """A connection to a server, or to the proxy before it."""
+
+    lost = Cut
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, proxy: Proxy | None = None) -> None:
         """`proxy`: what takes each request, since it goes through it in the clear."""
-        self._reader = reader
-        self._writer = writer
+        super().__init__(reader, writer)
         self._proxy = proxy
-        self._http = h11.Connection(h11.CLIENT)
-        self._last_used = time.monotonic()
 
     @classmethod
-    async def open(cls, address: Address) -> Connection:
+    async def open(cls, address: Address) -> ToServer:
         """Connect. Raises NotSent."""
         parts = urlsplit(address.url)
         try:
@@ -114,56 +109,7 @@ class Connection:
         if self._proxy is not None:
             target = f"http://{framed['Host']}{target}"
             framed |= {"Proxy-Authorization": self._proxy.authorization} if self._proxy.authorization else {}
-        data = self._http.send(h11.Request(method=method, target=target, headers=list(framed.items()))) or b""
-        data += (self._http.send(h11.Data(data=body)) or b"") if body else b""
-        data += self._http.send(h11.EndOfMessage()) or b""
-        try:
-            self._writer.write(data)
-            await self._writer.drain()
-            while not isinstance(event := await self._event(), h11.Response):
-                pass
-        except OSError as error:
-            raise Cut(str(error)) from error
-        return Reply(self, event)
-
-    async def body(self) -> AsyncIterator[bytes]:
-        """The pieces of the reply's body. Raises Cut."""
-        try:
-            while not isinstance(event := await self._event(), h11.EndOfMessage):
-                if isinstance(event, h11.Data):
-                    yield bytes(event.data)
-        except OSError as error:
-            raise Cut(str(error)) from error
-
-    async def _event(self) -> Any:
-        while True:
-            try:
-                event = self._http.next_event()
-            except h11.RemoteProtocolError as error:
-                raise Cut(str(error)) from error
-            if event is h11.NEED_DATA:
-                self._http.receive_data(await self._reader.read(READ_SIZE))
-            elif isinstance(event, h11.ConnectionClosed):
-                raise Cut("the connection was closed")
-            else:
-                return event
-
-    def reusable(self) -> bool:
-        """Whether another request may be sent, now that a reply was read to its end."""
-        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
-            self._http.start_next_cycle()
-            self._last_used = time.monotonic()
-            return True
-        return False
-
-    def fresh(self) -> bool:
-        """Whether an idle connection is still worth a request."""
-        gone = self._reader.at_eof() or self._writer.is_closing()
-        return not gone and time.monotonic() - self._last_used < IDLE_LIMIT
-
-    def abort(self) -> None:
-        """Close at once: the server sees a client that is gone."""
-        self._writer.transport.abort()
+        return Reply(self, await self.request(method, target, list(framed.items()), body))
 
 
 async def _streams(
@@ -189,14 +135,14 @@ class Http:
     """Requests to an endpoint, each on a connection that nothing else uses meanwhile."""
 
     def __init__(self) -> None:
-        self._idle: deque[tuple[Address, Connection]] = deque()
+        self._idle: deque[tuple[Address, ToServer]] = deque()
 
     @asynccontextmanager
     async def asked(
         self, method: str, address: Address, headers: Mapping[str, str], body: bytes = b""
     ) -> AsyncIterator[Reply]:
         """A reply while it is read. Whoever leaves before its end hangs up. Raises NotSent and Cut."""
-        connection = self._taken(address) or await Connection.open(address)
+        connection = self._taken(address) or await ToServer.open(address)
         kept = False
         try:
             yield await connection.send(method, address, headers, body)
@@ -207,7 +153,7 @@ class Http:
             else:
                 connection.abort()
 
-    def _taken(self, address: Address) -> Connection | None:
+    def _taken(self, address: Address) -> ToServer | None:
         while self._idle:
             where, connection = self._idle.pop()
             if where == address and connection.fresh():
