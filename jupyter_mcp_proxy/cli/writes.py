@@ -66,9 +66,10 @@ def add(client: Client, options: argparse.Namespace) -> int:
     if options.url is None and server is None:
         return 1
     url = endpoint_of(options.url) if server is None else server.endpoint
-    if server is not None and client.starts is not None and not options.with_token:
-        command = [sys.executable, "-m", "jupyter_mcp_proxy", "stdio", "--server", server.root]
-        return _write(client, options, client.starts(command), server.root, "")
+    if client.starts is not None and not options.with_token:
+        which = ["--url", url] if server is None else ["--server", server.root]
+        command = [sys.executable, "-m", "jupyter_mcp_proxy", "stdio", *which]
+        return _write(client, options, client.starts(command), "" if server is None else server.root, "")
     token = ""
     if options.with_token or not client.signs_in or (server is not None and not _signs_in(server)):
         if server is None:

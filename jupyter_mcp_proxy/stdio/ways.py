@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ..contract import NAME
 from .http import Address
+from .proxies import proxy_for, refusal
 
 
 class Unreachable(Exception):
@@ -61,6 +62,8 @@ def _on_hub(url: str) -> re.Match[str] | None:
 
 def not_taken(address: Address, status: int, *, hub: bool) -> str:
     """What is said of an answer that has no words of ours. `hub`: a JupyterHub is there."""
+    if status == 407 and (proxy := proxy_for(urlsplit(address.url))):
+        return f"{address.url} was not reached: {refusal(proxy, status)}."
     page = start_page(address.url)
     at = f", {page}," if page else ","
     if status == 403 and hub:  # JupyterHub 6.1 answers so in the stead of a user's server that it has stopped

@@ -210,3 +210,14 @@ def test_where_signing_in_is_off_a_token_is_written(
     assert main(["connect", "cursor", "--yes"]) == 0
     entry = json.loads((home / ".cursor" / "mcp.json").read_text())["mcpServers"]["jupyter"]
     assert entry["headers"]["Authorization"].startswith("Bearer jmp_")
+
+
+def test_a_client_that_starts_programs_gets_one_that_signs_in_at_a_server_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "claude_desktop_config.json"
+    words = ["connect", "claude-desktop", "--url", "https://hub.example.org/user/ada/lab", "--file", str(file), "--yes"]
+    assert main(words) == 0, capsys.readouterr().err
+    (server,) = json.loads(file.read_text())["mcpServers"].values()
+    assert server["args"][-3:] == ["stdio", "--url", "https://hub.example.org/user/ada/mcp-proxy/mcp"]
+    assert "env" not in server

@@ -16,6 +16,7 @@ from harness import TOKEN, JupyterProcess
 from harness.piped import Piped, world
 from harness.tls import tls_before
 
+from jupyter_mcp_proxy.stdio.http import Address, Connection, NotSent
 from jupyter_mcp_proxy.stdio.proxies import Barred, proxy_for
 
 PROXY = Path(__file__).with_name("forward_proxy.py")
@@ -98,6 +99,23 @@ def test_a_name_and_password_in_the_proxys_address_are_given_to_it_alone(file: J
         said = greeted(file, url, http_proxy=f"http://ada:o%2Fb@127.0.0.1:{proxy.port}")
         assert "result" in said, said
     assert seen
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_asks_for_a_password_is_named_with_what_helps(
+    file: JupyterProcess, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with forward("ada:o/b") as (proxy, _):
+        address = f"http://bob:wrong@127.0.0.1:{proxy.port}"
+        if scheme == "http":
+            said = str(greeted(file, f"http://{ELSEWHERE}:{file.port}/", http_proxy=address))
+        else:
+            monkeypatch.setenv("https_proxy", address)
+            with pytest.raises(NotSent) as refused:
+                asyncio.run(Connection.open(Address(f"https://{ELSEWHERE}:{file.port}/")))
+            said = str(refused.value)
+    assert f"the proxy 127.0.0.1:{proxy.port} asks for a name and a password" in said
+    assert "wrong" not in said
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "127.8.8.8"])
