@@ -54,6 +54,9 @@ UNNUMBERED = (
     "does not number its messages."
 )
 NOT_KEPT = "Some of this output is missing: what the kernel sent could not be kept beside the notebook ({reason})."
+ABORTED = ("aborted", "abort")
+"""Statuses of a reply to what was not run, or was stopped; the second is older, and IRkernel's, tslab's and bash's."""
+NOT_RUN = "It was not run: what ran before it in this kernel failed or was interrupted. Run it again if it is wanted."
 LOST = "The connection to the kernel was lost while this ran, and what it printed since could not be recovered."
 
 
@@ -300,11 +303,8 @@ class Execution:
         status = reply.get("status")
         if status == "ok":
             self.finish(State.OK)
-        elif status == "aborted":
-            self.finish(
-                State.INTERRUPTED,
-                "It was not run: what ran before it in this kernel failed or was interrupted.",
-            )
+        elif status in ABORTED:
+            self.finish(State.INTERRUPTED, None if self._has_run else NOT_RUN)
         elif self.interrupt_wanted or reply.get("ename") == "KeyboardInterrupt":
             self.finish(State.INTERRUPTED)
         else:

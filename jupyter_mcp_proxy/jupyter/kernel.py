@@ -46,6 +46,9 @@ OPEN_TIMEOUT = 60.0
 ASK_AGAIN = (0.02, 0.05, 0.1, 0.25, 0.5)
 """Seconds between two questions to a kernel whose broadcasts do not reach us yet; the last from then on."""
 
+ASKED_BESIDE = 2
+"""Questions on `control` alone, before `shell` is asked, too."""
+
 
 @dataclass(frozen=True)
 class Resumption:
@@ -143,7 +146,8 @@ class KernelChannel(ABC):
     async def answers(self, timeout: float) -> None:
         """Return once the kernel answers and its broadcasts reach us; both are connected separately.
 
-        Raises KernelFailed where that takes longer than `timeout` seconds.
+        It is asked on `control`, which answers beside what runs, and soon on `shell`, too, where alone some kernels
+        answer (R, Deno). Raises KernelFailed where that takes longer than `timeout` seconds.
         """
         both = _Both()
         asked: list[Message] = []
@@ -152,8 +156,9 @@ class KernelChannel(ABC):
             while not both.came.is_set():
                 if asyncio.get_running_loop().time() > deadline:
                     raise KernelFailed(f"The kernel did not answer within {timeout:g} s", "it may be starting")
-                asked.append(self.new_request("control", "kernel_info_request", {}))
-                await self.send(asked[-1], both.take)
+                for channel in ("control", "shell")[: 1 if len(asked) < ASKED_BESIDE else 2]:
+                    asked.append(self.new_request(channel, "kernel_info_request", {}))
+                    await self.send(asked[-1], both.take)
                 with suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(both.came.wait(), ASK_AGAIN[min(len(asked), len(ASK_AGAIN)) - 1])
         finally:

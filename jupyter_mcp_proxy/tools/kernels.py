@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ..errors import BadValue
 from ..execution.batch import Batch, never_ran
+from ..execution.executions import State
 from ..jupyter.paths import clean_path
 from .call import Call
 from .registry import tool
@@ -80,6 +81,8 @@ async def _stopped(what: str, executions: list[Execution]) -> str:
     ends = ((e, "not run" if never_ran(e) else e.state.value) for e in executions if e.finished.is_set())
     ended = ", ".join(f"{e.id} {end}" for e, end in ends)
     told = f"Interrupted {what}{f': {ended}' if ended else ''}."
+    if any(e.state is State.KERNEL_DIED for e in executions):
+        return f"{told} That ended the kernel's process: all its variables are gone. Jupyter starts it again by itself."
     if done:
         return f"{told} Its variables are kept."
     going = ", ".join(e.id for e in executions if not e.finished.is_set())

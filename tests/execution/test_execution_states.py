@@ -48,10 +48,17 @@ async def test_an_exception_is_an_error_and_a_wanted_one_an_interrupt() -> None:
     assert run(BUSY, stopped, IDLE).state is State.INTERRUPTED
 
 
-async def test_what_was_never_run_is_not_told_as_done() -> None:
-    execution = run(message("execute_reply", status="aborted"), IDLE)
+@pytest.mark.parametrize("status", ["aborted", "abort"])
+async def test_what_was_never_run_is_not_told_as_done(status: str) -> None:
+    execution = run(message("execute_reply", status=status), IDLE)
     assert execution.state is State.INTERRUPTED
     assert "not run" in execution.notes[0]
+
+
+async def test_what_somebody_else_interrupted_is_not_told_as_never_run() -> None:
+    execution = run(BUSY, message("execute_input", execution_count=2), message("execute_reply", status="abort"), IDLE)
+    assert execution.state is State.INTERRUPTED
+    assert not execution.notes
 
 
 @pytest.mark.parametrize("missing", [0, 3, None])
