@@ -40,8 +40,16 @@ def stand_for_server(request: HTTPServerRequest, token: str) -> None:
         request.headers["Authorization"] = f"Bearer {token}"
 
 
+def _check_name(handler: JupyterHandler) -> None:
+    """Raise Refused where Jupyter does not take the name that a request was sent to: it says 403, and no more."""
+    if not handler.check_host():
+        handler.current_user = None  # as Jupyter's `prepare` leaves it
+        raise policy.Refused(403, policy.WRONG_NAME.format(host=handler.request.host[:100]))
+
+
 async def admit_client(handler: JupyterHandler, path: policy.Path) -> None:
     """Let in who Jupyter knows, on the endpoint by a token. Raises Refused."""
+    _check_name(handler)
     try:
         await JupyterHandler.prepare(handler, _redirect_to_login=False)
     except web.HTTPError as error:
@@ -60,6 +68,7 @@ async def admit_person(handler: JupyterHandler, largest_body: int) -> None:
     asked = asked_by(handler.request)
     policy.check_origin(asked)
     policy.check_no_agent(asked)
+    _check_name(handler)
     try:
         await JupyterHandler.prepare(handler, _redirect_to_login=False)
         if not handler.token_authenticated:

@@ -26,6 +26,11 @@ REJECTED = (
     "or user (a stopped JupyterHub server answers like this too). Get a new one "
     f"({TILE}, or `{COMMAND} token new` where the server runs) and put it in the client's configuration."
 )
+WRONG_NAME = (
+    "Jupyter does not take requests that are sent to it by the name {host}, whatever their token is. Use the server's "
+    "own address, have the proxy or tunnel in between send that in `Host`, or set `ServerApp.local_hostnames` (or "
+    "`ServerApp.allow_remote_access`) on the server."
+)
 COOKIE_ONLY = (
     "A login cookie alone is not enough here, so that no other web page can use it. Send the header "
     f"`Authorization: Bearer <token>`; `{COMMAND} connect` prints the complete line."

@@ -11,7 +11,8 @@ from jupyter_mcp_proxy.parent import policy
 from jupyter_mcp_proxy.store.token_errors import TokenRefused
 
 TOLD = [
-    policy.UNAUTHENTICATED, policy.REJECTED, policy.COOKIE_ONLY, policy.SIGN_IN_FIRST, policy.SIGN_IN_AGAIN,
+    policy.UNAUTHENTICATED, policy.REJECTED, policy.WRONG_NAME, policy.COOKIE_ONLY, policy.SIGN_IN_FIRST,
+    policy.SIGN_IN_AGAIN,
     *(str(TokenRefused(reason)) for reason in TokenRefused.SENTENCES),
 ]  # fmt: skip
 

@@ -196,6 +196,19 @@ async def test_a_wrong_token_is_told_so(live: JupyterProcess) -> None:
     refused(post(live, INITIALIZE, path="mcp-proxy/mcp?token=wrong", **as_client(None)), "did not accept this token")
 
 
+@pytest.mark.parametrize("path", ["mcp-proxy/mcp", "mcp-proxy/api/status"])
+async def test_a_right_token_under_a_name_that_jupyter_does_not_take_is_not_called_wrong(
+    live: JupyterProcess, path: str
+) -> None:
+    """As behind a proxy or in a container; Jupyter itself says 403 and no more."""
+    method = "POST" if path.endswith("mcp") else "GET"
+    status, _, body = post(live, INITIALIZE, path, method, Host="lab.example.org:8888", **as_client())
+    assert status == 403
+    assert "lab.example.org:8888" in body.decode()
+    assert "ServerApp.local_hostnames" in body.decode()
+    assert "did not accept" not in body.decode()
+
+
 async def test_a_login_cookie_alone_is_refused_and_junk_beside_it_too(live: JupyterProcess) -> None:
     """Another site's page can make a browser send its cookie; it cannot send the token."""
     cookie = login_cookie(live)
