@@ -172,6 +172,7 @@ class Kernel:
         self._world.note("the kernel", state, await self._world.settled(), "prints late")
 
     async def _session(self) -> Any:
+        await self._world.settled()  # a rename on the disk is noticed with the next look at the notebook
         sessions = await ask(self._server, "GET", "sessions")
         return next((each for each in sessions if each["path"] == self._world.path[0]), None)
 
