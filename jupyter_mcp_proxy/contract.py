@@ -46,6 +46,11 @@ EXIT_ADDRESS_TAKEN: Final = 98
 """Somebody else listens on the port that the sidecar was given; the parent must choose another."""
 
 
+MOST_VALUES: Final = 100_000
+"""Values that a body may have. The SDK (mcp 2.3) decodes and validates all of them at once, in the loop that serves
+everybody: a million hold it up for 3 s and take 250 MB. A tool's arguments are few, and a long text is one value."""
+
+
 def proposals_name(run_id: str) -> str:
     """The file in Jupyter's runtime directory with what agents of a run propose, and whose edits are reviewed."""
     return f"mcp-proxy-{run_id}.proposals"
@@ -55,6 +60,23 @@ def told_name(run_id: str) -> str:
     """The name, in Jupyter's runtime directory, of the list of notebooks that clients of a run know. The sidecar writes
     it, for one that comes after it; the parent removes it when none comes any more."""
     return f"mcp-proxy-{run_id}.told"
+
+
+def values(body: bytes) -> int:
+    """How many values a JSON text has, about: its commas and openings outside of strings. Nothing is decoded.
+
+    Beyond `MOST_VALUES` it may be any number that is larger.
+    """
+    if (separators := _separators(body)) <= MOST_VALUES:
+        return separators  # with those in strings
+    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if (strings := bare.count(b'"') // 2) > 2 * (MOST_VALUES + 1):  # a value's name, and itself
+        return strings // 2
+    return sum(_separators(part) for part in bare.split(b'"')[::2])
+
+
+def _separators(text: bytes) -> int:
+    return text.count(b",") + text.count(b"[") + text.count(b"{")
 
 
 def module_command(python: str, module: str) -> list[str]:

@@ -28,13 +28,14 @@ from .collapse import InFile
 from .document import Author, Document
 from .editor import Editor
 from .entering import entered, reloaded
+from .former import AllSteps
 from .history import OTHERS, OURSELVES, Entry, History
 from .people import looks_at, people_in
 from .place import ending
 from .reading import read_notebook
 from .saving import LAST_SAVE, READ_ONLY, RUNNING_AFTER, SAVE_TRIES, UNSAVED_AFTER, Saving
 from .shared_editor import CellIndex, SharedEditor, stored_content
-from .shared_undo import Step, Steps
+from .shared_undo import Step
 from .shown import Shown
 from .steps import meant
 from .storable import first_odd, not_savable
@@ -55,7 +56,7 @@ class SharedDocument(Document):
         self._room: Room | None = None
         self._notebook: Any = None
         self._index: CellIndex | None = None
-        self._steps = Steps()
+        self._steps = AllSteps()
         self._lock = asyncio.Lock()
         self._in_file = InFile()
         self._writable = True
@@ -95,8 +96,7 @@ class SharedDocument(Document):
             if self._room is not None:
                 if not self._room.closed.is_set():
                     return self._room
-                await self._room.__aexit__()
-                self._room = None
+                await self._out()
             self.refuse_if_gone()
             content = await self._look_at_file()
             odd = first_odd(content)
@@ -106,6 +106,7 @@ class SharedDocument(Document):
             self._notebook = YNotebook(room.doc, room.awareness)
             if self.is_another:
                 await reloaded(self._notebook, content)
+                self._steps.forget()
                 self.is_another = False
             self._index = CellIndex(self._notebook.ycells)
             # The server writes, too, whenever it has saved: beside the cells, and that is nobody's change.
@@ -114,7 +115,6 @@ class SharedDocument(Document):
             self._unwritten.look(self._editor)
             await self._keep_lost(content)
             self.history.absorb(self._editor, OTHERS)
-            self._steps = Steps(self._steps)  # what was done in an older replica cannot be taken back in this one
             self._room = room
             self._saving.begin()
             self._announce()
@@ -158,9 +158,13 @@ class SharedDocument(Document):
 
     async def _leave(self) -> None:
         async with self._lock:
-            if self._room is not None:
-                await self._room.__aexit__()
-                self._room = None
+            await self._out()
+
+    async def _out(self) -> None:
+        if self._room is not None and self._index is not None:
+            await self._room.__aexit__()
+            self._steps.left(self._notebook, self._index, is_whole=not self._room.is_broken)
+            self._room = None
 
     async def _look_at_file(self) -> dict[str, Any]:
         try:

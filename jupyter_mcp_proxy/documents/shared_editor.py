@@ -157,6 +157,18 @@ class SharedEditor(Editor):
         there = self._cells[ids.index(cell)].to_py() if cell in ids else {}
         return {name: value for name, value in there.items() if name != "source"}
 
+    def whole(self) -> dict[str, dict[str, Any]]:
+        """All cells by their ids, in order, each with all that it holds."""
+        return {str(cell["id"]): cell for cell in self._cells.to_py() or []}
+
+    def put(self, index: int, cell: dict[str, Any]) -> None:
+        """Put in a cell with all that it holds."""
+        self._put(index, cell)
+
+    def replace(self, index: int, cell: dict[str, Any]) -> None:
+        """Put a cell with all that it holds in the place of another."""
+        self._replace(index, index, cell)
+
     def put_beside_source(self, cell: str, wanted: dict[str, Any]) -> bool:
         """Have these in a cell, beside what else it has, where it is of that type; whether anything was another."""
         now = self.beside_source(cell)
@@ -167,8 +179,9 @@ class SharedEditor(Editor):
         if "outputs" in differ:
             self.set_outputs(place, [_plain(output) for output in wanted["outputs"]])
         if "metadata" in differ:
-            gone = dict.fromkeys(self.cell_metadata(place))
-            self.set_cell_metadata(place, gone | table(wanted["metadata"]))
+            there, other = self.cell_metadata(place), table(wanted["metadata"])
+            gone = dict.fromkeys(there.keys() - other.keys())
+            self.set_cell_metadata(place, gone | {k: v for k, v in other.items() if there.get(k) != v})
         for name in differ & {"execution_count", "execution_state"}:
             self._cells[place][name] = wanted[name]
         return True

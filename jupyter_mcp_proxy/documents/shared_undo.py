@@ -73,6 +73,14 @@ class Step:
         """Whether it changed nothing but outputs, of which the history knows only that a cell has run."""
         return not self.copies and not self.taken
 
+    def is_not_there(self, editor: SharedEditor) -> bool:
+        """Whether all cells are as if it had never been made, as where a room was lost before it had arrived."""
+        moved = self.taken.keys() & self.made.keys()
+        sources = all(editor.source(cell) == before for cell, (before, _) in self.rewrote.items())
+        made = all(editor.source(cell) is None for cell in self.made.keys() - moved)
+        taken = all(editor.source(cell) is not None for cell in self.taken.keys() - moved)
+        return bool(self.copies or self.taken) and not moved and not self.labelled and sources and made and taken
+
     def is_spent(self, editor: SharedEditor) -> bool:
         """Whether the cells that it made or changed are all gone: nothing is there that could be taken back."""
         return bool(self.copies) and not self.taken and all(editor.source(cell) is None for cell in self.copies)
@@ -182,9 +190,7 @@ class Steps:
     """What each author has done in one replica of a shared notebook, and can be taken back: any of it, while later
     changes stay, as it is with what two people do."""
 
-    def __init__(self, former: Steps | None = None) -> None:
-        self.forgotten: set[str] = set() if former is None else former.forgotten | former._steps.keys()
-        """Whose earlier changes were made in a `former` replica, where alone they could be taken back."""
+    def __init__(self) -> None:
         self._managers: dict[str, UndoManager] = {}
         self._steps: dict[str, list[Step]] = {}
         self._known: dict[str, int] = {}
@@ -216,9 +222,18 @@ class Steps:
         """The author's steps, the oldest first."""
         return self._steps.get(author, [])
 
+    @property
+    def authors(self) -> set[str]:
+        """Whose steps there are."""
+        return {author for author, steps in self._steps.items() if steps}
+
+    def has(self, step: Step) -> bool:
+        """Whether a step was made in this replica."""
+        return any(each is step for steps in self._steps.values() for each in steps)
+
     def take(self, author: str, step: Step) -> None:
         """Take out a step that was undone, or of which nothing is left to undo."""
-        self._steps[author].remove(step)
+        self._steps[author] = [each for each in self._steps[author] if each is not step]
 
     def take_back(self, step: Step, editor: SharedEditor, index: CellIndex, cells: Array[Any], kept: Set[str]) -> bool:
         """Undo one step, and no other, but in the cells where it is `kept`; whether anything of it was there.

@@ -72,6 +72,8 @@ class Room:
         """What a change that is under way has done so far."""
         self.updates_received = 0
         """How many changes of others have come."""
+        self.is_broken = False
+        """Whether a change has failed half done in this replica."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Room:
@@ -159,6 +161,7 @@ class Room:
                     raise
         except BaseException:
             if held:
+                self.is_broken = True
                 self._close()
             if type(failure).__name__ in ("PanicException", "UnicodeEncodeError"):  # pycrdt's, at what Yjs has not
                 what = "half a pair of surrogates" if "surrogates" in str(failure) else "a value that Yjs does not have"
@@ -286,7 +289,7 @@ class Room:
             return
         elif self._held is not None:
             self._held.append(event.update)
-        else:
+        elif not self.closed.is_set():
             self._outgoing.put_nowait(create_update_message(event.update))
 
     async def _write(self) -> None:

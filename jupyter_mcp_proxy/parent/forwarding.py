@@ -8,16 +8,19 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.client import responses
+from typing import Any
 from urllib.parse import quote
 
 from ..contract import (
     CALLER_HEADER,
+    MOST_VALUES,
     NAME,
     TIER_HEADER,
     TOKEN_HEADER,
     TOKEN_NAME_HEADER,
     TOKEN_TIER_HEADER,
     USER_HEADER,
+    values,
 )
 from ..store.tokens import ScopedToken
 from .policy import Kind, Path, Refused
@@ -29,6 +32,9 @@ DROPPED_RESPONSE_HEADERS = frozenset({"connection", "keep-alive", "transfer-enco
 
 CONNECTING = ("initialize", "server/discover")
 """What a client says first, in the old and the new era."""
+
+LARGEST_DECODED = 16 * 1024 * 1024
+"""Bytes of a request that are decoded here: what the sidecar takes, unless it is set otherwise."""
 
 SMALL_REPLY = 256 * 1024
 """Bytes up to which a reply of known length is sent in one piece."""
@@ -164,12 +170,20 @@ PERHAPS_DONE = (
 )
 
 
+def _decoded(body: bytes) -> Any:
+    """What a body says; None where it is no JSON, or more of it than the sidecar takes, which is not decoded: Jupyter's
+    own loop would stand still meanwhile."""
+    if len(body) > LARGEST_DECODED or values(body) > MOST_VALUES:
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
 def request_ids(body: bytes) -> list[int | str]:
     """The ids of the requests in a JSON-RPC body, which wait for an answer; none where it is none."""
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return []
+    said = _decoded(body)
     requests = said if isinstance(said, list) else [said]
     ids = (each.get("id") for each in requests if isinstance(each, dict) and "method" in each)
     return [id for id in ids if isinstance(id, int | str) and not isinstance(id, bool)]
@@ -181,10 +195,7 @@ def told_for_now(body: bytes, message: str) -> tuple[int, str] | None:
     Python SDK 1 (mcp 1.30, so LangChain's adapters too) takes an error status for any message of its own for the end
     of its connection. A request is answered with an error of JSON-RPC; for what is none, nobody waits.
     """
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+    said = _decoded(body)
     if not isinstance(said, dict) or "jsonrpc" not in said or said.get("method") in CONNECTING:
         return None
     errors = errors_for(request_ids(body), message)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..documents.history import Entry
 
 MOST_ENTRIES = 100
-FORGOTTEN = " (not those before its shared document was opened anew, as after a rename on the disk)"
+FORGOTTEN = " (not those before its shared document was opened anew, as after renames on the disk)"
 
 
 @tool("read", "What changed")

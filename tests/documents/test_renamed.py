@@ -80,14 +80,10 @@ async def test_the_old_path_finds_a_renamed_notebook_and_says_once_what_it_is_ca
         assert not (server.root / name).exists()
         assert len(set(kernels_of(server, name, new))) == 1
         assert kernels_of(server, new), "who opens it in JupyterLab finds the kernel"
-        if server.guarantee == "file" or rename is through_jupyter:
-            await agent.ok("undo_changes", notebook=new)
-            await holds(server, new, "a = 1", "print(a + 1)")
-        else:
-            await agent.ok("undo_changes", notebook=new)
-            await holds(server, new, "a = 1", "print(a + 1)")
-            told = await agent.ok("undo_changes", notebook=new)
-            assert "before its shared document was opened anew" in told
+        await agent.ok("undo_changes", notebook=new)
+        await holds(server, new, "a = 1", "print(a + 1)")
+        await agent.ok("undo_changes", notebook=new)
+        await holds(server, new, "a = 1", "pass")
         opened = await agent.ok("list_notebooks")
         assert f"{new}  open" in opened
         assert f"{name}  " not in opened.replace(new, "")
@@ -126,10 +122,8 @@ async def test_a_notebook_is_followed_when_its_folder_is_renamed(
         told = await agent.ok("notebook_changes", notebook=f"{folder}/a.ipynb")
         assert f"[Note: {folder}/a.ipynb is now {folder}-b/a.ipynb; use that path]" in told
         assert told.startswith(f"{folder}-b/a.ipynb: 1 changes")
-        # jupyter-server-fileid (0.10) forgets the notebooks of a renamed folder: theirs is another room then.
-        if server.guarantee == "file":
-            await agent.ok("undo_changes", notebook=f"{folder}-b/a.ipynb")
-            await holds(server, f"{folder}-b/a.ipynb", "pass")
+        await agent.ok("undo_changes", notebook=f"{folder}-b/a.ipynb")
+        await holds(server, f"{folder}-b/a.ipynb", "pass")
 
 
 @both_ways

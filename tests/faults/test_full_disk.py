@@ -120,3 +120,56 @@ async def test_a_full_disk_takes_nothing_from_the_cell_that_it_has_room_for_and_
         outputs = server.read_notebook("a.ipynb")["cells"][0]["outputs"]
         assert sum("".join(output["text"]).count("x") for output in outputs) >= printed
         server.stop()
+
+
+async def test_in_a_file_a_full_disk_refuses_the_edit_at_once_and_takes_the_next_when_it_has_room(
+    start_jupyter: StartJupyter, tmp_path: Path
+) -> None:
+    root = tmp_path / "server0" / "root"
+    with small_disk(root):
+        try:
+            path = write_notebook(root / "a.ipynb", "a = 1", "b = 2")
+            server = start_jupyter(rtc=False)
+            async with connect(server) as agent:
+                await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 2")
+                fill(root / "filler")
+                before = path.read_bytes()
+                for number in range(2):
+                    big = f"a = {number} # " + "x" * 9000
+                    told = await agent.fails("overwrite_cell_source", notebook="a.ipynb", cell=0, source=big)
+                    assert "could not save 'a.ipynb'" in told
+                    assert path.read_bytes() == before, "what was there is whole"
+                    assert "a = 2" in await agent.ok("read_cell", notebook="a.ipynb", cell=0), "and agents see it"
+                (root / "filler").unlink()
+                await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=1, source="b = 3")
+                assert "disk" not in await agent.ok("read_cells", notebook="a.ipynb", cells=[1])
+                await agent.ok("undo_changes", notebook="a.ipynb", since=0)
+                assert [cell["source"] for cell in server.read_notebook("a.ipynb")["cells"]] == [["a = 1"], ["b = 2"]]
+        finally:
+            server.stop()
+
+
+@pytest.mark.parametrize("rtc", [True, False])
+async def test_where_our_own_files_have_no_room_no_edit_is_made_without_its_snapshot(
+    start_jupyter: StartJupyter, tmp_path: Path, rtc: bool
+) -> None:
+    """Snapshots, tokens and the audit are below Jupyter's data directory."""
+    kept = tmp_path / "kept"
+    with small_disk(kept):
+        server = start_jupyter(rtc=rtc, environment={"JUPYTER_DATA_DIR": str(kept / "data")})
+        try:
+            path = server.write_notebook("a.ipynb", "a = 1")
+            async with connect(server) as agent:
+                await agent.ok("read_cells", notebook="a.ipynb")
+                fill(kept / "filler")
+                before = path.read_bytes()
+                told = await agent.fails("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 2")
+                assert "no snapshot of it could be taken" in told
+                assert "No space left" in told
+                assert path.read_bytes() == before
+                assert "a = 1" in await agent.ok("read_cells", notebook="a.ipynb")
+                (kept / "filler").unlink()
+                await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 3")
+                await until(lambda: "a = 3" in path.read_text())
+        finally:
+            server.stop()

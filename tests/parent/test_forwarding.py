@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import tracemalloc
 
 import pytest
 from tornado.httputil import HTTPHeaders
@@ -191,6 +193,32 @@ def test_a_client_in_a_conversation_meets_no_error_status_while_the_sidecar_is_n
 )  # fmt: skip
 def test_who_only_connects_is_told_by_the_status_that_the_sidecar_is_not_there(body: bytes) -> None:
     assert told_for_now(body, "Not yet.") is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 20_000_000,
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":[' + b"[]," * 4_000_000 + b"[]]}",
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"a":"' + b"x" * 100_000_000 + b'"}}',
+    ],
+    ids=["deep", "many", "long"],
+)
+def test_what_the_sidecar_would_not_take_is_not_decoded_here_either(body: bytes) -> None:
+    """Decoding the second takes seconds and 500 MB of Jupyter's own process."""
+    tracemalloc.start()
+    began = time.process_time()
+    assert told_for_now(body, "Not yet.") is None
+    assert request_ids(body) == []
+    took, (_, most) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert took < 1
+    assert most < 3 * len(body)
+
+
+def test_a_long_text_is_answered_by_its_id() -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"a":"' + b"[," * 1_000_000 + b'"}}'
+    assert request_ids(body) == [1]
 
 
 def test_a_sidecar_that_went_away_is_back_in_seconds() -> None:

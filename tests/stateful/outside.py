@@ -172,27 +172,22 @@ class Kernel:
         self._world.note("the kernel", state, await self._world.settled(), "prints late")
 
     async def _session(self) -> Any:
+        await self._world.settled()  # a rename on the disk is noticed with the next look at the notebook
         sessions = await ask(self._server, "GET", "sessions")
         return next((each for each in sessions if each["path"] == self._world.path[0]), None)
-
-    async def _followed(self) -> Any:
-        """The session; Jupyter hears of a file that was renamed on the disk from an agent's next call."""
-        if await self._session() is None:
-            await self._world.reads(self._world.agents[0])
-        session = await self._session()
-        self._world.check("" if session else "the kernel's session has another path")
-        return session
 
     async def restarts(self) -> None:
         """The person restarts it in JupyterLab."""
         if self._runs:
-            session = await self._followed()
+            session = await self._session()
+            self._world.check("" if session else "the kernel's session has another path")
             await ask(self._server, "POST", f"kernels/{session['kernel']['id']}/restart")
             self._forget("restarts")
 
     async def dies(self) -> None:
         if self._runs:
-            session = await self._followed()
+            session = await self._session()
+            self._world.check("" if session else "the kernel's session has another path")
             os.kill(_pid_of(self._server, session["kernel"]["id"]), signal.SIGKILL)
             self._runs = False  # until the next run it may not be there
             self._forget("dies")

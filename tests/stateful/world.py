@@ -226,21 +226,23 @@ class World:
             self.check("" if done or small or "Nothing was taken back" in told else "refused otherwise", told)
             if small:
                 return False
+            self._may_be_back(worker, steps if done else [])
             if done and not self.forgotten:
                 left = [each for each in steps if each.sure and not (each.is_spent(before) or self.was_remade(each))]
                 self.check("there was something to take back" if left else "", told, left)
-                while steps:
-                    self._passed(steps)
+                steps.clear()
             last = steps[-1] if steps else None
             # A move to where the cell was is passed over.
             undisturbed = last and last.before != last.after and last.act == self.acts - 1 and last.sure
             self.check("refused, though nobody has done anything since" if undisturbed and not done else "", told)
             return False
+        known = list(steps)
         while steps and steps[-1].has_left_nothing(before):
-            self._passed(steps)
+            steps.pop()
         while len(steps) > 1 and self.may_be_passed(steps[-1], before) and model.undone(before, after, steps[-1]):
-            self._passed(steps)
+            steps.pop()
         self.check("" if steps else "there was nothing to take back", told)
+        self._may_be_back(worker, known[len(steps) :])
         step = steps.pop()
         self.check(model.undone(before, after, step), told, step, before, after)
         if step.sure and step.act == self.acts - 1:
@@ -249,11 +251,13 @@ class World:
                 steps[-1].act = self.acts  # as if it had been done just now
         return True
 
-    def _passed(self, steps: list[Step]) -> None:
-        """Undo went past the last one. If it and another's move crossed, both are taken back unseen."""
-        if steps.pop().moved:
-            for worker in self.agents:
-                worker.knows.steps[:] = [each.unsure() if each.moved else each for each in worker.knows.steps]
+    def _may_be_back(self, worker: Worker, passed: list[Step]) -> None:
+        """Steps were passed over. Two agents move two cells past each other: of the first move that is taken back
+        nothing is to be seen, and nothing of the second either, since all stands as it stood before both."""
+        if any(step.moved for step in passed):
+            for other in self.agents:
+                if other is not worker:
+                    other.knows.steps = [step.unsure() if step.moved else step for step in other.knows.steps]
 
     async def reads(self, worker: Worker) -> None:
         state = await self.settled()
