@@ -30,7 +30,7 @@ class Batch:
         """The ids of the cells whose exceptions stop nothing: those tagged `raises-exception`, as nbclient reads it."""
         self.brief = False
         """Whether its results are told with what each cell put out."""
-        self.queued_at = time.time()
+        self.queued_at = time.monotonic()
         self.written = asyncio.Event()
         self.finished = self.written
         self._changed = asyncio.Event()

@@ -81,7 +81,7 @@ class Execution:
         self.count: int | None = None
         self.count_before: int | None = 0
         """The execution count that its cell had before: while the cell has it still, nobody has run it since."""
-        self.queued_at = time.time()
+        self.queued_at = time.monotonic()
         self.started_at: float | None = None
         self.ended_at: float | None = None
         self.ahead = 0
@@ -296,7 +296,7 @@ class Execution:
     def _begin(self) -> None:
         if self.state is State.QUEUED:
             self.state = State.RUNNING
-            self.started_at = time.time()
+            self.started_at = time.monotonic()
 
     def _end(self, reply: dict[str, Any]) -> None:
         self._show_payload(reply.get("payload"))  # behind what was printed, which a reply overtakes
@@ -330,7 +330,7 @@ class Execution:
             self.note("It waited for input, which nobody can give it any more; interrupt_kernel frees its kernel.")
         self._settle()
         self.state = state
-        self.ended_at = time.time()
+        self.ended_at = time.monotonic()
         if note:
             self.note(note, in_cell=state in (State.KERNEL_DIED, State.LOST))
         if self.log.left_out_chars:
@@ -373,7 +373,7 @@ class Execution:
         """How long it has run."""
         if self.started_at is None:
             return 0.0
-        return (self.ended_at or time.time()) - self.started_at
+        return (self.ended_at or time.monotonic()) - self.started_at
 
     async def changed(self, seen: int) -> int:
         """Return the version as soon as it is not `seen` any more."""

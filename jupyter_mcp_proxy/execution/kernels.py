@@ -52,7 +52,7 @@ class Life:
     ran: dict[int, str]
     """The code that it ran under each execution count, whoever sent it."""
     since: float
-    """Seconds since 1970 when it began, or we to listen."""
+    """When it began, or we to listen, by a clock that nobody sets."""
 
 
 class Kernels:
@@ -206,7 +206,7 @@ class Kernels:
         return channel is None or channel.state != "idle"
 
     def _life_begins(self, kernel_id: str) -> None:
-        life = self._heard[kernel_id] = Life(kernel_id, {}, time.time())
+        life = self._heard[kernel_id] = Life(kernel_id, {}, time.monotonic())
         if kernel_id in self._channels:
             self._channels[kernel_id].ran = life.ran
         self._tell_of_life([path for path, kernel in self._last.items() if kernel == kernel_id])

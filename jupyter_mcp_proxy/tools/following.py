@@ -197,7 +197,7 @@ async def report(call: Call, execution: Execution | Batch) -> None:
         message = f"queued behind {execution.ahead}" if execution.ahead else "starting"
     else:
         message = execution.last_line() or f"running for {execution.seconds:.0f} s"
-    await call.ctx.report_progress(round(time.time() - execution.queued_at, 3), None, message)
+    await call.ctx.report_progress(round(time.monotonic() - execution.queued_at, 3), None, message)
 
 
 async def result(
