@@ -19,6 +19,8 @@ _LOADS = "_load.v0+json"
 """What loads a library into the page (bokeh, holoviews)."""
 _ONE_LINE_REPR = re.compile(r"<[^\n]*>|[\w.]+\(\.\.\.\)")
 _ADDRESS = re.compile(r"(?: object)? at 0x[0-9a-fA-F]+>")
+_FRAME_ALONE = re.compile(r"(?:\s|</?(?:pre|div|span|p|br|code)\b[^<>]*>)*", re.IGNORECASE)
+"""Markup in which nothing is, as rich leaves when a bar or a live table has ended."""
 _SVG_TEXT = re.compile(r"<(title|desc|text|tspan)\b[^<>]*>([^<>]*)")
 
 
@@ -90,6 +92,8 @@ def _html(data: dict[str, Any], plain: str) -> str:
         return f"{words}\n{chart}\n{_rest(data)}".strip()
     if words:
         return words
+    if " id=" not in markup and _FRAME_ALONE.fullmatch(markup):  # what has an id, a script may fill
+        return "[empty output]"
     return f"{plain} {_named({media: each for media, each in data.items() if media != 'text/plain'})}".strip()
 
 

@@ -205,6 +205,22 @@ def test_what_is_not_understood_is_left_alone(language: str, text: str) -> None:
         put(language, text, URL)
 
 
+@pytest.mark.parametrize(
+    ("language", "text"), [("toml", 'mcp_servers = { other = { url = "x" } }\n'), ("yaml", "---\na: 1\n...\n")]
+)
+def test_a_file_that_is_right_but_cannot_be_added_to_is_not_called_wrong(language: str, text: str) -> None:
+    with pytest.raises(NotEditable) as told:
+        put(language, text, URL)
+    assert str(told.value) == "it is written in a way that an entry cannot be added to"
+
+
+@pytest.mark.parametrize("text", ['{"mcpServers": null}', '{\n  "mcpServers": null, // none yet\n  "a": 1,\n}\n'])
+def test_servers_that_are_null_are_no_servers(text: str) -> None:
+    made = put("json", text, URL)
+    assert jsonc.read(made)["mcpServers"] == {"jupyter": URL}
+    assert ("// none yet" in made) == ("// none yet" in text)
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),

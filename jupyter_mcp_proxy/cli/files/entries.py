@@ -76,7 +76,11 @@ def changed(
     if _same(entry.found_in(before), entry.value):
         return mark + text
     after = edit(text, entry)
-    if not _same(_filled(read(after), entry.keys), _filled(wanted, entry.keys)):
+    try:
+        made = read(after)
+    except NotEditable as error:  # what is wrong with it is our doing
+        raise NotEditable("it is written in a way that an entry cannot be added to") from error
+    if not _same(_filled(made, entry.keys), _filled(wanted, entry.keys)):
         raise NotEditable("it is written in a way that is not understood")
     return mark + after
 

@@ -55,6 +55,9 @@ def edit(text: str, entry: Entry) -> str:
         inner = next((member.node for member in reversed(node.members) if member.key == key), None)
         if inner is None:
             break
+        if inner.value is None and entry.value is not None:
+            made = _rendered(_nested(entry, depth, below=True), text, inner.start)
+            return text[: inner.start] + made + text[inner.end :]
         node, depth = inner, depth + 1
     if depth < len(entry.keys):
         return (
