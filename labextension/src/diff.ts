@@ -4,11 +4,6 @@ import type { EditorView } from '@codemirror/view';
 import { element } from './elements';
 import { trans } from './language';
 
-/** What is said of a cell whose source is not what has changed. */
-export function same(): string {
-  return trans.__('The source is the same; its place, type, outputs or metadata are not.');
-}
-
 /** What a cell said and says, where somebody opens it. */
 export class Diff {
   readonly node = element('div', 'jp-McpDiff', '', { 'data-lm-suppress-shortcuts': 'true' });
@@ -27,7 +22,7 @@ export class Diff {
     this.close();
     this.node.hidden = false;
     if ((before ?? '') === (after ?? '')) {
-      this.node.textContent = same();
+      this.node.textContent = trans.__('The source is the same; its place, type, outputs or metadata are not.');
       return;
     }
     const label = this._trans.__('What was changed');

@@ -12,6 +12,8 @@ import { pathOf } from './reveal';
 
 /** Milliseconds after which a notebook is looked at again while an agent's call on it goes on. */
 const AGAIN = 2000;
+/** Milliseconds for which a file stands as it is before it is read: a save writes it in steps. */
+const STILL = 250;
 /** Milliseconds after which a save is taken for one that was cancelled. */
 const LONGEST_SAVE = 30_000;
 /** How often it is looked at after that. */
@@ -157,7 +159,8 @@ class Followed {
     const { context } = this._panel;
     const { path } = context;
     const isOver = (): boolean => this._panel.isDisposed || this._saving || context.path !== path;
-    const stamp = await this._contents.get(path, { content: false, hash: true });
+    const look = (): Promise<Contents.IModel> => this._contents.get(path, { content: false, hash: true });
+    const stamp = await look();
     if (isOver()) {
       return;
     }
@@ -171,6 +174,16 @@ class Followed {
     }
     const key = stamp.hash ?? stamp.last_modified;
     if (key === this._kept) {
+      return;
+    }
+    // Jupyter (2.20) takes half a notebook for a broken one, and puts what it was in its place: the save would be lost.
+    await new Promise(resolve => window.setTimeout(resolve, STILL));
+    const later = isOver() ? stamp : await look();
+    if (isOver()) {
+      return;
+    }
+    if (later.size === 0 || later.last_modified !== stamp.last_modified || later.size !== stamp.size) {
+      this._left = LATE; // whoever writes it will have done so in a while
       return;
     }
     const disk = await this._contents.get(path, { type: 'notebook', content: true, hash: true });

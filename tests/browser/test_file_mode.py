@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from harness import JupyterProcess, connect
+from harness import JupyterProcess, connect, until
 from harness.browser import KERNELSPEC, Window, chromium, lab, opened
+from jupyter_server.services.contents.fileio import atomic_writing
 from playwright.async_api import Browser, Locator, Route, expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -106,7 +107,9 @@ async def test_a_notebook_with_work_of_the_persons_asks_and_loses_nothing(
         await bar(window).get_by_role("button", name="Compare").click()
         dialog = window.page.locator(".jp-Dialog")
         await expect(dialog).to_contain_text("y = 'the agent'")
-        await expect(dialog).to_contain_text("x = 1  # mine")
+        await expect(dialog.locator(".cm-deletedChunk")).to_contain_text(["x = 1  # mine", "y = 1"])
+        await expect(dialog.locator(".cm-changedLine")).to_have_text(["x = 1", "y = 'the agent'"])
+        await expect(dialog).to_contain_text("On disk (claude-code)")
         await window.screenshot(screenshots, "file-mode-compare")
         await dialog.get_by_role("button", name="Close").click()
 
@@ -231,6 +234,29 @@ async def test_what_is_proposed_is_judged_as_in_a_shared_notebook(
         await expect(bar(window)).to_contain_text("careful changed this notebook on disk", timeout=PATIENCE)
         await bar(window).get_by_role("button", name="Reload").click()
         await expect(first.locator(".jp-InputArea")).to_contain_text("a = 100")
+
+
+async def test_a_file_that_is_being_written_is_not_read_before_it_is_whole(
+    browser: Browser, unshared: JupyterProcess, name: str
+) -> None:
+    """Jupyter's save empties a file first. Whoever has it read then makes Jupyter put back what it was."""
+    path = unshared.root / name
+    unshared.write_notebook(name, "x = 1", kernelspec=KERNELSPEC)
+    async with lab(browser, unshared, name) as window:
+        looks: list[str] = []
+        window.page.on("request", lambda request: looks.append(request.url) if f"{name}?" in request.url else None)
+        async with connect(unshared, name="claude-code") as agent:
+            await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="x = 2")
+            await expect(cells(window).first).to_contain_text("x = 2", timeout=PATIENCE)
+        whole = path.read_text().replace("x = 2", "x = 'saved'")
+        with atomic_writing(str(path)) as file:
+            looks.clear()
+            await until(lambda: len(looks) > 3)  # it is empty
+            assert not [url for url in looks if "content=1" in url]
+            file.write(whole)
+        await expect(cells(window).first).to_contain_text("x = 'saved'", timeout=PATIENCE)
+    assert path.read_text() == whole
+    assert not path.with_name(f"{name}.invalid").exists()
 
 
 async def test_jupyter_notebook_does_it_too(browser: Browser, unshared: JupyterProcess, name: str) -> None:

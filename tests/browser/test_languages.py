@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from harness import REPOSITORY, StartJupyter
-from harness.browser import chromium, opened
+from harness.browser import chromium, opened, speaking
 from playwright.async_api import Browser, expect
 
 SOURCES = REPOSITORY / "labextension" / "src"
@@ -55,29 +54,13 @@ async def browser(anyio_backend: str) -> AsyncIterator[Browser]:
         yield browser
 
 
-def language_pack(folder: Path, language: str) -> None:
-    """An empty pack: a language of which JupyterLab (4.6) has none is not spoken by extensions either."""
-    package = folder / "pack"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    told = folder / "pack-1.dist-info"
-    told.mkdir()
-    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: pack\nVersion: 1\n")
-    own = "[jupyterlab.locale]\njupyter_mcp_proxy = jupyter_mcp_proxy\n"  # as pyproject.toml has it
-    (told / "entry_points.txt").write_text(f"[jupyterlab.languagepack]\n{language} = pack\n{own}")
-
-
 @pytest.mark.anyio
 @pytest.mark.slow
 async def test_in_german_the_tile_the_menus_and_the_panel_are_german(
     browser: Browser, start_jupyter: StartJupyter, tmp_path: Path, screenshots: Path
 ) -> None:
-    language_pack(tmp_path / "packs", "de_DE")
-    settings = tmp_path / "server0" / "config" / "lab" / "user-settings" / "@jupyterlab" / "translation-extension"
-    settings.mkdir(parents=True)
-    (settings / "plugin.jupyterlab-settings").write_text('{"locale": "de_DE"}')
-    path = os.pathsep.join([str(tmp_path / "packs"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
-    server = start_jupyter(rtc=False, environment={"PYTHONPATH": path.rstrip(os.pathsep)})
+    environment = speaking(tmp_path / "server0", "de_DE")
+    server = start_jupyter(rtc=False, environment=environment)
     async with opened(browser, server, "lab") as window:
         tile = window.page.locator(".jp-LauncherCard").filter(has_text="Einen KI-Agenten verbinden")
         await tile.wait_for()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from harness import JupyterProcess, StartJupyter, connect
-from harness.browser import KERNELSPEC, Window, chromium, lab, without_collaboration
+from harness.browser import KERNELSPEC, Window, chromium, in_the_dark, lab, without_collaboration
 from playwright.async_api import Browser, Locator, expect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -103,9 +103,7 @@ async def test_where_notebooks_are_files_a_change_is_taken_back_too(
     """In a dark theme."""
     file = start_jupyter(rtc=False)
     without_collaboration(file)
-    theme = file.home / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
-    theme.mkdir(parents=True, exist_ok=True)
-    (theme / "themes.jupyterlab-settings").write_text('{"theme": "JupyterLab Dark"}')
+    in_the_dark(file.home)
     file.write_notebook(name, "a = 1", "b = 2", kernelspec=KERNELSPEC)
     async with connect(file) as agent:
         await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 10")

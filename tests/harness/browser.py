@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, Locator, Page, TimeoutError, async_playwright, expect
 
-from harness import JupyterProcess, needs
+from harness import REPOSITORY, JupyterProcess, needs
 
 OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -74,6 +76,43 @@ def without_collaboration(server: JupyterProcess) -> None:
     config.parent.mkdir(parents=True, exist_ok=True)
     names = ("collaboration-extension", "docprovider-extension")
     config.write_text(json.dumps({"disabledExtensions": {f"@jupyter/{name}": True for name in names}}))
+
+
+def speaking(home: Path, language: str) -> dict[str, str]:
+    """JupyterLab in a language: the environment of a server with that home, which is yet to be started.
+
+    There is an empty pack: a language of which JupyterLab (4.6) has none is not spoken by extensions either.
+    """
+    settings = home / "config" / "lab" / "user-settings" / "@jupyterlab" / "translation-extension"
+    settings.mkdir(parents=True)
+    (settings / "plugin.jupyterlab-settings").write_text(json.dumps({"locale": language}))
+    package, told = home / "packs" / "pack", home / "packs" / "pack-1.dist-info"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    told.mkdir()
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: pack\nVersion: 1\n")
+    own = "[jupyterlab.locale]\njupyter_mcp_proxy = jupyter_mcp_proxy\n"  # as pyproject.toml has it
+    (told / "entry_points.txt").write_text(f"[jupyterlab.languagepack]\n{language} = pack\n{own}")
+    path = os.pathsep.join([str(package.parent), str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+    return {"PYTHONPATH": path.rstrip(os.pathsep)}
+
+
+def in_the_dark(home: Path) -> None:
+    """JupyterLab's dark theme, for a server with that home."""
+    settings = home / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "themes.jupyterlab-settings").write_text('{"theme": "JupyterLab Dark"}')
+
+
+async def serious(page: Page, *places: str) -> list[str]:
+    """What axe-core finds serious in these places of a page."""
+    await page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+    found = [each for place in places for each in await page.evaluate(f"axe.run({place!r}).then(r => r.violations)")]
+    return [
+        f"{each['id']}: {each['nodes'][0]['html'][:200]}, {each['nodes'][0]['failureSummary']}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
 
 
 def lab_path(notebook: str) -> str:
