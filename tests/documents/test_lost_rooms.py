@@ -78,6 +78,23 @@ async def test_a_change_whose_room_is_closed_under_it_is_told_as_one_that_may_ha
         await until(lambda: in_file(live, name) == ["a = 4", "b = 2"])
 
 
+async def test_what_was_done_before_a_room_was_lost_is_taken_back_in_the_next_one(
+    live: JupyterProcess, name: str, tmp_path: Path
+) -> None:
+    """One after the other, what was done in the new room first; an edit that never arrived is passed over."""
+    async with tried(live, name, tmp_path) as it:
+        await it.edit("a = 2")
+        await it.edit("a = 2\nc = 3")
+        it.wire.cut = (1003, CODES[1003], is_update, False)
+        with pytest.raises(MaybeSaved):
+            await it.edit("a = 2\nc = 3\nlost = 1")
+        await it.edit("a = 2\nc = 3\nd = 4")
+        for left in ("a = 2\nc = 3", "a = 2", "a = 1"):
+            await it.document.undo(AGENT)
+            assert await it.sources() == [left, "b = 2"]
+        await until(lambda: in_file(live, name) == ["a = 1", "b = 2"])
+
+
 @pytest.mark.parametrize("code", CODES)
 async def test_a_room_that_is_closed_as_soon_as_it_is_opened_says_its_code_and_works_once_it_opens(
     live: JupyterProcess, name: str, tmp_path: Path, code: int
