@@ -76,7 +76,7 @@ async def test_a_kernel_whose_ports_are_out_of_reach_is_served_and_its_death_see
     async with connect(encrypted) as agent:
         file = await connection_file(encrypted, agent, name)
         whole = json.loads(file.read_text())
-        file.write_text(json.dumps(whole | {"control_port": whole["hb_port"]}))
+        file.write_text(json.dumps(whole | dict.fromkeys(("control_port", "shell_port"), whole["hb_port"])))
         await agent.ok("execute_cell", notebook=name, cell=0)
         assert f"  {name}  websocket" in await agent.ok("list_kernels")
         file.write_text(json.dumps(whole))
