@@ -40,6 +40,10 @@ path that it was configured with, such as `mcp-proxy`, so that of `jupyter mcp-p
 ENABLE: Final = "jupyter server extension enable jupyter_mcp_proxy"
 """What a person runs where only the plain entry point serves."""
 
+MOST_VALUES: Final = 100_000
+"""Values that a body may have. The SDK (mcp 2.3) decodes and validates all of them at once, in the loop that serves
+everybody: a million hold it up for 3 s and take 250 MB. A tool's arguments are few, and a long text is one value."""
+
 EXIT_STOPPED: Final = 3
 """The sidecar was told to stop. Never 0 while the parent lives: simpervisor takes 0 for final."""
 EXIT_ADDRESS_TAKEN: Final = 98
@@ -90,3 +94,20 @@ def is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def values(body: bytes) -> int:
+    """How many values a JSON text has, about: its commas and openings outside of strings. Nothing is decoded.
+
+    Beyond `MOST_VALUES` it may be any number that is larger.
+    """
+    if (separators := _separators(body)) <= MOST_VALUES:
+        return separators  # with those in strings
+    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if (strings := bare.count(b'"') // 2) > 2 * (MOST_VALUES + 1):  # a value's name, and itself
+        return strings // 2
+    return sum(_separators(part) for part in bare.split(b'"')[::2])
+
+
+def _separators(text: bytes) -> int:
+    return text.count(b",") + text.count(b"[") + text.count(b"{")

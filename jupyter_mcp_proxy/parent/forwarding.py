@@ -8,16 +8,19 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.client import responses
+from typing import Any
 from urllib.parse import quote
 
 from ..contract import (
     CALLER_HEADER,
+    MOST_VALUES,
     NAME,
     TIER_HEADER,
     TOKEN_HEADER,
     TOKEN_NAME_HEADER,
     TOKEN_TIER_HEADER,
     USER_HEADER,
+    values,
 )
 from ..store.tokens import ScopedToken
 from .policy import Kind, Path, Refused
@@ -164,30 +167,32 @@ PERHAPS_DONE = (
 )
 
 
-def request_ids(body: bytes) -> list[int | str]:
-    """The ids of the requests in a JSON-RPC body, which wait for an answer; none where it is none."""
+def read(body: bytes, largest: int) -> Any:
+    """What a JSON-RPC body says; None where it is none, or what the sidecar would refuse: nobody decodes that."""
+    if len(body) > largest or values(body) > MOST_VALUES:
+        return None
     try:
-        said = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
-        return []
+        return None
+
+
+def request_ids(said: Any) -> list[int | str]:
+    """The ids of the requests in what a body says, which wait for an answer; none where it is none."""
     requests = said if isinstance(said, list) else [said]
     ids = (each.get("id") for each in requests if isinstance(each, dict) and "method" in each)
     return [id for id in ids if isinstance(id, int | str) and not isinstance(id, bool)]
 
 
-def told_for_now(body: bytes, message: str) -> tuple[int, str] | None:
+def told_for_now(said: Any, message: str) -> tuple[int, str] | None:
     """Status and body for a client in a conversation while the sidecar is not there; None for whoever only connects.
 
     Python SDK 1 (mcp 1.30, so LangChain's adapters too) takes an error status for any message of its own for the end
     of its connection. A request is answered with an error of JSON-RPC; for what is none, nobody waits.
     """
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
     if not isinstance(said, dict) or "jsonrpc" not in said or said.get("method") in CONNECTING:
         return None
-    errors = errors_for(request_ids(body), message)
+    errors = errors_for(request_ids(said), message)
     return (200, errors[0]) if errors else (202, "")
 
 

@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_VALUES: Final = 100_000
-"""Values that a body may have. The SDK (mcp 2.3) decodes and validates all of them at once, in the loop that serves
-everybody: a million hold it up for 3 s and take 250 MB. A tool's arguments are few, and a long text is one value."""
-
-
-def values(body: bytes) -> int:
-    """How many values a JSON text has, about: its commas and openings outside of strings. Nothing is decoded.
-
-    Beyond `MOST_VALUES` it may be any number that is larger.
-    """
-    if (separators := _separators(body)) <= MOST_VALUES:
-        return separators  # with those in strings
-    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    if (strings := bare.count(b'"') // 2) > 2 * (MOST_VALUES + 1):  # a value's name, and itself
-        return strings // 2
-    return sum(_separators(part) for part in bare.split(b'"')[::2])
-
-
-def _separators(text: bytes) -> int:
-    return text.count(b",") + text.count(b"[") + text.count(b"{")
+from ..contract import MOST_VALUES, values
 
 
 class Bodies:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import tracemalloc
 
 import pytest
 from tornado.httputil import HTTPHeaders
@@ -30,6 +32,7 @@ from jupyter_mcp_proxy.parent.forwarding import (
     errors_for,
     fingerprint,
     is_tool_call,
+    read,
     request_headers,
     request_ids,
     target,
@@ -44,6 +47,8 @@ ANN = Caller("1a", "änn", "edit", TOKEN)
 JUPYTERS_OWN = Caller("fingerprint", "ann", "run", None)
 HERE = Address("hub.example:8000", "https", "/user/ann/")
 OURS = {SECRET_HEADER: "the secret", TIER_HEADER: "run"}
+
+LARGEST = 16 * 1024 * 1024
 
 
 def sent(received: dict[str, str], who: Caller = ANN) -> Headers:
@@ -175,7 +180,7 @@ def test_a_client_in_a_conversation_meets_no_error_status_while_the_sidecar_is_n
     body: bytes, status: int, id: int | str | None
 ) -> None:
     """Python SDK 1 would take it for the end of its connection."""
-    told = told_for_now(body, "Not yet.")
+    told = told_for_now(read(body, LARGEST), "Not yet.")
     assert told is not None
     assert told[0] == status
     error = {"jsonrpc": "2.0", "id": id, "error": {"code": -32001, "message": "Not yet."}}
@@ -190,7 +195,22 @@ def test_a_client_in_a_conversation_meets_no_error_status_while_the_sidecar_is_n
     ],
 )  # fmt: skip
 def test_who_only_connects_is_told_by_the_status_that_the_sidecar_is_not_there(body: bytes) -> None:
-    assert told_for_now(body, "Not yet.") is None
+    assert told_for_now(read(body, LARGEST), "Not yet.") is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 20_000_000, b'{"id":1,"method":"' + b"x" * 100_000_000 + b'"}'], ids=["20 MB deep", "100 MB"]
+)
+def test_what_the_sidecar_would_refuse_is_not_decoded_without_it_either(body: bytes) -> None:
+    tracemalloc.start()
+    began = time.perf_counter()
+    try:
+        assert read(body, LARGEST) is None
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert time.perf_counter() - began < 1
+    assert taken < 1_000_000
 
 
 def test_a_sidecar_that_went_away_is_back_in_seconds() -> None:
@@ -211,7 +231,7 @@ def test_a_sidecar_that_went_away_is_back_in_seconds() -> None:
     ],
 )
 def test_who_waits_for_an_answer_stands_in_the_request(body: bytes, ids: list[int | str]) -> None:
-    assert request_ids(body) == ids
+    assert request_ids(read(body, LARGEST)) == ids
 
 
 @pytest.mark.parametrize("sent", [b"", b"a\n\n", b"}\r\n\r\n", b'ta: {"cut'])

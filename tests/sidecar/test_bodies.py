@@ -9,7 +9,7 @@ import pytest
 from harness import JupyterProcess
 from harness.requests import as_client, post, refused
 
-from jupyter_mcp_proxy.sidecar.bodies import MOST_VALUES, values
+from jupyter_mcp_proxy.contract import MOST_VALUES, values
 
 MANY = MOST_VALUES + 1
 TEXT = 'x = [1, {"a": 2}]  # \\ "\\" [,\n'
