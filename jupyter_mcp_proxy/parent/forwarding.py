@@ -33,9 +33,6 @@ DROPPED_RESPONSE_HEADERS = frozenset({"connection", "keep-alive", "transfer-enco
 CONNECTING = ("initialize", "server/discover")
 """What a client says first, in the old and the new era."""
 
-LARGEST_DECODED = 16 * 1024 * 1024
-"""Bytes of a request that are decoded here: what the sidecar takes, unless it is set otherwise."""
-
 SMALL_REPLY = 256 * 1024
 """Bytes up to which a reply of known length is sent in one piece."""
 
@@ -170,10 +167,9 @@ PERHAPS_DONE = (
 )
 
 
-def _decoded(body: bytes) -> Any:
-    """What a body says; None where it is no JSON, or more of it than the sidecar takes, which is not decoded: Jupyter's
-    own loop would stand still meanwhile."""
-    if len(body) > LARGEST_DECODED or values(body) > MOST_VALUES:
+def read(body: bytes, largest: int) -> Any:
+    """What a JSON-RPC body says; None where it is none, or what the sidecar would refuse: nobody decodes that."""
+    if len(body) > largest or values(body) > MOST_VALUES:
         return None
     try:
         return json.loads(body)
@@ -181,24 +177,22 @@ def _decoded(body: bytes) -> Any:
         return None
 
 
-def request_ids(body: bytes) -> list[int | str]:
-    """The ids of the requests in a JSON-RPC body, which wait for an answer; none where it is none."""
-    said = _decoded(body)
+def request_ids(said: Any) -> list[int | str]:
+    """The ids of the requests in what a body says, which wait for an answer; none where it is none."""
     requests = said if isinstance(said, list) else [said]
     ids = (each.get("id") for each in requests if isinstance(each, dict) and "method" in each)
     return [id for id in ids if isinstance(id, int | str) and not isinstance(id, bool)]
 
 
-def told_for_now(body: bytes, message: str) -> tuple[int, str] | None:
+def told_for_now(said: Any, message: str) -> tuple[int, str] | None:
     """Status and body for a client in a conversation while the sidecar is not there; None for whoever only connects.
 
     Python SDK 1 (mcp 1.30, so LangChain's adapters too) takes an error status for any message of its own for the end
     of its connection. A request is answered with an error of JSON-RPC; for what is none, nobody waits.
     """
-    said = _decoded(body)
     if not isinstance(said, dict) or "jsonrpc" not in said or said.get("method") in CONNECTING:
         return None
-    errors = errors_for(request_ids(body), message)
+    errors = errors_for(request_ids(said), message)
     return (200, errors[0]) if errors else (202, "")
 
 

@@ -160,13 +160,17 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             return
         headers, body = forwarding.error_reply(self._kind, status_code, self._refused)
         if self._kind == "endpoint" and status_code == 503:
-            told = forwarding.told_for_now(self.request.body, str(self._refused))
+            told = forwarding.told_for_now(self._said(), str(self._refused))
             if told is not None:
                 status, body = told
                 self.set_status(status)
         for name, value in headers.items():
             self.set_header(name, value)
         self.finish(body)
+
+    def _said(self) -> Any:
+        """What the request's body says; None where the sidecar would not take it."""
+        return forwarding.read(self.request.body, self._sidecar.launch.config.max_body_size)
 
     # -- the way there and back -----------------------------------------------------------------------
 
@@ -265,7 +269,7 @@ class RelayHandler(auth.LogsNoQuery, SuperviseAndProxyHandler):  # type: ignore[
             self._sidecar.suspect()
             self.log.warning("mcp-proxy: the sidecar went away during a request: %s", error)
             message = forwarding.PERHAPS_DONE if perhaps_done else str(forwarding.went_away())
-        ids = forwarding.request_ids(self.request.body) if self._kind == "endpoint" else []
+        ids = forwarding.request_ids(self._said()) if self._kind == "endpoint" else []
         if self._headers_written:
             if self._streams:
                 self.write(forwarding.as_events(forwarding.errors_for(ids, message), self._last_sent))

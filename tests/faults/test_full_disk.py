@@ -72,6 +72,31 @@ async def test_live_a_full_disk_is_told_seconds_later_at_each_call_until_it_has_
             server.stop()
 
 
+async def test_file_a_full_disk_is_told_at_once_and_an_edit_that_was_made_is_on_it(
+    start_jupyter: StartJupyter, tmp_path: Path
+) -> None:
+    root = tmp_path / "server0" / "root"
+    with small_disk(root):
+        try:
+            path = write_notebook(root / "a.ipynb", "a = 1", "b = 2")
+            server = start_jupyter(rtc=False)
+            async with connect(server) as agent:
+                await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 2")
+                assert "a = 2" in path.read_text()
+                fill(root / "filler")
+                for _ in range(2):
+                    big = "a = 3 # " + "x" * 9000
+                    told = await agent.fails("overwrite_cell_source", notebook="a.ipynb", cell=0, source=big)
+                    assert "No space left on device" in told
+                assert "a = 2" in path.read_text(), "what was there is whole"
+                (root / "filler").unlink()
+                await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 3")
+                assert "a = 3" in path.read_text()
+            assert "jupyter_mcp_proxy/" not in server.log, "the traceback that Jupyter logs is its own"
+        finally:
+            server.stop()
+
+
 @pytest.mark.parametrize("rtc", [True, False])
 async def test_a_file_that_the_servers_user_may_not_write_says_so_at_once(
     start_jupyter: StartJupyter, tmp_path: Path, rtc: bool
