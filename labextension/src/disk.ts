@@ -12,6 +12,8 @@ import { pathOf } from './reveal';
 
 /** Milliseconds after which a notebook is looked at again while an agent's call on it goes on. */
 const AGAIN = 2000;
+/** Milliseconds within which a file that is being written changes once more: Jupyter writes it in two steps. */
+const STEADY = 200;
 /** Milliseconds after which a save is taken for one that was cancelled. */
 const LONGEST_SAVE = 30_000;
 /** How often it is looked at after that. */
@@ -171,6 +173,19 @@ class Followed {
     }
     const key = stamp.hash ?? stamp.last_modified;
     if (key === this._kept) {
+      return;
+    }
+    // What is read of a file while it is written is half of it, and may be taken for what there is to be saved.
+    await new Promise(resolve => window.setTimeout(resolve, STEADY));
+    if (isOver()) {
+      return;
+    }
+    const later = await this._contents.get(path, { content: false, hash: true });
+    if (isOver() || later.size === 0) {
+      return; // it is looked at again in a while
+    }
+    if ((later.hash ?? later.last_modified) !== key) {
+      this._again = true;
       return;
     }
     const disk = await this._contents.get(path, { type: 'notebook', content: true, hash: true });
