@@ -90,9 +90,9 @@ class DraftEditor(Editor):
         there = self._base.cell_metadata(self._places[id]) if id in self._places else {}
         return with_values(there, self._cells[id].metadata) if id in self._cells else there
 
-    def has_attachments(self, index: int) -> bool:
+    def attachments(self, index: int) -> dict[str, Any]:
         id = self._order[index]
-        return id in self._places and self._base.has_attachments(self._places[id])
+        return self._base.attachments(self._places[id]) if id in self._places else {}
 
     def is_running(self, index: int) -> bool:
         return not self._is_cleared(index) and self._base.is_running(self._places[self._order[index]])
@@ -145,6 +145,9 @@ class DraftEditor(Editor):
         each = self._of(index)
         each.metadata |= values
         self.labelled.add(each.cell)
+
+    def set_attachments(self, index: int, attachments: dict[str, Any]) -> None:
+        raise NotImplementedError("agents attach no files")
 
     def set_outputs(self, index: int, outputs: list[Output]) -> None:
         self._of(index).clears = True  # agents only take outputs away: what a run puts there is no proposal

@@ -50,8 +50,12 @@ class Editor(ABC):
         """Put these into a cell's metadata, each in place of what stands under its name; None takes a name out."""
 
     @abstractmethod
-    def has_attachments(self, index: int) -> bool:
-        """Whether files are attached to a cell, such as pictures that its Markdown shows."""
+    def attachments(self, index: int) -> dict[str, Any]:
+        """The files that are attached to a cell, such as pictures that its Markdown shows, by their names."""
+
+    @abstractmethod
+    def set_attachments(self, index: int, attachments: dict[str, Any]) -> None:
+        """Have these files attached to a cell, and no others."""
 
     @abstractmethod
     def is_running(self, index: int) -> bool:

@@ -55,8 +55,12 @@ class FileEditor(Editor):
         self._change(index, metadata=with_values(self.cell_metadata(index), copy.deepcopy(values)))
         self.labelled.add(str(self._cells[index]["id"]))
 
-    def has_attachments(self, index: int) -> bool:
-        return bool(self._cells[index].get("attachments"))
+    def attachments(self, index: int) -> dict[str, Any]:
+        return table(self._cells[index].get("attachments"))
+
+    def set_attachments(self, index: int, attachments: dict[str, Any]) -> None:
+        kept = {name: value for name, value in self._cells[index].items() if name != "attachments"}
+        self._cells[index] = kept | ({"attachments": copy.deepcopy(attachments)} if attachments else {})
 
     def is_running(self, index: int) -> bool:
         return self._cells[index]["cell_type"] == "code" and self._cells[index].get("execution_count") is None

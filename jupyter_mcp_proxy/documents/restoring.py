@@ -44,7 +44,7 @@ def differences(editor: Editor, content: dict[str, Any]) -> list[Difference]:
         before = now.pop(id, None)
         if before is None:
             found.append(Difference(cell=id, index=index, action="added", before=None, after=source))
-        elif not _is(before, cell):
+        elif not _is(before, cell) or _attached(cell) not in (None, editor.attachments(places[id])):
             found.append(Difference(cell=id, index=index, action="edited", before=before.source, after=source))
         elif id in moved:
             found.append(Difference(cell=id, index=index, action="moved", before=source, after=source))
@@ -56,10 +56,7 @@ def differences(editor: Editor, content: dict[str, Any]) -> list[Difference]:
 
 
 def put_back(editor: Editor, content: dict[str, Any]) -> list[str]:
-    """Make the notebook what the content holds, by the fewest changes; the ids of the cells that were changed.
-
-    Files that are attached to a cell stay with it; with a cell that was deleted they are gone.
-    """
+    """Make the notebook what the content holds, by the fewest changes; the ids of the cells that were changed."""
     changed = [each["cell"] for each in differences(editor, content)]
     cells = _cells(editor, content)
     wanted = {cell["id"] for cell in cells}
@@ -92,6 +89,9 @@ def _make(editor: Editor, index: int, cell: Stored) -> None:
         editor.set_type(index, cast(CellType, cell["cell_type"]))
     if now.source != (source := joined(cell["source"])):
         editor.set_source(index, source)
+    attached = _attached(cell)
+    if attached is not None and editor.attachments(index) != attached:
+        editor.set_attachments(index, attached)
     metadata = dict(table(cell.get("metadata")))
     trusted = metadata.pop(TRUSTED, False)
     known = {name: value for name, value in editor.cell_metadata(index).items() if name != TRUSTED}
@@ -119,6 +119,11 @@ def _cells(editor: Editor, content: dict[str, Any]) -> list[Stored]:
 def _is(now: Cell, cell: Stored) -> bool:
     same = now.type == cell["cell_type"] and now.source == joined(cell["source"])
     return same and (now.type != "code" or now.outputs == _outputs(cell))
+
+
+def _attached(cell: Stored) -> dict[str, Any] | None:
+    """The files that are attached to a cell; None where it is code, which has none."""
+    return None if cell["cell_type"] == "code" else table(cell.get("attachments"))
 
 
 def _outputs(cell: Stored) -> list[Output]:

@@ -217,8 +217,15 @@ class SharedEditor(Editor):
                 del cell["metadata"][name]
         self.labelled.add(str(cell["id"]))
 
-    def has_attachments(self, index: int) -> bool:
-        return bool(self._cells[index].get("attachments"))
+    def attachments(self, index: int) -> dict[str, Any]:
+        stored = self._cells[index].get("attachments")
+        return dict(table(stored.to_py() if isinstance(stored, Map) else stored))
+
+    def set_attachments(self, index: int, attachments: dict[str, Any]) -> None:
+        if attachments:
+            self._cells[index]["attachments"] = storable(attachments)
+        elif "attachments" in self._cells[index]:
+            del self._cells[index]["attachments"]
 
     def is_running(self, index: int) -> bool:
         return bool(self._cells[index].get("execution_state") == "running")

@@ -46,7 +46,7 @@ async def split_cell(
         refuse_protected(editor, found, "editable")
         kind = check_cell_type(found.type)
         sources = parts(found.source, at)
-        if editor.has_attachments(found.index):
+        if editor.attachments(found.index):
             raise BadValue("cell", cell, "a cell without attached files: they would be in one part only")
         kept = {name: v for name, v in editor.cell_metadata(found.index).items() if name not in OF_ONE_CELL}
         editor.set_source(found.index, sources[0])
@@ -85,7 +85,7 @@ async def merge_cells(
         found = [editor.cell_at(place, outputs=False) for place in places]
         if len({each.type for each in found}) > 1:
             raise BadValue("cells", cells, "cells of one type (overwrite_cell_source changes it)")
-        if any(editor.has_attachments(each.index) for each in found[1:]):
+        if any(editor.attachments(each.index) for each in found[1:]):
             raise BadValue("cells", cells, "cells without attached files, but for the first")
         for each in found:
             refuse_protected(editor, each, "editable")

@@ -176,7 +176,7 @@ class Followed {
     if (key === this._kept) {
       return;
     }
-    // Jupyter (2.20) takes half a notebook for a broken one, and puts what it was in its place: the save would be lost.
+    // Jupyter takes half a notebook for a broken one, and puts what it was in its place: the save would be lost.
     await new Promise(resolve => window.setTimeout(resolve, STILL));
     const later = isOver() ? stamp : await look();
     if (isOver()) {

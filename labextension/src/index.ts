@@ -20,6 +20,7 @@ import { Marks } from './marks';
 import { Activity, IPlace } from './model';
 import { Panel } from './panel';
 import { Notebooks } from './reveal';
+import { translateSettings } from './settings';
 import { StatusItem } from './status';
 import { addToasts } from './toasts';
 
@@ -80,6 +81,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
       addFollowing(activity, notebooks);
     }
     if (settings) {
+      translateSettings(settings);
       addToasts(activity, settings, ID);
     }
     // The page comes first: the stream is opened once it stands.

@@ -81,6 +81,7 @@ export class Marks {
       if (cell.node.getAttribute(WORKS) !== text) {
         cell.node.setAttribute(WORKS, text);
         cell.node.style.setProperty('--jp-mcp-colour', colourOf(call.client));
+        cell.node.style.setProperty('--jp-mcp-works', JSON.stringify(text)); // for the bar, where there is one
       }
     }
   }

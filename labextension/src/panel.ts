@@ -16,7 +16,7 @@ import { askSwitch, Permissions } from './permission';
 import { Questions } from './questions';
 import { Notebooks } from './reveal';
 import { Review } from './review';
-import { Snapshots } from './snapshots';
+import type { Snapshots } from './snapshots';
 import { said } from './words';
 
 /** The side panel: who is connected, what they do, did and changed, what their code asks, and the two ways to stop them. */
@@ -28,7 +28,7 @@ export class Panel extends Widget {
     commands: CommandRegistry,
     private _trans: TranslationBundle,
     reveal: (place: IPlace) => void,
-    notebooks: Notebooks
+    private _notebooks: Notebooks
   ) {
     super();
     const connection = this._connection;
@@ -45,7 +45,8 @@ export class Panel extends Widget {
     });
     this._questions = new Questions(_activity, _connection, reveal);
 
-    this._snapshots = new Snapshots(_connection, notebooks);
+    this._snapshots.append(element('summary', 'jp-McpPanel-heading', trans.__('Snapshots')));
+    this._snapshots.addEventListener('toggle', () => void this._look());
 
     const run = (command: string) => () => void commands.execute(command);
     this._pause.addEventListener('click', run(CommandIds.pause));
@@ -90,7 +91,7 @@ export class Panel extends Widget {
       this._review.node,
       heading,
       this._log.node,
-      this._snapshots.node
+      this._snapshots
     );
     const draw = oncePerFrame(() => this._draw());
     this._update = draw;
@@ -101,7 +102,16 @@ export class Panel extends Widget {
 
   /** Another notebook is in front. */
   frontChanged(): void {
-    this._snapshots.look();
+    void this._look();
+  }
+
+  /** Have the snapshots shown, where somebody has opened their list; what shows them is loaded then. */
+  private async _look(): Promise<void> {
+    if (this._snapshots.open && !this._shownSnapshots) {
+      const { Snapshots } = await import('./snapshots');
+      this._shownSnapshots ??= new Snapshots(this._snapshots, this._connection, this._notebooks);
+    }
+    this._shownSnapshots?.look();
   }
 
   /** Draw what was not drawn while the panel was closed. */
@@ -155,7 +165,8 @@ export class Panel extends Widget {
 
   private _log: Log;
   private _questions: Questions;
-  private _snapshots: Snapshots;
+  private _snapshots = element('details', 'jp-McpSnapshots');
+  private _shownSnapshots: Snapshots | undefined;
   private _update: () => void;
   private _review: Review;
   private _chosen: IChosen | null = null;

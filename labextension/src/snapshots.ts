@@ -11,20 +11,18 @@ const SHOWN = 50;
 
 /** The snapshots of the notebook in front, or of all where there is none; asked for when somebody opens the list. */
 export class Snapshots {
-  readonly node = element('details', 'jp-McpSnapshots');
-
   constructor(
+    private _node: HTMLDetailsElement,
     private _connection: Connection,
     private _notebooks: Notebooks
   ) {
-    this.node.append(element('summary', 'jp-McpPanel-heading', trans.__('Snapshots')), this._note, this._list);
-    this.node.addEventListener('toggle', () => this.look());
+    this._node.append(this._note, this._list);
   }
 
   /** Show those of the notebook that is in front now, if the list is open. */
   look(): void {
     const { front } = this._notebooks;
-    if (!this.node.open) {
+    if (!this._node.open) {
       this._shown = undefined;
     } else if (front !== this._shown) {
       this._shown = front;

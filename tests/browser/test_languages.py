@@ -69,3 +69,10 @@ async def test_in_german_the_tile_the_menus_and_the_panel_are_german(
         await expect(window.panel.get_by_role("button", name="Anhalten")).to_be_enabled()
         await expect(window.status).to_have_text("Agenten dürfen zusehen, ändern und ausführen.")
         await window.screenshot(screenshots, "lab-german")
+        await window.page.keyboard.press("Control+Comma")
+        await window.page.locator(".jp-PluginList-entry").filter(has_text="MCP").last.click()
+        said = "Zeigt eine Meldung, wenn ein Aufruf eines Agenten auf Sie wartet"
+        form = window.page.locator(".jp-SettingsPanel")
+        await expect(form).to_contain_text(said)
+        await expect(form.get_by_text("Meldungen").locator("visible=true").first).to_be_visible()
+        await window.screenshot(screenshots, "settings-german")

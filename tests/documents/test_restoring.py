@@ -85,3 +85,16 @@ def test_where_a_format_has_no_ids_cells_are_found_again_by_what_they_say() -> N
     editor = FileEditor(now)
     assert put_back(editor, {"cells": bare, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}) == ["k2"]
     assert editor.ids() == ["k1", "k2", "k3"]
+
+
+def test_files_that_were_attached_to_a_cell_come_back_with_it() -> None:
+    """And those that were not there go: the snapshot is what the notebook becomes."""
+    picture = {"a.png": {"image/png": "iVBORw0KGgo="}}
+    before = notebook(text("a", "![](attachment:a.png)") | {"attachments": picture}, text("b", "none"))
+    now = notebook(text("b", "none") | {"attachments": picture})
+    editor = FileEditor(working_copy(now))
+    assert [each["cell"] for each in differences(editor, before)] == ["a", "b"]
+    put_back(editor, before)
+    assert [editor.attachments(index) for index in range(2)] == [picture, {}]
+    assert editor.content["cells"] == before["cells"]
+    assert differences(editor, before) == []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from harness import JupyterProcess, connect
+from harness import JupyterProcess, connect, until
 from harness.panel import ask
 
 pytestmark = pytest.mark.anyio
@@ -57,3 +58,27 @@ async def test_what_is_not_listed_is_not_put_back(live: JupyterProcess, name: st
         done = ask(live, "POST", "restore", {"notebook": name, "time": time})
         assert done["cells"] == []
         assert "no such snapshot" in done["why"]
+
+
+async def test_a_deleted_cell_comes_back_with_the_files_attached_to_it(server: JupyterProcess, name: str) -> None:
+    """From a snapshot and by the undo of the change, where the notebook is shared and where it is a file."""
+    picture = {"a.png": {"image/png": "iVBORw0KGgo="}}
+    server.write_notebook(name, "a = 1", "![](attachment:a.png)", "c = 3")
+    content = server.read_notebook(name)
+    content["cells"][1] = {
+        "id": content["cells"][1]["id"], "cell_type": "markdown", "metadata": {}, "attachments": picture,
+        "source": "![](attachment:a.png)",
+    }  # fmt: skip
+    (server.root / name).write_text(json.dumps(content))
+
+    def attached() -> bool:
+        return [cell.get("attachments") for cell in server.read_notebook(name)["cells"]] == [None, picture, None]
+
+    async with connect(server, name="tidy") as agent:
+        await agent.ok("delete_cell", notebook=name, cell=1)
+        (change,) = (each for each in ask(server, "GET", "changes")["changes"] if each["notebook"] == name)
+        assert ask(server, "POST", "undo", {"change": change["id"]})["why"] is None
+        await until(attached)
+        await agent.ok("delete_cell", notebook=name, cell=content["cells"][1]["id"])
+        assert ask(server, "POST", "restore", {"notebook": name, "time": snapshots(server, name)[-1]})["why"] is None
+        await until(attached)
