@@ -5,6 +5,9 @@ import { element } from './elements';
 import { trans } from './language';
 import { IDifference } from './reload';
 
+/** Pixels below the last row, as `.jp-McpDisk` has them. */
+const PADDING = 4;
+
 /** What a person can do about it. */
 export interface IChoices {
   readonly reload: () => void;
@@ -31,6 +34,17 @@ export class Bar extends Widget {
     add(trans.__('Reload'), trans.__('Show what is on disk; what you have not saved is gone'), choices.reload);
     add(trans.__('Compare'), trans.__('See what is on disk beside what is here'), choices.compare);
     add(trans.__('Keep mine'), trans.__('Leave what is here; when you save, you are asked once more'), choices.keep);
+  }
+
+  /** In a narrow window it needs a second row, of which the panel above the notebook learns by its least height. */
+  protected override onResize(): void {
+    const { top } = this.node.getBoundingClientRect();
+    const rows = [...this.node.children].map(child => child.getBoundingClientRect().bottom - top);
+    const height = `${Math.ceil(Math.max(...rows) + PADDING)}px`;
+    if (this.isVisible && this.node.style.minHeight !== height) {
+      this.node.style.minHeight = height;
+      this.parent?.fit();
+    }
   }
 }
 

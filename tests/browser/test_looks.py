@@ -1,4 +1,4 @@
-"""How review and snapshots look where notebooks are files: in German, in both themes."""
+"""How review and snapshots look where notebooks are files: in the dark, in German, in a narrow window."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def cut_off(place: Locator) -> list[str]:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-async def test_in_german_no_button_is_cut_off_and_axe_finds_nothing_serious(
+async def test_in_german_and_in_a_narrow_window_nothing_is_cut_off_and_axe_finds_nothing(
     browser: Browser, start_jupyter: StartJupyter, name: str, screenshots: Path, tmp_path: Path, dark: bool
 ) -> None:
     home, look = tmp_path / "server0", "dark" if dark else "light"
@@ -82,3 +82,26 @@ async def test_in_german_no_button_is_cut_off_and_axe_finds_nothing_serious(
         await page.screenshot(path=screenshots / f"snapshots-german-{look}.png")
         assert await serious(page, ".jp-McpPanel") == []
         assert await cut_off(panel) == []
+
+        # With work of the person's the bar above the notebook asks, and compares.
+        await page.locator(".jp-Notebook .jp-Cell").nth(2).locator(".jp-InputArea .cm-content").click()
+        await page.keyboard.press("Control+End")
+        await page.keyboard.type("  # mine")
+        await bars.first.get_by_role("button", name="Annehmen", exact=True).click()
+        asks = page.locator(".jp-McpDisk")
+        await expect(asks).to_contain_text("careful", timeout=30_000)
+        await page.locator("li.lm-TabBar-tab[data-id=filebrowser]").click()  # closed, as on a telephone
+        await page.locator("li.lm-TabBar-tab[data-id=jupyter-mcp-proxy-panel]").click()
+        await page.set_viewport_size({"width": 360, "height": 740})
+        await expect(panel).to_be_hidden()
+        await page.wait_for_timeout(1000)
+        await page.screenshot(path=screenshots / f"review-file-narrow-{look}.png")
+        for bar in await bars.all():
+            assert await cut_off(bar) == []
+        assert await cut_off(asks) == []
+        await asks.get_by_role("button", name="Vergleichen").click()
+        dialog = page.locator(".jp-Dialog")
+        await expect(dialog.locator(".cm-deletedChunk")).to_have_count(2)
+        await page.screenshot(path=screenshots / f"review-file-narrow-compare-{look}.png")
+        assert await serious(page, ".jp-Dialog") == []
+        assert await cut_off(dialog.locator(".jp-Dialog-content")) == []
