@@ -12,6 +12,11 @@ from pathlib import Path
 import anyio
 import pytest
 from harness import StartJupyter, connect, until, write_notebook
+from harness.agents import text
+from harness.requests import as_client, post
+from harness.tokens import API, make
+
+from jupyter_mcp_proxy.store.token_errors import TokensUnreadable
 
 pytestmark = [
     pytest.mark.anyio,
@@ -93,6 +98,45 @@ async def test_file_a_full_disk_is_told_at_once_and_an_edit_that_was_made_is_on_
                 await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 3")
                 assert "a = 3" in path.read_text()
             assert "jupyter_mcp_proxy/" not in server.log, "the traceback that Jupyter logs is its own"
+        finally:
+            server.stop()
+
+
+async def test_file_a_full_disk_for_what_we_keep_loses_no_edit_and_no_token_and_needs_no_restart(
+    start_jupyter: StartJupyter, tmp_path: Path
+) -> None:
+    """Snapshots, the journal, the audit and the tokens are on a disk of their own, below Jupyter's data directory."""
+    data = tmp_path / "server0" / "data"
+    with small_disk(data):
+        try:
+            server = start_jupyter(rtc=False, environment={"JUPYTER_RUNTIME_DIR": str(data / "runtime")})
+            path = server.write_notebook("a.ipynb", "a = 1", "b = 2")
+            token = make(server, "before")
+            async with connect(server, token=token) as agent:
+                await agent.ok("execute_cell", notebook="a.ipynb", cell=0)
+                fill(data / "filler")
+                for number in range(3):
+                    source = f"a = {number} # " + "x" * 9000
+                    result = await agent.call("overwrite_cell_source", notebook="a.ipynb", cell=0, source=source)
+                    if result.is_error:
+                        assert "Free the disk" in text(result), text(result)
+                        assert "Nothing was changed" in text(result)
+                        assert source not in path.read_text()
+                    else:
+                        await until(lambda source=source: source in path.read_text())
+                result = await agent.call("execute_cell", notebook="a.ipynb", cell=1)
+                assert not result.is_error or "disk is full" in text(result), text(result)
+                with pytest.raises(TokensUnreadable):
+                    make(server, "meanwhile")
+                status, _, told = post(server, {"name": "n" * 64}, API, **as_client())
+                assert b"No space left on device" in told, (status, told)
+                assert (await agent.call("list_cells", notebook="a.ipynb")).is_error is False, "its token still holds"
+                (data / "filler").unlink()
+                await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 9")
+                await until(lambda: "a = 9" in path.read_text())
+                assert make(server, "after")
+                await agent.ok("execute_cell", notebook="a.ipynb", cell=0)
+            assert "jupyter_mcp_proxy/" not in server.log, "the tracebacks that Jupyter logs are its own"
         finally:
             server.stop()
 
