@@ -3,7 +3,7 @@ import { INotebookContent } from '@jupyterlab/nbformat';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { Contents } from '@jupyterlab/services';
 
-import { Bar, comparison } from './bar';
+import { Bar } from './bar';
 import { Connection } from './connection';
 import { trans } from './language';
 import { Activity, ICall } from './model';
@@ -260,6 +260,7 @@ class Followed {
   }
 
   private async _show(disk: Contents.IModel): Promise<void> {
+    const { comparison } = await import('./compare');
     const changes = differences(this._panel.context.model, disk.content as INotebookContent);
     await showDialog({
       title: trans.__('On disk, and here'),

@@ -98,7 +98,8 @@ class Line {
     setText(this._where, placeOf(call));
     setText(this._duration, duration(call.ms));
     this._button.disabled = call.notebook === null;
-    this._button.title = `${named(call.client, call.token)}: ${call.tool} ${placeOf(call)}`;
+    // The line cuts off what is longer than the panel is wide.
+    this._button.title = `${named(call.client, call.token)}: ${said(call, this._trans)} (${call.tool}) ${placeOf(call)}`;
   }
 
   private _button = element('button', 'jp-McpLog-line', '', { type: 'button' });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
@@ -55,6 +56,10 @@ async def test_a_person_has_a_clients_edits_wait_and_accepts_and_rejects_them_ce
         await deleted.locator(".jp-McpChange-what").click()
         await expect(deleted.locator(".cm-deletedChunk")).to_contain_text("gone = 'soon'")
         await window.screenshot(screenshots, "proposals")
+        cut_off = "all => all.filter(each => each.scrollWidth > each.clientWidth).length"
+        assert await window.page.locator(".jp-McpChange-words").evaluate_all(cut_off) == 0
+        proposed = window.line("careful", name, "proposed: edited cell 0")
+        await expect(proposed).to_have_attribute("title", re.compile("proposed: edited cell 0"))
         await window.page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
         for place in (".jp-McpPanel", ".jp-Notebook .jp-McpBar"):
             found = await window.page.evaluate(f"axe.run({place!r}).then((result) => result.violations)")
