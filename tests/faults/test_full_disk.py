@@ -77,6 +77,31 @@ async def test_live_a_full_disk_is_told_seconds_later_at_each_call_until_it_has_
             server.stop()
 
 
+async def test_live_a_full_disk_for_jupyters_own_files_is_told_and_what_was_not_saved_is_once_it_has_room(
+    start_jupyter: StartJupyter, tmp_path: Path
+) -> None:
+    """Jupyter (jupyter-server 2.21) saves no notebook that it cannot sign, with what is in its data directory."""
+    data = tmp_path / "server0" / "data"
+    with small_disk(data):
+        try:
+            server = start_jupyter(environment={"JUPYTER_RUNTIME_DIR": str(data / "runtime")})
+            path = server.write_notebook("a.ipynb", "a = 1", "b = 2")
+            async with connect(server) as agent:
+                await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 2")
+                await until(lambda: "a = 2" in path.read_text())
+                fill(data / "filler")
+                await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=0, source="a = 3 # " + "x" * 9000)
+                with anyio.fail_after(30):
+                    while "not on disk" not in await agent.ok("list_cells", notebook="a.ipynb"):
+                        await anyio.sleep(0.2)
+                assert "a = 3" not in path.read_text()
+                (data / "filler").unlink()
+                await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell=1, source="b = 3")
+                await until(lambda: "a = 3" in path.read_text() and "b = 3" in path.read_text())
+        finally:
+            server.stop()
+
+
 async def test_file_a_full_disk_is_told_at_once_and_an_edit_that_was_made_is_on_it(
     start_jupyter: StartJupyter, tmp_path: Path
 ) -> None:
