@@ -54,6 +54,8 @@ class TokensUnreadable(ProxyError):
                 " Nothing was written to it, and no scoped token is accepted. Repair it, or move it away: "
                 "then there are no tokens, and new ones can be made."
             )
+        else:
+            text += " Nothing was changed: mend that (free the disk, or let this user write it) and do it again."
         super().__init__(text)
 
 
