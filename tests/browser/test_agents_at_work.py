@@ -45,6 +45,32 @@ async def test_the_cell_that_an_agent_runs_has_its_name_and_how_far_it_is(
         await expect(window.line("runner", name, "ran 4 cells")).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [1280, 360])
+async def test_what_an_agent_runs_stands_in_the_bar_of_the_cell_it_has_just_added_and_not_on_its_buttons(
+    browser: Browser, live: JupyterProcess, name: str, width: int, screenshots: Path
+) -> None:
+    go_on = live.home / f"{name}.go"
+    waits = f"import os, time\nwhile not os.path.exists({str(go_on)!r}): time.sleep(0.05)"
+    live.write_notebook(name, "1", kernelspec=KERNELSPEC)
+    async with lab(browser, live, name) as window, connect(live, name="runner") as agent:
+        await agent.ok("insert_execute_code_cell", notebook=name, source=waits, wait=0.2)
+        cell = window.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell[data-mcp-works]")
+        await expect(cell.locator(".jp-McpBar-keep")).to_be_visible(timeout=60_000)
+        if width == 360:  # with its sidebars closed, as on a telephone
+            for tab in ("filebrowser", "jupyter-mcp-proxy-panel"):
+                await window.page.locator(f"li.lm-TabBar-tab[data-id={tab}]").click()
+        await window.page.set_viewport_size({"width": width, "height": 800})
+        await window.screenshot(screenshots, f"at-work-in-the-bar-{width}")
+        # Neither is an element: what they are can be read off, but not where they stand.
+        before = await cell.evaluate("cell => getComputedStyle(cell, '::before').display")
+        who = cell.locator(".jp-McpBar-who")
+        within = await who.evaluate("who => getComputedStyle(who, '::after').content")
+        assert (before, within) == ("none", '"runner · added and runs cell 1"')
+        assert await who.evaluate("who => who.scrollWidth - who.clientWidth") <= 0, "none of it is cut off"
+        go_on.touch()
+        await expect(cell).to_have_count(0)
+
+
 async def test_two_agents_of_one_name_stay_two_by_their_tokens(
     browser: Browser, live: JupyterProcess, name: str, label: str, screenshots: Path
 ) -> None:
