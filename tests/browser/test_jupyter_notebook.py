@@ -80,6 +80,8 @@ async def test_a_person_sees_judges_and_takes_back_and_is_asked(
         call = asyncio.create_task(agent.ok("execute_cell", notebook=name, cell=2))
         dialog = window.page.locator("dialog.jp-McpPermission[open]")
         await expect(dialog).to_contain_text(f"{label} wants to run code in {name}")
+        works = await cells(window).nth(2).evaluate("cell => getComputedStyle(cell, '::before').content")
+        assert works == f'"{label} · runs cell 2"'
         await window.screenshot(screenshots, f"notebook-asking-{server.guarantee}")
         await dialog.get_by_role("button", name="Run once").click()
         assert "42" in await call
