@@ -37,8 +37,8 @@ HEAD = (
 class Place:
     """A neighbour's environment, with a server in it."""
 
-    def __init__(self, neighbour: Neighbour, python: Path, home: Path) -> None:
-        self.neighbour, self.python, self.home = neighbour, python, home
+    def __init__(self, neighbour: Neighbour, python: Path, home: Path, pictures: Path | None) -> None:
+        self.neighbour, self.python, self.home, self.pictures = neighbour, python, home, pictures
         self.environment = {
             "PYTHONPATH": "",
             "HOME": str(home),
@@ -85,7 +85,12 @@ async def shows(place: Place, browser: Browser) -> str:
         await window.page.goto(f"{place.server.url}{lab_path(NOTEBOOK)}?token={place.server.token}")
         await expect(window.page.locator(".jp-NotebookPanel").first).to_be_visible(timeout=90_000)
         for tab in wanted:
-            await expect(window.page.locator(f'.jp-SideBar .lm-TabBar-tab[data-id*="{tab}"]')).to_be_visible()
+            there = window.page.locator(f'.jp-SideBar .lm-TabBar-tab[data-id*="{tab}"]')
+            await expect(there).to_be_visible()
+            if place.pictures is not None:
+                await there.click()
+                await window.page.wait_for_timeout(2000)  # for what it loads
+                await window.screenshot(place.pictures, f"{place.neighbour.package}-{'ours' if tab == OURS else 'its'}")
     return YES if place.neighbour.tab else f"{YES}; it has none"
 
 
@@ -132,9 +137,9 @@ def traceback(log: str) -> str:
     return log.partition("Traceback")[2][-300:]
 
 
-async def row(neighbour: Neighbour, python: Path, home: Path, browser: Browser) -> list[str]:
+async def row(neighbour: Neighbour, python: Path, home: Path, browser: Browser, pictures: Path | None) -> list[str]:
     """What the table says of a neighbour."""
-    place = Place(neighbour, python, home)
+    place = Place(neighbour, python, home, pictures)
     try:
         told = []
         for check in CHECKS:
@@ -151,6 +156,7 @@ async def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m beside", description=__doc__)
     parser.add_argument("names", nargs="*", help="packages by name; all without")
     parser.add_argument("--installed", type=Path, help="a folder to keep the environments in")
+    parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="keep pictures of each panel in a folder")
     options = parser.parse_args()
     rows: list[list[str]] = []
     with tempfile.TemporaryDirectory(prefix="beside-", ignore_cleanup_errors=True) as folder:
@@ -163,7 +169,12 @@ async def main() -> int:
                 there = versions(python)
                 lab, mcp = (there.get(name, "none") for name in ("jupyterlab", "mcp"))
                 name = f"{neighbour.package} {there[neighbour.package.replace('-', '_')]} (JupyterLab {lab}, mcp {mcp})"
-                rows.append([name, *await row(neighbour, python, Path(folder) / neighbour.package, browser)])
+                rows.append(
+                    [
+                        name,
+                        *await row(neighbour, python, Path(folder) / neighbour.package, browser, options.screenshots),
+                    ]
+                )
                 print(f"| {' | '.join(rows[-1])} |", flush=True)
     print("\n".join(("", f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|")))
     print("\n".join(f"| {' | '.join(each)} |" for each in rows))
