@@ -16,7 +16,7 @@ from harness import TOKEN, JupyterProcess
 from harness.piped import Piped, world
 from harness.tls import tls_before
 
-from jupyter_mcp_proxy.stdio.http import Address, Connection, NotSent
+from jupyter_mcp_proxy.stdio.http import Address, NotSent, ToServer
 from jupyter_mcp_proxy.stdio.proxies import Barred, proxy_for
 
 PROXY = Path(__file__).with_name("forward_proxy.py")
@@ -112,7 +112,7 @@ def test_a_proxy_that_asks_for_a_password_is_named_with_what_helps(
         else:
             monkeypatch.setenv("https_proxy", address)
             with pytest.raises(NotSent) as refused:
-                asyncio.run(Connection.open(Address(f"https://{ELSEWHERE}:{file.port}/")))
+                asyncio.run(ToServer.open(Address(f"https://{ELSEWHERE}:{file.port}/")))
             said = str(refused.value)
     assert f"the proxy 127.0.0.1:{proxy.port} asks for a name and a password" in said
     assert "wrong" not in said
