@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from harness import JupyterProcess, StartJupyter
+from harness.kernels import end_kernels
 from harness.large import write_large
 
 from jupyter_mcp_proxy.store.snapshots import Snapshots
@@ -59,6 +60,14 @@ def _servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Jup
     yield servers
     for server in servers.values():
         server.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kernels_end(_servers: dict[str, JupyterProcess]) -> Iterator[None]:
+    """With each file of tests: the hundreds of kernels of all of them take more memory than machines have."""
+    yield
+    for server in _servers.values():
+        end_kernels(server)
 
 
 def _shared(servers: dict[str, JupyterProcess], factory: pytest.TempPathFactory, kind: str) -> JupyterProcess:

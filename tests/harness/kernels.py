@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
 
 from harness.agents import Agent
+from harness.requests import post
 from harness.servers import JupyterProcess
 from harness.waiting import until
 
@@ -40,3 +43,19 @@ def said_missing(told: str) -> int:
     """How many messages a notice says to be missing; 0 without one."""
     found = re.search(r"may be missing: up to ([\d,]+) of", told)
     return int(found[1].replace(",", "")) if found else 0
+
+
+def end_kernels(server: JupyterProcess) -> None:
+    """End all kernels of a server that runs; of one that does not, nothing."""
+    if server.process.poll() is not None:
+        return
+    own = {"Authorization": f"Bearer {server.token}"}
+
+    def end(kernel: str) -> None:
+        with suppress(OSError):  # it may take longer than is waited here, and ends all the same
+            post(server, None, f"api/kernels/{kernel}", "DELETE", **own)
+
+    with suppress(OSError), ThreadPoolExecutor(4) as several:
+        status, _, body = post(server, None, "api/kernels", "GET", **own)
+        if status == 200:
+            list(several.map(end, [each["id"] for each in json.loads(body)]))
