@@ -48,7 +48,9 @@ async def test_a_person_sees_judges_and_takes_back_and_is_asked(
     server, name, label = start_jupyter(rtc=rtc), "a.ipynb", "claude-code"
     if not rtc:
         without_collaboration(server)
-    server.write_notebook(name, "a = 1", "b = 2", "x = 6 * 7\nx", kernelspec=KERNELSPEC)
+    server.write_notebook(
+        name, "a = 1", "b = 2", "x = 6 * 7\nx", "input('Name? ')", *["pass"] * 60, kernelspec=KERNELSPEC
+    )
     async with opened(browser, server, f"notebooks/{name}") as window, connect(server, name=label) as agent:
         await open_panel(window)
         await agent.ok("list_cells", notebook=name)
@@ -86,6 +88,22 @@ async def test_a_person_sees_judges_and_takes_back_and_is_asked(
         await dialog.get_by_role("button", name="Run once").click()
         assert "42" in await call
         await expect(cells(window).nth(2).locator(".jp-OutputArea-output")).to_contain_text("42")
+
+        # What its code asks.
+        call = asyncio.create_task(agent.ok("execute_cell", notebook=name, cell=3))
+        await dialog.get_by_role("button", name="Run once").click()
+        question = window.page.locator(".jp-McpQuestion")
+        await expect(question).to_contain_text("Name?")
+        await question.locator(".jp-McpQuestion-field").fill("Ada")
+        await question.get_by_role("button", name="Answer").click()
+        assert "Ada" in await call
+
+        # Where it works.
+        await window.panel.get_by_label("Follow").check()
+        await window.panel.get_by_role("checkbox", name="Review first").click()
+        await expect(window.panel.get_by_role("checkbox", name="Review first")).not_to_be_checked()
+        await agent.ok("overwrite_cell_source", notebook=name, cell=60, source="here = 'it works'")
+        await expect(cells(window).filter(has_text="here = 'it works'")).to_be_in_viewport()
 
         # What was before all that.
         await window.panel.get_by_text("Snapshots").click()
