@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -69,7 +67,7 @@ async def test_it_comes_back_by_itself_when_what_serves_agents_has_died(
     server = start_jupyter(rtc=False)
     async with opened(browser, server, expected=("ERR_", "status of 503")) as page:
         await expect(page.locator("#list-status")).not_to_have_text("Loading…")
-        os.kill(server.sidecar_pid(), signal.SIGKILL)
+        server.kill_sidecar()
         async with connect(server, name="Visitor") as agent:
             await agent.ok("list_notebooks")
         await expect(page.locator("#arrived")).to_have_text("✓ Visitor is connected (run).", timeout=40_000)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -174,7 +172,7 @@ async def test_the_panel_comes_back_with_the_sidecar(browser: Browser, start_jup
         async with connect(server, name="before") as agent:
             await agent.ok("list_cells", notebook=name)
             await expect(window.line("before", "list_cells")).to_be_visible()
-        os.kill(server.sidecar_pid(), signal.SIGKILL)
+        server.kill_sidecar()
         await expect(window.status).to_contain_text("does not answer")
         await expect(window.pause).to_be_disabled()
         await expect(window.status).to_contain_text("Agents may", timeout=30_000)

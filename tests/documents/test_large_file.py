@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -290,7 +289,7 @@ async def test_what_a_tool_said_is_in_the_file_whatever_ends(
         await agent.ok("insert_cell", notebook=name, source="first = 1", index=0)
         await agent.ok("insert_cell", notebook=name, source="second = 2", index=0)
         if how == "the sidecar is killed":
-            os.kill(server.sidecar_pid(), signal.SIGKILL)
+            server.kill_sidecar()
     if how == "the server is stopped":
         server.stop()
         JupyterProcess.__init__(server, server.home, rtc=False)

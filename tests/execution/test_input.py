@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import re
-import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -451,7 +450,7 @@ async def test_a_question_outlives_the_sidecar(server: JupyterProcess, name: str
         told = ""
         while "waits for input" not in told:
             told = await agent.ok("wait_execution", execution=cell, wait=0)
-    os.kill(server.sidecar_pid(), signal.SIGKILL)
+    server.kill_sidecar()
     server.wait()
     person = Person("Eve")
     async with with_person(server, era, person) as agent:
@@ -472,7 +471,7 @@ async def test_code_without_a_cell_that_asks_outlives_the_sidecar(server: Jupyte
         await agent.ok("execute_ipython", notebook=name, code="pass")
         call = asyncio.create_task(agent.ok("execute_ipython", notebook=name, code="print('hello', input('who? '))"))
         await person.is_asked.wait()
-        os.kill(server.sidecar_pid(), signal.SIGKILL)
+        server.kill_sidecar()
         server.wait()
         person.may_answer.set()
         told = await call
@@ -488,7 +487,7 @@ async def test_a_question_that_nobody_heard_is_told_as_possible(server: JupyterP
     async with with_person(server, ERAS[0], Person()) as agent:
         await agent.ok("execute_ipython", notebook=name, code="pass")
         execution = id_of(await agent.ok("execute_cell", notebook=name, cell=0, wait=0.2))
-    os.kill(server.sidecar_pid(), signal.SIGKILL)
+    server.kill_sidecar()
     server.wait()
     async with with_person(server, ERAS[0], Person()) as agent:
         told = ""

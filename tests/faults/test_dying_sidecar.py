@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
-from pathlib import Path
 
 import anyio
 import pytest
@@ -25,11 +22,6 @@ def server(start_jupyter: StartJupyter) -> JupyterProcess:
     return start_jupyter()
 
 
-def kill_sidecar(server: JupyterProcess) -> float:
-    os.kill(server.sidecar_pid(), signal.SIGKILL)
-    return time.monotonic()
-
-
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_call_under_way_is_answered_within_a_second_and_its_client_goes_on(
     server: JupyterProcess, era: str
@@ -39,7 +31,8 @@ async def test_a_call_under_way_is_answered_within_a_second_and_its_client_goes_
         await agent.ok("execute_ipython", notebook="a.ipynb", code="1")
         call = asyncio.create_task(agent.call("execute_cell", notebook="a.ipynb", cell=0))
         await until((server.root / "runs").exists)
-        killed = kill_sidecar(server)
+        killed = time.monotonic()
+        server.kill_sidecar()
         with pytest.raises(MCPError, match="may have been carried out, so do not simply call again"):
             await call
         assert time.monotonic() - killed < 1
@@ -55,7 +48,7 @@ async def test_a_call_after_the_death_just_works(server: JupyterProcess, era: st
     async with connect(server, era) as agent:
         for _ in range(3):
             await agent.ok("list_cells", notebook="a.ipynb")
-            kill_sidecar(server)
+            server.kill_sidecar()
             await until(lambda: server.get("mcp-proxy/healthz")[0] == 200)
             assert "ok" in await agent.ok("execute_ipython", notebook="a.ipynb", code="'o' + 'k'")
             await anyio.sleep(2)  # a sidecar that ends again and again is started after a pause
@@ -65,9 +58,7 @@ async def test_a_call_that_comes_before_the_next_sidecar_waits_for_it(server: Ju
     server.write_notebook("a.ipynb", "1")
     async with connect(server) as agent:
         await agent.ok("list_cells", notebook="a.ipynb")
-        dying = Path(f"/proc/{server.sidecar_pid()}")
-        kill_sidecar(server)
-        await until(lambda: not dying.exists())
+        server.kill_sidecar()
         assert "ok" in await agent.ok("execute_ipython", notebook="a.ipynb", code="'o' + 'k'")
 
 

@@ -71,7 +71,7 @@ async def test_the_sidecar_is_killed_while_a_cell_runs(server: JupyterProcess, n
         await agent.ok("execute_ipython", notebook=name, code="pass")
         told = await agent.ok("execute_cell", notebook=name, cell=0, wait=1.5)
         execution = told.split(" · ")[0].split("\n")[-1]
-    os.kill(server.sidecar_pid(), signal.SIGKILL)
+    server.kill_sidecar()
     await until(lambda: "end" in stream_of(server, name), 30)
     lines = [*(f"tick {i}" for i in range(30)), "end"]
     shown = stream_of(server, name)
@@ -102,7 +102,7 @@ async def test_the_sidecar_is_killed_as_soon_as_a_cell_runs(server: JupyterProce
             while sent() == before:
                 assert not running.done(), running.result()
                 await asyncio.sleep(0.001)
-        os.kill(server.sidecar_pid(), signal.SIGKILL)
+        server.kill_sidecar()
         with pytest.raises(MCPError, match="may have been carried out"):
             await running
     await until(lambda: "whole" in stream_of(server, name, 1), 30)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 
 import pytest
 from harness import JupyterProcess, connect, shows, until
@@ -27,7 +25,7 @@ async def test_a_cell_that_was_inserted_gets_its_output_after_the_crash(file: Ju
         told = await agent.ok("insert_execute_code_cell", notebook=name, source=TICKS, index=1, wait=0.5)
         await shows(agent, told, "tick 1")
         inserted = (await agent.ok("read_cell", notebook=name, cell=1)).split()[2]
-    os.kill(file.sidecar_pid(), signal.SIGKILL)
+    file.kill_sidecar()
     await until(lambda: "end" in printed(), 60)
     after = file.read_notebook(name)
     assert after["nbformat_minor"] == 4

@@ -28,10 +28,6 @@ def server(start_jupyter: StartJupyter) -> JupyterProcess:
     return start_jupyter(rtc=True)
 
 
-def kill_sidecar(server: JupyterProcess) -> None:
-    os.kill(server.sidecar_pid(), signal.SIGKILL)
-
-
 @pytest.mark.parametrize(("tool", "arguments"), CALLS, ids=[tool for tool, _ in CALLS])
 async def test_an_index_from_before_a_crash_is_refused_once_and_no_other_cell_is_touched(
     server: JupyterProcess, tool: str, arguments: dict[str, Any]
@@ -39,7 +35,7 @@ async def test_an_index_from_before_a_crash_is_refused_once_and_no_other_cell_is
     server.write_notebook("a.ipynb", "'one'", "'two'", "'three'", ids=["a", "b", "c"])
     async with connect(server) as agent, person(server, "a.ipynb", "Ada") as ada:
         await agent.ok("list_cells", notebook="a.ipynb")
-        kill_sidecar(server)
+        server.kill_sidecar()
         ada.insert(0, "'new'", "d")
         await ada.room.flush()
         await anyio.to_thread.run_sync(server.wait)
@@ -56,7 +52,7 @@ async def test_a_hash_from_before_a_crash_does_not_show_another_cells_source(ser
     async with connect(server) as agent, person(server, "a.ipynb", "Ada") as ada:
         told = await agent.ok("read_cell", notebook="a.ipynb", cell=1)
         digest = told.split(" hash ")[1].split()[0]
-        kill_sidecar(server)
+        server.kill_sidecar()
         ada.insert(0, "'new'", "d")
         await ada.room.flush()
         await anyio.to_thread.run_sync(server.wait)
@@ -74,7 +70,7 @@ async def test_an_id_works_after_a_crash_as_before_and_so_does_an_index_in_a_not
     server.write_notebook("b.ipynb", "1", "2")
     async with connect(server) as agent:
         await agent.ok("list_cells", notebook="a.ipynb")
-        kill_sidecar(server)
+        server.kill_sidecar()
         await anyio.to_thread.run_sync(server.wait)
         await agent.ok("overwrite_cell_source", notebook="a.ipynb", cell="b", source="3")
         await agent.ok("overwrite_cell_source", notebook="b.ipynb", cell=1, source="3")

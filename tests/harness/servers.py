@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -120,6 +121,13 @@ class JupyterProcess:
             if b"jupyter_mcp_proxy.sidecar" in command and int(parent) == self.process.pid:
                 return int(entry.name)
         raise AssertionError("no sidecar runs")
+
+    def kill_sidecar(self) -> None:
+        """Kill it, and wait until it is gone: what is sent in between meets a process that dies, and is told so."""
+        dying = self.sidecar_pid()
+        os.kill(dying, signal.SIGKILL)
+        while Path(f"/proc/{dying}").exists():
+            time.sleep(0.005)
 
     def journals(self) -> set[Path]:
         """What the sidecar keeps of the code that it runs; on a shared server other tests' too."""

@@ -172,7 +172,7 @@ async def test_a_sidecar_killed_amid_a_flood_loses_only_what_it_held(start_jupyt
         await agent.ok("execute_ipython", notebook="a.ipynb", code="pass")
         told = await agent.ok("execute_cell", notebook="a.ipynb", cell=0, wait=1)
         assert " · running · " in told
-        os.kill(server.sidecar_pid(), signal.SIGKILL)
+        server.kill_sidecar()
     server.wait()
     (server.root / "stop").touch()
     await until(lambda: "\nend " in stream_of(server, "a.ipynb"), 60)

@@ -172,7 +172,7 @@ async def row(agent: Agent, number: int, below: Path, home: Path, server: Jupyte
     told.append(YES if REFUSAL in refused else f"not shown: {refused[:120]}")
 
     def kill() -> None:
-        os.kill(server.sidecar_pid(), signal.SIGKILL)
+        server.kill_sidecar()
 
     def wait() -> None:  # a scripted model is asked again at once, and would have come six times within the second
         time.sleep(1)

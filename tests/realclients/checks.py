@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import signal
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from harness import JupyterProcess
 
@@ -78,10 +75,7 @@ async def refusal(server: JupyterProcess, client: Running) -> str:
 
 
 async def death(server: JupyterProcess, client: Running) -> str:
-    sidecar = server.sidecar_pid()
-    os.kill(sidecar, signal.SIGKILL)
-    while Path(f"/proc/{sidecar}").exists():
-        await asyncio.sleep(0.01)
+    server.kill_sidecar()
     told = await client.until_there("list_cells", notebook=client.notebook)
     if told.error:
         return f"no: {wrong(told)}"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
-import signal
 from typing import Any
 
 import anyio
@@ -290,7 +288,7 @@ async def test_the_pause_outlives_a_crash_of_the_sidecar_and_not_a_restart_of_ju
     server = start_jupyter(rtc=False)
     server.write_notebook("a.ipynb", "1")
     ask(server, "POST", "pause", {"paused": True})
-    os.kill(server.sidecar_pid(), signal.SIGKILL)
+    server.kill_sidecar()
     server.wait()
     async with connect(server) as agent:
         assert "paused" in await agent.fails("insert_cell", notebook="a.ipynb", source="2")

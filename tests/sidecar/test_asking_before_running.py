@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -187,7 +185,7 @@ async def test_the_setting_asks_about_new_clients_and_the_switches_outlive_the_s
     server.write_notebook(name, "1 + 1")
     assert ask(server, "GET", "status")["asking"] is True
     switch(server, label, False)
-    os.kill(server.sidecar_pid(), signal.SIGKILL)
+    server.kill_sidecar()
     server.wait()
     async with connect(server, name=label) as agent, connect(server) as other:
         await agent.ok("list_cells", notebook=name)

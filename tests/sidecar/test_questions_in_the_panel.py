@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import re
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -229,7 +228,7 @@ async def test_a_question_outlives_the_sidecar_and_is_put_to_a_person_again(
         await agent.ok("execute_ipython", notebook=name, code="pass")
         execution = id_of(await agent.ok("execute_cell", notebook=name, cell=0, wait=0))
         await asked(stream, name)
-    os.kill(server.sidecar_pid(), signal.SIGKILL)
+    server.kill_sidecar()
     server.wait()
     async with watching(server) as stream, connect(server) as agent:
         await stream.event()

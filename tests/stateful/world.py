@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
-import signal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -267,7 +265,7 @@ class World:
         worker.learns(state, told)
 
     async def crash(self) -> None:
-        os.kill(self.server.sidecar_pid(), signal.SIGKILL)
+        self.server.kill_sidecar()
         self.forgotten = True
         self.unsure = {worker.letter for worker in self.agents}
         for worker in self.agents:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -50,7 +48,7 @@ async def test_a_call_after_the_sidecars_death_just_works(server: JupyterProcess
     async with piped(server, era) as agent:
         for _ in range(2):
             await agent.ok("list_cells", notebook="a.ipynb")
-            os.kill(server.sidecar_pid(), signal.SIGKILL)
+            server.kill_sidecar()
             await until(lambda: server.get("mcp-proxy/healthz")[0] == 200)
             assert "ok" in await agent.ok("execute_ipython", notebook="a.ipynb", code="'o' + 'k'")
 
@@ -62,7 +60,7 @@ async def test_a_call_that_the_sidecars_death_meets_is_carried_out_once_and_told
     async with piped(server, era) as agent:
         call = asyncio.create_task(agent.call("execute_cell", notebook="a.ipynb", cell=0))
         await until((server.root / "runs").exists)
-        os.kill(server.sidecar_pid(), signal.SIGKILL)
+        server.kill_sidecar()
         with (
             anyio.fail_after(60),
             pytest.raises(MCPError, match="may have been carried out"),
