@@ -392,8 +392,9 @@ class ServerError(ProxyError):
 
 
 class ServerUnreachable(ServerError):
-    """The Jupyter server does not answer."""
+    """The Jupyter server does not answer; perhaps to something that changes it, which was `sent`."""
 
-    def __init__(self, what: str, reason: str) -> None:
-        ProxyError.__init__(self, f"{what}: the Jupyter server does not answer ({reason}). Retry in a few seconds.")
+    def __init__(self, what: str, reason: str, *, sent: bool = False) -> None:
+        cure = "It may have been done: look before you repeat it." if sent else "Retry in a few seconds."
+        ProxyError.__init__(self, f"{what}: the Jupyter server does not answer ({reason}). {cure}")
         self.status, self.message = 0, reason

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from ..errors import ProxyError
+from ..errors import MaybeSaved, ProxyError, ServerUnreachable
 from ..jupyter.room import Room
 
 READ_ONLY = "it is read-only"
@@ -16,6 +18,16 @@ RUNNING_AFTER = 10.0
 """The same while a cell runs, whose output puts each save off."""
 LAST_SAVE = 1.0
 """Seconds that the server may take to write the file when we leave."""
+
+
+@contextmanager
+def made_perhaps(path: str) -> Iterator[None]:
+    """What follows a change that was sent. A server that does not answer now is not to be asked for it again, which is
+    what `ServerUnreachable` advises."""
+    try:
+        yield
+    except ServerUnreachable as error:
+        raise MaybeSaved(path) from error
 
 
 class Saving:

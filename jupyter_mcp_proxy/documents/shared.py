@@ -12,7 +12,6 @@ from jupyter_ydoc import YNotebook
 from ..errors import (
     CannotUndo,
     InvalidNotebook,
-    MaybeSaved,
     NotSaved,
     NotShareable,
     ProxyError,
@@ -33,7 +32,7 @@ from .history import OTHERS, OURSELVES, Entry, History
 from .people import looks_at, people_in
 from .place import ending
 from .reading import read_notebook
-from .saving import LAST_SAVE, READ_ONLY, RUNNING_AFTER, SAVE_TRIES, UNSAVED_AFTER, Saving
+from .saving import LAST_SAVE, READ_ONLY, RUNNING_AFTER, SAVE_TRIES, UNSAVED_AFTER, Saving, made_perhaps
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step
 from .shown import Shown
@@ -276,11 +275,9 @@ class SharedDocument(Document):
         self._saving.changed()
         self._record(author, editor, who)
         self._in_file.leave(len(self._notebook.ycells))
-        try:
+        with made_perhaps(self.path):
             await room.flush()
-        except ServerUnreachable as error:
-            raise MaybeSaved(self.path) from error
-        await self._check_saved(room, RUNNING_AFTER if outputs_only else UNSAVED_AFTER)
+            await self._check_saved(room, RUNNING_AFTER if outputs_only else UNSAVED_AFTER)
         return result
 
     def _record(self, author: Author | None, edited: SharedEditor, who: str) -> None:
@@ -326,7 +323,8 @@ class SharedDocument(Document):
             raise CannotUndo(error.cell, error.reason, later=bool(taken_back)) from None
         finally:
             self._in_file.leave(len(self._notebook.ycells))
-            await room.flush()
+            with made_perhaps(self.path):
+                await room.flush()
         return taken_back
 
     def _take_back(self, step: Step, kept: Set[str]) -> bool:

@@ -2,6 +2,7 @@
 
 The server writes a second after a change. Where another program has written the file meanwhile (`git checkout`),
 jupyter-collaboration (4) gives the room the file's content instead; a room that ends before that comes back with it.
+So does one whose file is renamed while the server writes it: what it wrote itself it takes for another's then.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ def _said(path: str, cells: str, snapshot: str | None) -> str:
     kept = f"They are in the snapshot {snapshot}" if snapshot else "No snapshot of them could be taken"
     return (
         f"your last edits of {cells} in {path!r} are not there any more: they were not on disk yet when another "
-        f"program (git?) wrote the file, or the room was lost. {kept}. Read the cells before you repeat them."
+        "program (git?) wrote the file, it was renamed while the server wrote it, or the room was lost. "
+        f"{kept}. Read the cells before you repeat them."
     )
 
 

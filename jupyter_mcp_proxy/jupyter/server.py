@@ -19,6 +19,8 @@ from .paths import Paths, api_path, clean_path
 
 MOVING = 600.0
 """Seconds that a file may take to be copied, or moved to another disk."""
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+"""How a request ends that has not left."""
 
 
 def own_certificate(path: str) -> ssl.SSLContext:
@@ -95,7 +97,8 @@ class JupyterServer:
                 timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
             )
         except httpx.HTTPError as error:
-            raise ServerUnreachable(what, str(error) or type(error).__name__) from error
+            sent = method != "GET" and not isinstance(error, NEVER_SENT)
+            raise ServerUnreachable(what, str(error) or type(error).__name__, sent=sent) from error
         if response.status_code >= 300:
             raise ServerError(what, response.status_code, _reason(response))
         if not response.content:

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 from harness import JupyterProcess, connect, until
-from harness.rooms import Wire, is_update
+from harness.rooms import Wire, is_save, is_update
 
 from jupyter_mcp_proxy.documents.document import Author
 from jupyter_mcp_proxy.documents.shared import SharedDocument
@@ -76,6 +76,29 @@ async def test_a_change_whose_room_is_closed_under_it_is_told_as_one_that_may_ha
         assert await it.sources() == ["a = 4", "b = 2"]
         assert it.document.losses("key") == []
         await until(lambda: in_file(live, name) == ["a = 4", "b = 2"])
+
+
+async def test_a_first_change_that_nobody_said_was_written_is_not_to_be_made_again_unseen(
+    live: JupyterProcess, name: str, tmp_path: Path
+) -> None:
+    """It has arrived; that the connection ended at the question after it must not have it made twice."""
+    async with tried(live, name, tmp_path) as it:
+        it.wire.cut = (4500, "", is_save, False)
+        with pytest.raises(MaybeSaved, match=r"may have been made\. Look with list_cells before you repeat it"):
+            await it.edit("a = 2")
+        assert await it.sources() == ["a = 2", "b = 2"]
+
+
+async def test_an_undo_that_was_not_confirmed_is_not_to_be_made_again_unseen(
+    live: JupyterProcess, name: str, tmp_path: Path
+) -> None:
+    async with tried(live, name, tmp_path) as it:
+        await it.edit("a = 2")
+        await it.edit("a = 3")
+        it.wire.cut = (4500, "", is_update, True)
+        with pytest.raises(MaybeSaved):
+            await it.document.undo(AGENT)
+        assert await it.sources() == ["a = 2", "b = 2"]
 
 
 async def test_what_was_done_before_a_room_was_lost_is_taken_back_in_the_next_one(

@@ -12,6 +12,7 @@ from jupyter_ydoc import YNotebook
 from pycrdt import Doc, YMessageType, create_sync_message, handle_sync_message
 from websockets.asyncio.server import ServerConnection, serve
 
+from jupyter_mcp_proxy.jupyter.room import RAW
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
 
 
@@ -96,3 +97,8 @@ async def _empty_room(client: ServerConnection) -> None:
 def is_update(message: bytes) -> bool:
     """Whether a message changes the document."""
     return message[0] == YMessageType.SYNC and message[1] == 2
+
+
+def is_save(message: bytes) -> bool:
+    """Whether a message has the server write the file."""
+    return message[0] == RAW

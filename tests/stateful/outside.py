@@ -39,7 +39,8 @@ async def ask(server: JupyterProcess, method: str, path: str, **arguments: Any) 
 
 QUIET = 2.0
 """Seconds since the file's last write, after which another in its place must be seen: jupyter-collaboration looks once
-a second, and takes one that comes between its own write and its look at that file's time for its own."""
+a second, and takes one that comes between its own write and its look at that file's time for its own. One that is
+renamed in between it takes for another (tests/documents/test_renamed_while_written.py)."""
 
 
 class Disk:
@@ -60,6 +61,7 @@ class Disk:
         (self._server.root / folder).mkdir()
         new = f"{folder}/everybody.ipynb"
         if by_jupyter:
+            await until(lambda: time.time() - (self._server.root / old).stat().st_mtime > QUIET, PATIENCE)
             await ask(self._server, "PATCH", f"contents/{old}", json={"path": new})
         else:
             (self._server.root / old).rename(self._server.root / new)
