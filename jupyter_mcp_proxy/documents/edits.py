@@ -29,9 +29,14 @@ class Splice:
 
 
 def splices(old: str, new: str) -> list[Splice]:
-    """The changes from `old` to `new`, in order, with positions in `old`."""
-    head = _common_prefix(old, new)
+    """The changes from `old` to `new`, in order, with positions in `old`.
+
+    What is only put in, or only taken out, is whole lines or words where it can be: of `w2` above `w1` the letters
+    `2\\nw` would do as well, but then that `w` is ours, and the one before somebody else's, for whoever undoes it.
+    """
+    head = old.rfind("\n", 0, _common_prefix(old, new)) + 1
     tail = _common_prefix(old[head:][::-1], new[head:][::-1])
+    tail -= old.find("\n", len(old) - tail) + 1 - (len(old) - tail) if "\n" in old[len(old) - tail :] else tail
     return _compare(old[head : len(old) - tail], new[head : len(new) - tail], head)
 
 
@@ -41,7 +46,10 @@ def _compare(old: str, new: str, offset: int) -> list[Splice]:
     for start, end, piece in _differences(old.splitlines(keepends=True), new.splitlines(keepends=True)):
         line = old[start:end]
         for first, last, text in _differences(_TOKEN.findall(line), _TOKEN.findall(piece)):
-            found.append(Splice(offset + start + first, offset + start + last, text))
+            head = _common_prefix(line[first:last], text)
+            tail = _common_prefix(line[first + head : last][::-1], text[head:][::-1])
+            at = offset + start
+            found.append(Splice(at + first + head, at + last - tail, text[head : len(text) - tail]))
     return found
 
 

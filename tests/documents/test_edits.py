@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycrdt import Doc, Text
 
-from jupyter_mcp_proxy.documents.edits import in_bytes, splices
+from jupyter_mcp_proxy.documents.edits import Splice, in_bytes, splices
 
 texts = st.text(alphabet="ab\nöß漢😀 ", max_size=60)
 
@@ -47,6 +47,24 @@ def test_long_texts_are_compared_by_their_lines_and_then_within_them() -> None:
     new = old.replace("line 1000:", "row 1000:")
     assert apply(old, new) == new
     assert sum(change.end - change.start for change in splices(old, new)) <= 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "change"),
+    [
+        ("w0", "w1\nw0", Splice(0, 0, "w1\n")),
+        ("w1\nw0", "w0", Splice(0, 3, "")),
+        ("a\nw1\nw0", "a\nw1\nw2\nw0", Splice(5, 5, "w2\n")),
+        ("ab = 1", "ac = ab = 1", Splice(0, 0, "ac = ")),
+        ("x = 13", "x = 16", Splice(5, 6, "6")),
+        ("load(1)", "load_all(1)", Splice(4, 4, "_all")),
+    ],
+)
+def test_what_is_put_in_or_taken_out_is_whole_lines_or_words_where_it_can_be(
+    old: str, new: str, change: Splice
+) -> None:
+    """With a letter of the words around it, and without one of its own, who undoes it would take theirs along."""
+    assert splices(old, new) == [change]
 
 
 @pytest.mark.timeout(10)

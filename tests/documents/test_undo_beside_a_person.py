@@ -46,6 +46,18 @@ async def test_half_a_number_that_another_agent_has_made_another_one_is_not_take
         assert "Took back" in await one.ok("undo_changes", notebook=name)
 
 
+async def test_lines_that_begin_alike_are_taken_out_whole(live: JupyterProcess, name: str) -> None:
+    """Of `x = 1` that is put above `x = 2`, the first `x` could as well be held for the one that was there."""
+    live.write_notebook(name, "x = 2")
+    async with connect(live) as one, connect(live, name="two") as two:
+        await one.ok("overwrite_cell_source", notebook=name, cell=0, source="x = 13\nx = 2")
+        await two.ok("overwrite_cell_source", notebook=name, cell=0, source="x = 147\nx = 13\nx = 2")
+        await one.ok("undo_changes", notebook=name)
+        assert (await one.ok("read_cell", notebook=name, cell=0)).endswith("\nx = 147\nx = 2")
+        await two.ok("undo_changes", notebook=name)
+        assert (await one.ok("read_cell", notebook=name, cell=0)).endswith("\nx = 2")
+
+
 @pytest.mark.parametrize("typed_in", [0, 1])
 async def test_undoing_a_move_takes_nothing_along_that_a_person_typed(
     live: JupyterProcess, name: str, tmp_path: Any, typed_in: int
