@@ -61,6 +61,7 @@ class Disk:
         (self._server.root / folder).mkdir()
         new = f"{folder}/everybody.ipynb"
         if by_jupyter:
+            await until(lambda: not self._world.person.waits_to_be_saved, PATIENCE)
             await until(lambda: time.time() - (self._server.root / old).stat().st_mtime > QUIET, PATIENCE)
             await ask(self._server, "PATCH", f"contents/{old}", json={"path": new})
         else:

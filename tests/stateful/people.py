@@ -26,6 +26,9 @@ ME = "the person"
 class Somebody(ABC):
     """A person who has the notebook open; `state` is what they and the disk have."""
 
+    waits_to_be_saved = False
+    """Whether the server is going to write what an agent has done, of which the sources may tell nothing."""
+
     @abstractmethod
     async def state(self) -> State: ...
 
@@ -64,6 +67,10 @@ class InTheRoom(Somebody):
     @property
     def cells(self) -> Any:
         return self.person.notebook.ycells
+
+    @property
+    def waits_to_be_saved(self) -> bool:  # type: ignore[override]
+        return bool(self.person.notebook.dirty)
 
     def transaction(self) -> Any:
         return self.person.room.doc.transaction(origin=ME)
