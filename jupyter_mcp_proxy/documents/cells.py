@@ -119,6 +119,10 @@ def brief_id(id: str) -> str:
     return id[:SHORT] if _UUID.fullmatch(id) else id
 
 
+ENDS = "\r\n"
+"""What lines may end with."""
+
+
 def parts(source: str, at: Sequence[int]) -> list[str]:
     """A source in parts that begin at these lines, from 1, without the empty lines where it is cut.
 
@@ -130,7 +134,7 @@ def parts(source: str, at: Sequence[int]) -> list[str]:
         raise BadValue("at", list(at), f"lines 2 to {len(lines)}")
     ends = [0, *(line - 1 for line in cuts), len(lines)]
     made = ["\n".join(lines[start:end]) for start, end in pairwise(ends)]
-    made = [made[0].rstrip("\n"), *(part.strip("\n") for part in made[1:-1]), made[-1].lstrip("\n")]
+    made = [made[0].rstrip(ENDS), *(part.strip(ENDS) for part in made[1:-1]), made[-1].lstrip(ENDS)]
     if not all(part.strip() for part in made):
         raise BadValue("at", list(at), "lines between which there is something")
     return made

@@ -79,7 +79,7 @@ class Document(ABC):
         self._place = Place(snapshots.root, path)
         self._following = asyncio.Lock()
         self.is_another = False
-        """Whether its path was that of another file a moment ago."""
+        """Whether its path was that of another file a moment ago, which a room may still hold."""
         self.gone: Gone | None = None
         """Why nothing can be done with it, while its file is not there."""
         self.on_moved: Callable[[str, str], Awaitable[None]] | None = None

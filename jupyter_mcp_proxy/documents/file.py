@@ -26,6 +26,7 @@ from .ids import CellIds
 from .late import SETTLED, LateWriter
 from .local import LocalCopy
 from .overwritten import Loss, Work
+from .place import GONE
 from .steps import meant
 from .unsaved import Unsaved
 
@@ -53,6 +54,7 @@ class FileDocument(Document):
         self._undoing = asyncio.Lock()
         self._work = Work()
         self._copy.follow, self._copy.found = self.follow, self._look_for_losses
+        self._copy.has_left = self._has_left
 
     @property
     def promise(self) -> str:
@@ -93,6 +95,9 @@ class FileDocument(Document):
         self._snapshots.move(self.path, new)
         self._copy.move(new)
         self._late.move(self._snapshots.folder(new))
+
+    def _has_left(self) -> bool:
+        return self._where() not in (None, GONE, self.path) and self.has_another(self.path) is True
 
     async def settle(self) -> None:
         await self.follow()
@@ -142,6 +147,7 @@ class FileDocument(Document):
             await self._late.write_out()
         async with self._copy.lock:
             for _ in range(TRIES):
+                self.refuse_if_gone()
                 # Made to what we last saw, and kept only if that is still there right before the write.
                 content = self._copy.content or await self._load()
                 changed, result, failure = working_copy(content), None, None
@@ -242,8 +248,11 @@ class FileDocument(Document):
         if self._late.may_wait:  # who writes it looks more closely
             before = self._copy.content
             return await self._load() is before
-        if await self._copy.is_same():
-            return True
+        try:
+            if await self._copy.is_same():
+                return True
+        except Unknown:  # it has just been renamed or deleted
+            await self.follow()
         self._copy.forget()
         return False
 

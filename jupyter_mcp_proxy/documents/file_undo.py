@@ -11,7 +11,7 @@ from ..errors import GONE, CannotUndo, ProxyError
 from ..outputs.text import joined
 from .editor import Editor
 from .file_editor import FileEditor
-from .metadata import table, with_values
+from .metadata import same, table, with_values
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class Touched:
         if self.before is None or self.after is None:
             return {}
         old, new = (table(cell.get("metadata")) for _, cell in (self.before, self.after))
-        return {name: (old.get(name), new.get(name)) for name in {*old, *new} if old.get(name) != new.get(name)}
+        return {name: (old.get(name), new.get(name)) for name in {*old, *new} if not same(old.get(name), new.get(name))}
 
     def put_back(self, now: dict[str, Any]) -> dict[str, Any]:
         """What a cell gets back of outputs and count: those that the change took, where no run has put others there."""
-        if self.before is None or self.after is None or results(self.before[1]) == results(self.after[1]):
+        if self.before is None or self.after is None or same(results(self.before[1]), results(self.after[1])):
             return results(now)
-        return results(self.before[1]) if results(now) == results(self.after[1]) else results(now)
+        return results(self.before[1]) if same(results(now), results(self.after[1])) else results(now)
 
 
 class NothingLeft(ProxyError):
@@ -103,7 +103,7 @@ class Step:
                 raise CannotUndo(each.id, "it is there again")
             for name, (_, left) in each.labelled.items():
                 now = editor.cell_metadata(ids.index(each.id)).get(name)
-                if now != left and name != "trusted":  # Jupyter sets that one whenever it reads the file
+                if name != "trusted" and not same(now, left):  # Jupyter sets that one whenever it reads the file
                     raise CannotUndo(each.id, f"its {name} in the metadata is not what you left there")
         for each in self.touched:
             if each.after is not None and each.before is None:
@@ -163,8 +163,8 @@ def results(cell: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_alike(one: dict[str, Any], two: dict[str, Any]) -> bool:
-    same = all(one.get(name) == two.get(name) for name in ("metadata", "attachments"))
-    return same and _content(one) == _content(two) and results(one) == results(two)
+    alike = all(same(one.get(name), two.get(name)) for name in ("metadata", "attachments"))
+    return alike and _content(one) == _content(two) and same(results(one), results(two))
 
 
 def difference(old: dict[str, Any], new: dict[str, Any]) -> list[Touched]:
@@ -176,7 +176,7 @@ def difference(old: dict[str, Any], new: dict[str, Any]) -> list[Touched]:
     found = []
     for id in [*before, *(id for id in after if id not in before)]:
         one, two = before.get(id), after.get(id)
-        same = one is not None and two is not None and (one[1] is two[1] or _is_alike(one[1], two[1]))
-        if not same or (moved and one is not None and two is not None and one[0] != two[0]):
+        alike = one is not None and two is not None and (one[1] is two[1] or _is_alike(one[1], two[1]))
+        if not alike or (moved and one is not None and two is not None and one[0] != two[0]):
             found.append(Touched(id, one, two))
     return found

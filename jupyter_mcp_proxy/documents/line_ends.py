@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 _END = re.compile(r"(\r\n|\r|\n)")
@@ -28,17 +29,40 @@ def like(old: str, new: str) -> str:
     return "".join(line + end for line, end in zip(lines, [*found, ""], strict=True))
 
 
+def plain(text: str) -> str:
+    """A text whose lines end with one character each."""
+    return _END.sub("\n", text)
+
+
+def places(source: str, found: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where it is in a source what was found from here to there in its plain form."""
+    # Where a line ends in the plain form that ends with two characters in the source.
+    joined = [pair.start() - before for before, pair in enumerate(re.finditer("\r\n", source))]
+    return [(start + bisect_left(joined, start), end + bisect_left(joined, end)) for start, end in found]
+
+
 def occurrences(source: str, wanted: str) -> list[tuple[int, int]]:
     """Where a text is in a source, from left to right, whatever either has for line ends."""
     found, place = [], 0
-    one, other = _END.sub("\n", source), _END.sub("\n", wanted)
-    # Where a line ends in `one` that ends with two characters in the source.
-    joined = [pair.start() - before for before, pair in enumerate(re.finditer("\r\n", source))]
+    one, other = plain(source), plain(wanted)
     while (place := one.find(other, place)) >= 0:
         end = place + len(other)
-        found.append((place + bisect_left(joined, place), end + bisect_left(joined, end)))
+        found.append((place, end))
         place = end
-    return found
+    return places(source, found)
+
+
+def joined(sources: Iterable[str]) -> str:
+    """Sources with an empty line between each two, which ends as most lines of them do."""
+    parts = [part for source in sources if (part := source.strip("\r\n"))]
+    ends = [end for part in parts for end in _lines(part)[1]]
+    return (Counter(ends).most_common(1)[0][0] * 2 if ends else "\n\n").join(parts)
+
+
+def shown(text: str) -> list[str]:
+    """The lines of a text as a diff tells them. A form feed, or U+2028, ends none: nothing else here counts those."""
+    lines, _ = _lines(text)
+    return lines if lines[-1] else lines[:-1]
 
 
 def put(source: str, start: int, end: int, wanted: str, new: str) -> str:
@@ -46,7 +70,20 @@ def put(source: str, start: int, end: int, wanted: str, new: str) -> str:
     there = source[start:end]
     if "\r" in new and (there == wanted or "\r" not in wanted):
         return new  # carriage returns are what was asked for
-    new = new.replace("\r\n", "\n").replace("\r", "\n")
+    return _like_around(source, there, plain(new))
+
+
+def put_all(source: str, found: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """What was found in a source's plain form, and what takes its place, as it is in the source."""
+    known = list(found)
+    spots = places(source, [(start, end) for start, end, _ in known])
+    return [
+        (start, end, _like_around(source, source[start:end], new))
+        for (start, end), (_, _, new) in zip(spots, known, strict=True)
+    ]
+
+
+def _like_around(source: str, there: str, new: str) -> str:
     return like(there if _END.search(there) else source, new)
 
 

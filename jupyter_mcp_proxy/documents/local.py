@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from ..errors import NotSaved
 from ..jupyter.server import JupyterServer
 from .file_editor import FileEditor
 from .history import OTHERS, History
@@ -17,6 +18,9 @@ Content = dict[str, Any]
 
 PutAside = Callable[[Content, str], Awaitable[None]]
 """Puts a content into a snapshot and logs why. Raises NotSaved."""
+
+TRIES = 3
+"""How often a content is written to a file that gets another name meanwhile."""
 
 REFUSED = "%s: somebody else has saved another version of what was to be written; ours is in a snapshot"
 GONE = "%s is not there any more; what was to be written to it is in a snapshot"
@@ -48,6 +52,8 @@ class LocalCopy:
         """Called with what somebody else has saved, and what waits made to it."""
         self.follow: Callable[[], Awaitable[None]] | None = None
         """Called before what waits is written: the file may have another name."""
+        self.has_left: Callable[[], bool] = bool
+        """Whether the file has another name than the one that it had, and something else has that."""
 
     def move(self, path: str) -> None:
         """The file has another path now."""
@@ -128,8 +134,19 @@ class LocalCopy:
         return self._sent
 
     async def send(self, content: Content) -> Version | None:
-        """Have the server write a content: its version, None where somebody has saved since."""
-        return await self._file.write(content, self.version)
+        """Have the server write a content: its version, None where somebody has saved since.
+
+        Where the file gets another name in that moment, Jupyter makes a new one under the old: that is taken away.
+        """
+        for _ in range(TRIES):
+            if self.follow is not None:
+                await self.follow()
+            version = await self._file.write(content, self.version)
+            if not self.has_left():
+                return version
+            if version is not None:  # else somebody else has put something there
+                await self._file.remove()
+        raise NotSaved(self.path, "it is renamed again and again")
 
     def has_arrived(self, content: Content, version: Version | None) -> None:
         """The server has written this; no version where that is not what is there any more."""

@@ -6,6 +6,7 @@ Metadata come from anywhere: nothing in them is of a certain type.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 Json = dict[str, Any]
@@ -29,8 +30,46 @@ def with_values(metadata: Json, values: Json) -> Json:
     return {name: value for name, value in (metadata | values).items() if value is not None or name not in values}
 
 
+def same(one: object, other: object) -> bool:
+    """Whether two values of JSON are the same, as NaN is, which does not equal itself."""
+    return one == other or json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
 OF_THE_SCREEN = frozenset({"collapsed", "execution", "jupyter", "scrolled", "trusted"})
 """Metadata of a cell that JupyterLab writes by itself: how it is shown, when it ran, and a mark that is in no file."""
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _are_tags(value: object) -> bool:
+    if not isinstance(value, list) or not all(_is_text(tag) and "," not in tag for tag in value):
+        return False
+    return len(set(value)) == len(value)
+
+
+_SCHEMA: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "collapsed": ("true or false", lambda value: isinstance(value, bool)),
+    "execution": ("an object", lambda value: isinstance(value, dict)),
+    "format": ("a text", lambda value: isinstance(value, str)),
+    "jupyter": ("an object", lambda value: isinstance(value, dict)),
+    "name": ("a text", _is_text),
+    "scrolled": ('true, false or "auto"', lambda value: value == "auto" or isinstance(value, bool)),
+    "tags": ("a list of texts, each once and without commas", _are_tags),
+}
+"""What nbformat (4.5) wants of a cell's metadata that it names."""
+
+
+def misfit(metadata: Json) -> str:
+    """What a cell's metadata should be where nbformat's schema does not take them; empty where it does.
+
+    Jupyter saves such a notebook all the same, and calls it invalid from then on.
+    """
+    for name, (wanted, fits) in _SCHEMA.items():
+        if metadata.get(name) is not None and not fits(metadata[name]):
+            return f"{name} that {'are' if name == 'tags' else 'is'} {wanted}"
+    return ""
 
 
 def shown(metadata: Json) -> str:

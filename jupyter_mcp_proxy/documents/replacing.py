@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches, unified_diff
+from itertools import islice
 
 from ..errors import BadValue
-from .line_ends import occurrences, put
+from .line_ends import occurrences, put, shown
 
 COMPARED, COMPARED_LINES = 300, 5000
 """Characters of a line, and lines of a source, among which the nearest to a text that is not there is looked for."""
+
+TO_THE_LETTER = "a text that is in {}, to the letter"
 
 Found = tuple[int, int, str]
 """Where something begins and ends, and what goes there."""
@@ -25,6 +28,7 @@ class Replacement:
     """Where it is in a source, in order."""
     everywhere: bool = False
     """Whether it may be there more than once."""
+    is_regex: bool = False
 
 
 def literal(old: str, new: str, *, word: bool = False) -> Callable[[str], list[Found]]:
@@ -64,10 +68,11 @@ def replaced(sources: dict[str, str], edits: Sequence[tuple[Replacement, Sequenc
         found = {cell: places for cell in cells if (places := edit.find(sources[cell]))}
         count = sum(map(len, found.values()))
         if count == 0:
-            near = _nearest_line(edit.old.strip(), [sources[cell] for cell in cells])
+            near = "" if edit.is_regex else _nearest_line(edit.old.strip(), [sources[cell] for cell in cells])
             hint = f"; the nearest line is {near!r}" if near else ""
             where = "the cell" if len(cells) == 1 else "a code cell"
-            raise BadValue(name, edit.old, f"a text that is in {where}, to the letter{hint}. Nothing was changed")
+            kind = "an expression that fits in {} ((?m) has ^ and $ mean lines)" if edit.is_regex else TO_THE_LETTER
+            raise BadValue(name, edit.old, f"{kind.format(where)}{hint}. Nothing was changed")
         if count > 1 and not edit.everywhere:
             times = f"{count} times" + (f" in {len(found)} cells" if len(cells) > 1 else "")
             cell = " or its cell" if len(cells) > 1 else ""
@@ -88,11 +93,11 @@ def _nearest_line(text: str, sources: Sequence[str]) -> str:
     """The line that is most like a text; empty where none is, or looking for it would take long."""
     if len(text) > COMPARED:
         return ""
-    lines = [line for source in sources for line in source.splitlines()][:COMPARED_LINES]
+    lines = [line for source in sources for line in shown(source)][:COMPARED_LINES]
     return next(iter(get_close_matches(text, [ln for ln in lines if len(ln) <= COMPARED], n=1, cutoff=0.6)), "")
 
 
 def unified(before: str, after: str, around: int = 2) -> str:
     """The unified diff of two sources, without file names, with so many lines around each change."""
-    lines = unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=around)
-    return "\n".join(line for line in lines if not line.startswith(("---", "+++")))
+    names_and_lines = unified_diff(shown(before), shown(after), lineterm="", n=around)
+    return "\n".join(islice(names_and_lines, 2, None))

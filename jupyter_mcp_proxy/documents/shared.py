@@ -105,7 +105,6 @@ class SharedDocument(Document):
             self._notebook = YNotebook(room.doc, room.awareness)
             if self.is_another:
                 await reloaded(self._notebook, content)
-                self._steps.forget()
                 self.is_another = False
             self._index = CellIndex(self._notebook.ycells)
             # The server writes, too, whenever it has saved: beside the cells, and that is nobody's change.
@@ -139,6 +138,7 @@ class SharedDocument(Document):
             if self._notebook.dirty:  # the server could not write it any more
                 await self._take_snapshot(self._notebook.get())
             await self._leave()
+            self.is_another = True
         elif self._room is not None:
             self._room.path = new
         self._snapshots.move(self.path, new)
@@ -154,6 +154,7 @@ class SharedDocument(Document):
     async def _is_back(self) -> None:
         self.is_another = True
         await self._leave()
+        self._steps.forget()
 
     async def _leave(self) -> None:
         async with self._lock:

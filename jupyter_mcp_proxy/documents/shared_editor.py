@@ -204,7 +204,7 @@ class SharedEditor(Editor):
 
     def cell_metadata(self, index: int) -> dict[str, Any]:
         metadata = self._cells[index].get("metadata")
-        return dict(table(metadata.to_py() if isinstance(metadata, Map) else metadata))
+        return dict(table(plain(metadata.to_py() if isinstance(metadata, Map) else metadata)))
 
     def set_cell_metadata(self, index: int, values: dict[str, Any]) -> None:
         cell = self._cells[index]

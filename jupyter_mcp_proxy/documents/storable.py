@@ -16,6 +16,10 @@ EXACT = 2**53
 """Whole numbers below this are the same as integers and as what Yjs has for them."""
 
 
+PARTS = ("outputs", "metadata", "source", "attachments")
+"""Those of a cell in which odd values are told first; they may be anywhere."""
+
+
 class Odd(NamedTuple):
     """A value that a shared document has trouble with."""
 
@@ -61,7 +65,7 @@ def first_odd(content: dict[str, Any]) -> Odd | None:
     """The first value in a notebook that a shared document has trouble with; what it cannot hold comes first."""
     found = None
     for index, cell in enumerate(content.get("cells", ())):
-        for part in ("outputs", "metadata", "source", "attachments"):
+        for part in (*PARTS, *(name for name in cell if name not in PARTS)):
             odd = _odd(cell.get(part))
             if odd is not None and (found is None or not odd.loads):
                 id = str(cell.get("id", ""))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidNotebook, MaybeSaved, NotSaved, ServerError, ServerUnreachable, Unknown
+from ..jupyter.paths import api_path
 from .ids import CellIds
 from .reading import read_notebook
 
@@ -110,6 +112,11 @@ class StoredFile:
                 return written
         raise NotSaved(self._path, "somebody reads it all the time, for which Jupyter puts back what was there")
 
+    async def remove(self) -> None:
+        """Take away what we have just written where no file was any more."""
+        with suppress(ServerError):  # it stays beside the notebook, then
+            await self._server.request("DELETE", f"api/contents/{api_path(self._path)}", f"Removing {self._path!r}")
+
     async def _write(self, content: dict[str, Any]) -> Version | None:
         self._ids.keep(content)
         try:
@@ -120,6 +127,8 @@ class StoredFile:
             raise NotSaved(self._path, error.message) from error
         try:
             written = await self.version()
+        except Unknown:  # it has been renamed or deleted since
+            return None
         except ServerError as error:
             raise MaybeSaved(self._path) from error
         return written if written.stat == Version.of(model, 0).stat else None

@@ -18,7 +18,7 @@ from ..outputs.render import cut
 from .call import Call
 from .expressions import Expressions
 from .ours import heading
-from .registry import CellRef, IfHash, Notebook, tool
+from .registry import CellRef, IfHash, Index, Notebook, tool
 
 if TYPE_CHECKING:
     from ..documents.editor import Editor
@@ -30,7 +30,7 @@ DELETED = 1000
 """Characters of the sources of deleted cells that are told."""
 
 Position = Annotated[int, Field(description="Index that the new cell will have; -1: end")]
-After = Annotated[int | str | None, Field(description="Put it behind this cell instead")]
+After = Annotated[Index | str | None, Field(description="Put it behind this cell instead")]
 Kind = Annotated[str, Field(json_schema_extra={"enum": list(CELL_TYPES)})]
 """Checked by us: what is wrong is told with what was given."""
 
@@ -40,7 +40,7 @@ class NewCell(BaseModel):
 
     source: str
     cell_type: Kind = "code"
-    after: int | str | None = None
+    after: Index | str | None = None
 
 
 @tool("edit", "Insert cells", hint="add code or Markdown cells to a Jupyter notebook")
@@ -108,7 +108,7 @@ def insertion_place(editor: Editor, index: int, after: int | str | None, seen: S
 async def delete_cell(
     ctx: Context[Any, Any],
     notebook: Notebook,
-    cell: Annotated[int | str | list[int | str], Field(description="Cell or cells")],
+    cell: Annotated[Index | str | list[Index | str], Field(description="Cell or cells")],
     if_hash: IfHash = None,
 ) -> str:
     """Delete one cell or several. Says what they held; undo_changes brings them back."""
@@ -175,7 +175,7 @@ class Edit(BaseModel):
     old: str
     new: str
     replace_all: bool = False
-    cell: Annotated[int | str | None, Field(description="Its own cell")] = None
+    cell: Annotated[Index | str | None, Field(description="Its own cell")] = None
     word: Annotated[bool, Field(description="Whole words only")] = False
     regex: Annotated[bool, Field(description=r"`old` is a regex, `new` may have \1")] = False
 
@@ -185,7 +185,7 @@ async def edit_cell(
     ctx: Context[Any, Any],
     notebook: Notebook,
     edits: Annotated[list[Edit], Field(description="Made in order, all or none")],
-    cell: Annotated[int | str | None, Field(description="Cell of edits that name none; else all code cells")] = None,
+    cell: Annotated[Index | str | None, Field(description="Cell of edits that name none; else all code cells")] = None,
     if_hash: IfHash = None,
     dry_run: Annotated[bool, Field(description="Only return the diff")] = False,
 ) -> str:
@@ -258,7 +258,7 @@ def replacement(number: int, edit: Edit, expressions: Expressions) -> Replacemen
         find = expressions.find(f"edits[{number}]", edit.old, edit.new, word=edit.word)
     else:
         find = literal(edit.old, edit.new, word=edit.word)
-    return Replacement(edit.old, find, edit.replace_all)
+    return Replacement(edit.old, find, edit.replace_all, edit.regex)
 
 
 @tool("edit", "Move a cell", idempotent=True)
@@ -295,7 +295,7 @@ async def move_cell(
 async def clear_outputs(
     ctx: Context[Any, Any],
     notebook: Notebook,
-    cells: Annotated[list[int | str] | None, Field(description="Else all")] = None,
+    cells: Annotated[list[Index | str] | None, Field(description="Else all")] = None,
 ) -> str:
     """Remove the outputs and execution counts of code cells."""
     call = Call.of(ctx)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from ..documents.line_ends import plain, put_all
 from ..documents.replacing import Found, stands_alone
 from ..errors import BadValue, Conflict
 from .matching import replacements
@@ -26,12 +27,16 @@ class Expressions:
     def find(self, name: str, old: str, new: str, *, word: bool = False) -> Callable[[str], list[Found]]:
         """What finds an expression and what `new` makes of it; `name` says of which edit."""
         self._asked[name] = old, new
+        as_it_is = "\r" in old or r"\r" in old
 
         def find(source: str) -> list[Found]:
-            found = self._found.get((name, source))
+            searched = source if as_it_is else plain(source)
+            found = self._found.get((name, searched))
             if found is None:
-                self._missing.setdefault(name, {})[source] = None
+                self._missing.setdefault(name, {})[searched] = None
                 return []
+            if searched != source:
+                found = put_all(source, found)
             return [each for each in found if not word or stands_alone(source, each[0], each[1])]
 
         return find

@@ -22,7 +22,7 @@ from .matching import first_lines
 from .ours import heading
 from .pictures import Shown, image_blocks
 from .proposing import summary
-from .registry import CellRef, Images, OptionalNotebook, tool
+from .registry import CellRef, Images, Index, OptionalNotebook, tool
 
 if TYPE_CHECKING:
     from ..documents.document import Document
@@ -191,7 +191,7 @@ async def read_cell(
 async def read_cells(
     ctx: Context[Any, Any],
     notebook: OptionalNotebook = None,
-    cells: Annotated[list[int | str] | None, Field(description="Else all")] = None,
+    cells: Annotated[list[Index | str] | None, Field(description="Else all")] = None,
     outputs: Annotated[Literal["off", "brief", "full"], Field(description="How much of the outputs")] = "brief",
     images: Images = "first",
 ) -> list[ContentBlock]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from ..settings import Tier
 from .pictures import Which
@@ -17,7 +17,16 @@ F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 Notebook = Annotated[str, Field(description="Path from server root")]
 OptionalNotebook = Annotated[str | None, Field(description="Path; optional while exactly one is open")]
-CellRef = Annotated[int | str, Field(description="Id, unique prefix of one, or index as a number; -1: last")]
+
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):  # which Python takes for 0 and 1
+        raise ValueError("a cell is named by its id or index, not by true or false")
+    return value
+
+
+Index = Annotated[int, BeforeValidator(_no_boolean)]
+CellRef = Annotated[Index | str, Field(description="Id, unique prefix of one, or index as a number; -1: last")]
 Wait = Annotated[
     float | None,
     Field(description="Seconds (default 45); then it runs on and the result has its id", ge=0, le=280),

@@ -8,14 +8,15 @@ from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from ..documents.cells import check_cell_type, parts
-from ..documents.metadata import shown
+from ..documents.line_ends import joined
+from ..documents.metadata import misfit, shown
 from ..documents.protection import refuse_protected
 from ..documents.seen import unchanged
 from ..errors import BadValue
 from ..outputs.render import cut
 from .call import Call
 from .cells import listed
-from .registry import CellRef, IfHash, Notebook, tool
+from .registry import CellRef, IfHash, Index, Notebook, tool
 
 if TYPE_CHECKING:
     from ..documents.editor import Editor
@@ -66,7 +67,7 @@ async def split_cell(
 async def merge_cells(
     ctx: Context[Any, Any],
     notebook: Notebook,
-    cells: Annotated[list[int | str], Field(description="Of one type, one behind the other")],
+    cells: Annotated[list[Index | str], Field(description="Of one type, one behind the other")],
     if_hash: Annotated[list[str] | None, Field(description="Hash of each")] = None,
 ) -> str:
     """Merge cells into the first, which keeps its id and outputs; the others go, with theirs."""
@@ -91,7 +92,7 @@ async def merge_cells(
             refuse_protected(editor, each, "editable")
         for each in found[1:]:
             refuse_protected(editor, each, "deletable")
-        editor.set_source(places[0], "\n\n".join(each.source.strip("\n") for each in found if each.source.strip("\n")))
+        editor.set_source(places[0], joined(each.source for each in found))
         for place in reversed(places[1:]):
             editor.delete(place)
         return found[0].id, listed(editor, [found[0].id])
@@ -113,9 +114,8 @@ async def set_cell_metadata(
     refused = sorted(OF_PEOPLE & metadata.keys())
     if refused:
         raise BadValue("metadata", metadata, f"names without {', '.join(refused)}, which only people set")
-    tags = metadata.get("tags")
-    if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) and tag for tag in tags)):
-        raise BadValue("metadata", metadata, "tags that are a list of texts")  # as nbformat's schema has it
+    if wrong := misfit(metadata):
+        raise BadValue("metadata", metadata, wrong)
     document = await call.document(notebook)
     seen = call.seen(document)
 

@@ -29,7 +29,7 @@ from .permission import Piece
 from .pictures import Which, image_block
 from .proposing import refuse_proposed
 from .reading import OnlySome, is_meant
-from .registry import CellRef, IfHash, Images, Notebook, OptionalNotebook, Wait, tool
+from .registry import CellRef, IfHash, Images, Index, Notebook, OptionalNotebook, Wait, tool
 
 if TYPE_CHECKING:
     from ..documents.document import Document
@@ -126,9 +126,9 @@ async def execute_ipython(
 async def run_cells(
     ctx: Context[Any, Any],
     notebook: Notebook,
-    cells: Annotated[list[int | str] | None, Field(description="Run in this order; else all")] = None,
-    start: Annotated[int | str | None, Field(description="First cell to run")] = None,
-    until: Annotated[int | str | None, Field(description="Last cell to run")] = None,
+    cells: Annotated[list[Index | str] | None, Field(description="Run in this order; else all")] = None,
+    start: Annotated[Index | str | None, Field(description="First cell to run")] = None,
+    until: Annotated[Index | str | None, Field(description="Last cell to run")] = None,
     only: OnlySome = None,
     stop_on_error: bool = True,
     restart_first: bool = False,
@@ -214,7 +214,7 @@ async def read_output(
     ctx: Context[Any, Any],
     execution: Annotated[str | None, Field(description="Id of an execution; else notebook and cell")] = None,
     notebook: OptionalNotebook = None,
-    cell: Annotated[int | str | None, Field(description="Cell whose stored outputs to read")] = None,
+    cell: Annotated[Index | str | None, Field(description="Cell whose stored outputs to read")] = None,
     offset: Annotated[int, Field(description="First character; negative from the end")] = 0,
     limit: Annotated[int | None, Field(description="Most characters", ge=1, le=100_000)] = None,
     grep: Annotated[str | None, Field(description="Only lines that match this regex, with their numbers")] = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from harness import JupyterProcess, connect, until
 
-from jupyter_mcp_proxy.documents.line_ends import like, occurrences
+from jupyter_mcp_proxy.documents.line_ends import joined, like, occurrences, put_all
 from jupyter_mcp_proxy.documents.replacing import Replacement, literal
 from jupyter_mcp_proxy.documents.replacing import replaced as replaced_in
 
@@ -49,6 +49,60 @@ def test_a_text_is_counted_as_it_is_replaced() -> None:
     assert occurrences("a\r\na\na\r", "a\n") == [(0, 3), (3, 5), (5, 7)]
     assert occurrences("aaaa", "aa") == [(0, 2), (2, 4)]
     assert replaced("a.b a.b axb", "a.b", r"\1", True) == r"\1 \1 axb"
+
+
+def test_what_an_expression_finds_is_put_in_with_the_line_ends_of_its_place() -> None:
+    source = "a\r\nb\rc\nd"
+    assert put_all(source, [(0, 3, "x\ny"), (5, 7, "z\n")]) == [(0, 4, "x\r\ny"), (6, 8, "z\n")]
+    assert put_all("a\nb", [(1, 2, "\n\n")]) == [(1, 2, "\n\n")]
+
+
+def test_sources_are_joined_as_their_lines_end() -> None:
+    assert joined(["a\r\nb\r\n", "\r\n", "c"]) == "a\r\nb\r\n\r\nc"
+    assert joined(["a\n", "", "c\nd\n"]) == "a\n\nc\nd"
+    assert joined(["a", "b"]) == "a\n\nb"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+async def test_an_expression_finds_line_ends_whatever_those_are_and_leaves_them_so(
+    server: JupyterProcess, name: str, end: str
+) -> None:
+    source = end.join(["a = 1", "b = 2", "c = 3"])
+    server.write_notebook(name, source)
+    async with connect(server) as agent:
+        for old, new in ((r"\n", "\n# next\n"), (r"(?m)^([bc]) = (\d)$", r"\1 = \2 + 1")):
+            edit = {"old": old, "new": new, "regex": True, "replace_all": True}
+            await agent.ok("edit_cell", notebook=name, cell=0, edits=[edit])
+        wanted = end.join(["a = 1", "# next", "b = 2 + 1", "# next", "c = 3 + 1"])
+        await until(lambda: "".join(server.read_notebook(name)["cells"][0]["source"]) == wanted)
+
+
+@pytest.mark.anyio
+async def test_carriage_returns_that_an_expression_names_are_found(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "a\r\nb\r\nc")
+    async with connect(server) as agent:
+        edit = {"old": r"\r\n", "new": "\n", "regex": True, "replace_all": True}
+        await agent.ok("edit_cell", notebook=name, cell=0, edits=[edit])
+        await until(lambda: "".join(server.read_notebook(name)["cells"][0]["source"]) == "a\nb\nc")
+
+
+@pytest.mark.anyio
+async def test_a_cell_with_crlf_is_split_and_merged_without_half_a_line_end(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "a\r\nb\r\n\r\nc\r\nd")
+
+    def sources() -> list[str]:
+        return ["".join(cell["source"]) for cell in server.read_notebook(name)["cells"]]
+
+    async with connect(server) as agent:
+        await agent.ok("split_cell", notebook=name, cell=0, at=[4])
+        await until(lambda: sources() == ["a\r\nb", "c\r\nd"])
+        await agent.ok("merge_cells", notebook=name, cells=[0, 1])
+        await until(lambda: sources() == ["a\r\nb\r\n\r\nc\r\nd"])
+        await agent.ok("undo_changes", notebook=name)
+        await until(lambda: sources() == ["a\r\nb", "c\r\nd"])
+        await agent.ok("undo_changes", notebook=name)
+        await until(lambda: sources() == ["a\r\nb\r\n\r\nc\r\nd"])
 
 
 @pytest.mark.anyio

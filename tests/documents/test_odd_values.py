@@ -157,6 +157,40 @@ async def test_what_the_server_cannot_open_is_refused_at_once_with_its_cell(
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("part", ["execution_count", "attachments", "of_an_extension"])
+async def test_what_the_server_cannot_open_is_found_anywhere_in_a_cell(
+    live: JupyterProcess, name: str, part: str
+) -> None:
+    path = write(live, name)
+    content = json.loads(path.read_text())
+    content["cells"][1][part] = 2**64 if part != "attachments" else {"a.json": {"application/json": [2**64]}}
+    path.write_text(json.dumps(content))
+    async with connect(live) as agent:
+        began = time.monotonic()
+        told = await agent.fails("read_cells", notebook=name)
+    assert time.monotonic() - began < 30
+    assert f"has an integer beyond 64 bits (1.84467e+19) in its {part}" in told
+
+
+@pytest.mark.anyio
+async def test_in_a_file_what_is_no_number_hinders_no_undo(file: JupyterProcess, name: str) -> None:
+    """NaN is not what it is compared with, not even with itself."""
+    path = write(file, name, float("nan"), metadata={"limit": float("nan")})
+    before = json.loads(path.read_text())["cells"]
+    async with connect(file) as agent:
+        await agent.ok("move_cell", notebook=name, cell=1, index=0)
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="# b", cell_type="markdown")
+        await agent.ok("overwrite_cell_source", notebook=name, cell=1, source="a = 2")
+        await agent.ok("delete_cell", notebook=name, cell=0)
+        for _ in range(4):
+            assert "Took back" in await agent.ok("undo_changes", notebook=name)
+    cells = json.loads(path.read_text())["cells"]
+    assert [cell["id"] for cell in cells] == [cell["id"] for cell in before]
+    assert json.dumps(cells[1]["metadata"]) == '{"limit": NaN}'
+    assert ["".join(cell["source"]) for cell in cells] == ["a = 1", "b = 1", "c = 1"]
+
+
+@pytest.mark.anyio
 async def test_a_change_that_fails_half_done_is_seen_by_nobody(live: JupyterProcess, name: str, tmp_path: Path) -> None:
     write(live, name)
 

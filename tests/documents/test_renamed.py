@@ -14,6 +14,8 @@ import anyio
 import pytest
 from harness import JupyterProcess, connect, shows
 
+from jupyter_mcp_proxy.documents.file import FileDocument
+from jupyter_mcp_proxy.jupyter.server import JupyterServer
 from jupyter_mcp_proxy.store.snapshots import Snapshots, folder_of_all
 
 pytestmark = pytest.mark.anyio
@@ -204,3 +206,65 @@ async def test_what_waits_to_be_written_to_a_large_file_is_written_to_the_rename
                 await anyio.sleep(0.1)
         assert not large.exists()
         assert "is now" in await agent.ok("list_notebooks")
+
+
+@pytest.mark.parametrize("to", ["{}-und Käse #1 50%?.ipynb", "NAME-{}.ipynb", "a folder/{}.ipynb"])
+@both_ways
+async def test_whatever_the_new_name_is_it_is_followed(
+    server: JupyterProcess, name: str, rename: Rename, to: str
+) -> None:
+    new = to.format(name.removesuffix(".ipynb"))
+    (server.root / "a folder").mkdir(exist_ok=True)
+    server.write_notebook(name, "pass")
+    async with connect(server) as agent:
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="mine")
+        await holds(server, name, "mine")
+        rename(server, name, new)
+        told = await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="again")
+        assert f"[Note: {name} is now {new}; use that path]" in told
+        assert "is now" not in await agent.ok("read_cell", notebook=new, cell=0)
+        await holds(server, new, "again")
+        assert not (server.root / name).exists()
+
+
+async def test_a_notebook_that_is_renamed_while_it_is_written_is_in_one_file(
+    file: JupyterProcess, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What we send to the old name then would be a second file, and the notebook without the change."""
+    path, new = file.write_notebook(name, "pass"), f"new-{name}"
+    api = JupyterServer(file.url, file.token)
+    save, renamed = api.save_notebook, [False]
+
+    async def renamed_at_this_moment(at: str, content: Any) -> Any:
+        if not renamed[0]:
+            renamed[0] = True
+            path.rename(file.root / new)
+        return await save(at, content)
+
+    monkeypatch.setattr(api, "save_notebook", renamed_at_this_moment)
+    async with api, FileDocument(api, name, Snapshots(tmp_path, str(file.root))) as document:
+        await document.edit(lambda editor: editor.insert(1, "code", "added"))
+        assert document.path == new
+    assert sources(file, new) == ["pass", "added"]
+    assert not path.exists()
+
+
+async def test_a_notebook_that_is_renamed_right_after_it_was_written_gets_the_change_once(
+    file: JupyterProcess, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, new = file.write_notebook(name, "pass"), f"new-{name}"
+    api = JupyterServer(file.url, file.token)
+    save = api.save_notebook
+
+    async def renamed_then(at: str, content: Any) -> Any:
+        model = await save(at, content)
+        if path.exists():
+            path.rename(file.root / new)
+        return model
+
+    monkeypatch.setattr(api, "save_notebook", renamed_then)
+    async with api, FileDocument(api, name, Snapshots(tmp_path, str(file.root))) as document:
+        await document.edit(lambda editor: editor.insert(1, "code", "added"))
+        assert await document.read(lambda editor: [cell.source for cell in editor.cells()]) == ["pass", "added"]
+    assert sources(file, new) == ["pass", "added"]
+    assert not path.exists()

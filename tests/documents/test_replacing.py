@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jupyter_mcp_proxy.documents.cells import parts
 from jupyter_mcp_proxy.documents.replacing import Replacement, literal, replaced, unified
 from jupyter_mcp_proxy.errors import BadValue
 
@@ -47,3 +48,15 @@ def test_to_the_letter_is_what_python_replaces(source: str, old: str, new: str) 
 
 def test_a_diff_has_as_many_lines_around_as_are_asked_for() -> None:
     assert unified("a\nb\nc", "a\nB\nc", around=0) == "@@ -2 +2 @@\n-b\n+B"
+
+
+def test_a_diff_has_lines_that_begin_as_the_names_of_files_do() -> None:
+    assert unified("-- all\nselect 1", "select 1") == "@@ -1,2 +1 @@\n--- all\n select 1"
+    assert unified("i", "++i") == "@@ -1 +1 @@\n-i\n+++i"
+    assert unified("a", "a") == ""
+
+
+def test_the_lines_of_a_diff_are_those_that_a_cell_is_split_at() -> None:
+    before = "a\x0cb\u2028c\x85d\ne"
+    assert parts(before, [2]) == ["a\x0cb\u2028c\x85d", "e"]
+    assert unified(before, before.replace("e", "f"), around=0) == "@@ -2 +2 @@\n-e\n+f"

@@ -72,6 +72,16 @@ async def test_a_name_is_changed_over_the_whole_notebook_in_one_call(server: Jup
         assert await now(agent, name) == ["area in words", *before]
 
 
+async def test_an_expression_that_fits_nowhere_is_told_as_one(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "a = 1\nb = 1")
+    async with connect(server) as agent:
+        edit = {"old": "^b", "new": "c", "regex": True}
+        told = await agent.fails("edit_cell", notebook=name, cell=0, edits=[edit])
+        assert "expected an expression that fits in the cell ((?m) has ^ and $ mean lines). Nothing was changed" in told
+        await agent.ok("edit_cell", notebook=name, cell=0, edits=[edit | {"old": "(?m)^b"}])
+        assert await now(agent, name) == ["a = 1\nc = 1"]
+
+
 async def test_each_edit_may_name_its_cell(server: JupyterProcess, name: str) -> None:
     server.write_notebook(name, "x = 1", "x = 1", "y = 1")
     async with connect(server) as agent:

@@ -6,8 +6,9 @@ import json
 import re
 from typing import Any
 
+import nbformat
 import pytest
-from harness import Agent, JupyterProcess, connect
+from harness import Agent, JupyterProcess, connect, until
 from harness.people import person
 
 pytestmark = pytest.mark.anyio
@@ -120,6 +121,59 @@ async def test_what_protects_a_cell_is_not_an_agents_to_set(server: JupyterProce
             ({"tags": "parameters"}, "a list of texts"),
         ):
             assert words in await agent.fails("set_cell_metadata", notebook=name, cell=0, metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"tags": ["a", "a"]}, "tags that are a list of texts, each once and without commas"),
+        ({"tags": ["a,b"]}, "without commas"),
+        ({"tags": [1]}, "a list of texts"),
+        ({"name": 5}, "name that is a text"),
+        ({"name": ""}, "name that is a text"),
+        ({"format": 3}, "format that is a text"),
+        ({"collapsed": "no"}, "collapsed that is true or false"),
+        ({"scrolled": "yes"}, 'true, false or "auto"'),
+        ({"jupyter": "hidden"}, "jupyter that is an object"),
+        ({"execution": []}, "execution that is an object"),
+    ],
+)
+async def test_metadata_that_would_make_the_notebook_invalid_are_refused(
+    server: JupyterProcess, name: str, metadata: dict[str, Any], words: str
+) -> None:
+    path = server.write_notebook(name, "a")
+    before = path.read_text()
+    async with connect(server) as agent:
+        assert words in await agent.fails("set_cell_metadata", notebook=name, cell=0, metadata=metadata)
+    assert path.read_text() == before
+    content = nbformat.reads(before, 4)
+    if "format" in metadata:  # which the schema has for raw cells only
+        content.cells = [nbformat.v4.new_raw_cell("a")]
+    content.cells[0].metadata.update(metadata)
+    assert not _is_valid(content), "nbformat says so, too"
+
+
+def _is_valid(content: Any) -> bool:
+    try:
+        nbformat.validate(content)
+    except nbformat.ValidationError:
+        return False
+    return True
+
+
+async def test_metadata_that_fit_are_taken_and_told_as_they_are(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "a")
+    fitting = {
+        "tags": ["parameters", "a b"], "name": "first", "format": "text/plain", "collapsed": True, "scrolled": "auto",
+        "jupyter": {"source_hidden": True}, "whole": 1, "deep": [{"x": 2, "y": 0.5}],
+    }  # fmt: skip
+    async with connect(server) as agent:
+        told = await agent.ok("set_cell_metadata", notebook=name, cell=0, metadata=fitting)
+        assert '"deep": [{"x": 2, "y": 0.5}]' in told
+        assert '"whole": 1}' in told, "a whole number stays one, in a shared document, too"
+        await until(lambda: server.read_notebook(name)["cells"][0]["metadata"] == fitting)
+    assert _is_valid(nbformat.read(server.root / name, 4))
+    assert json.dumps(server.read_notebook(name)["cells"][0]["metadata"]["whole"]) == "1"
 
 
 async def test_metadata_that_a_person_sets_meanwhile_stay(live: JupyterProcess, name: str) -> None:

@@ -25,6 +25,24 @@ async def test_a_number_is_an_index_where_ids_are_numbers_too(server: JupyterPro
         assert "1 2 code" in await agent.ok("delete_cell", notebook=name, cell=1)
 
 
+async def test_true_and_false_are_no_indices(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "a", "b")
+    async with connect(server) as agent:
+        for tool, arguments in (
+            ("delete_cell", {"cell": True}),
+            ("delete_cell", {"cell": [False]}),
+            ("overwrite_cell_source", {"cell": True, "source": "x"}),
+            ("insert_cell", {"source": "x", "after": True}),
+            ("insert_cell", {"cells": [{"source": "x", "after": False}]}),
+            ("edit_cell", {"edits": [{"cell": True, "old": "a", "new": "x"}]}),
+            ("run_cells", {"cells": [True]}),
+            ("run_cells", {"start": True}),
+        ):
+            told = await agent.fails(tool, notebook=name, **arguments)
+            assert "not by true or false" in told, (tool, arguments, told)
+        assert ["".join(cell["source"]) for cell in server.read_notebook(name)["cells"]] == ["a", "b"]
+
+
 async def hash_of(agent: Agent, name: str, cell: int | str) -> str:
     found = re.search(r" hash (\w+)", await agent.ok("read_cell", notebook=name, cell=cell))
     assert found
