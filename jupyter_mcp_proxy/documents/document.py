@@ -201,7 +201,7 @@ class Document(ABC):
         return True
 
     def refuse_if_gone(self) -> None:
-        """Raise Gone where the file is not there any more."""
+        """Raise Gone where the file is not there any more, or InvalidNotebook where it is known to be none now."""
         if self.gone is not None:
             raise self.gone
 
