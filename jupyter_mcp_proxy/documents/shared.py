@@ -9,14 +9,7 @@ from typing import Any, TypeVar
 
 from jupyter_ydoc import YNotebook
 
-from ..errors import (
-    CannotUndo,
-    MaybeSaved,
-    NotSaved,
-    NotShareable,
-    ProxyError,
-    ServerUnreachable,
-)
+from ..errors import CannotUndo, MaybeSaved, NotSaved, NotShareable, ProxyError, ServerUnreachable
 from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
 from ..store.snapshots import Snapshots
@@ -69,6 +62,8 @@ class SharedDocument(Document):
         async with self._lock:
             if self._room is not None:
                 await self._write_out(self._room)
+                if self._unwritten.has_work and self.gone is None and not self._seems_collapsed():
+                    await self._kept(stored_content(self._notebook), leaves=True)
                 await self._room.__aexit__()
                 self._room = None
         self._place.release()

@@ -60,6 +60,11 @@ class Unwritten:
         return bool(self._waits or self._made)
 
     @property
+    def has_work(self) -> bool:
+        """Whether clients have changed something that stands, as far as is known."""
+        return bool(self._made)
+
+    @property
     def is_lost(self) -> bool:
         """Whether something was lost of which nobody has been told."""
         return bool(self._lost or self._overwritten)
