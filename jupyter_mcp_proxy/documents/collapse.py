@@ -1,17 +1,55 @@
-"""Noticing that a shared document holds far less than its file, as a room does that lost its content. Pure."""
+"""Looking at the file beneath a shared document: the document may hold far less, as a room does that lost its content,
+and the file may be no notebook any more, as where git has left the marks of a conflict in it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import CollapsedDocument
+from ..errors import CollapsedDocument, InvalidNotebook, ServerError, Unknown
+from .reading import read_notebook
+from .stored import of_cells
+
+if TYPE_CHECKING:
+    from ..jupyter.server import JupyterServer
 
 
 class InFile:
-    """How many cells a notebook's file has, beside which its shared document is looked at."""
+    """What is known of a notebook's file, beside which its shared document is looked at."""
 
     def __init__(self) -> None:
         self.cells = 0
+        self.writable = True
+        self.unreadable: InvalidNotebook | None = None
+        """Why the file is no notebook. Its room has what it had, which the server would write over the file."""
+        self._replaced = 0
+
+    async def look(self, server: JupyterServer, path: str) -> dict[str, Any]:
+        """What the file has now. Raises Unknown or InvalidNotebook."""
+        try:
+            model = await read_notebook(server, path)
+        except ServerError as error:
+            if error.status == 404:
+                raise Unknown("notebook", path) from error
+            if error.status in (400, 500):
+                raise InvalidNotebook(path, error.message) from error
+            raise
+        content = of_cells(path, model["content"])
+        self.cells = len(content["cells"])
+        self.writable = bool(model.get("writable", True))
+        return content
+
+    async def look_whether_readable(self, server: JupyterServer, path: str, replaced: int) -> None:
+        """See whether the file is a notebook, where another program has `replaced` it since, or it was none."""
+        if replaced == self._replaced and self.unreadable is None:
+            return
+        self._replaced = replaced
+        try:
+            await self.look(server, path)
+            self.unreadable = None
+        except InvalidNotebook as error:
+            self.unreadable = error
+        except Unknown:
+            self.unreadable = None  # it is gone again, which is told as that
 
     def leave(self, left: int) -> None:
         """Expect no more cells in the file than we have left: it is written later, and says until then what was."""

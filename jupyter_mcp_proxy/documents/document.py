@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+TakeSnapshot = Callable[[str, dict[str, Any]], Awaitable[Any]]
 Guarantee = Literal["live", "file"]
 
 LOOK_AGAIN = 0.2
@@ -180,9 +181,11 @@ class Document(ABC):
         content = self._held()
         return None if content is None else await self._kept(content)
 
-    async def _kept(self, content: dict[str, Any]) -> str | None:
+    async def _kept(self, content: dict[str, Any], *, leaves: bool = False) -> str | None:
+        """Put a content into a snapshot, such as the one that is left when the document is closed."""
+        take = self._snapshots.leave if leaves else self._snapshots.take
         try:
-            return (await self._snapshots.take(self.path, content)).stem
+            return (await take(self.path, content)).stem
         except OSError as error:
             log.warning("no snapshot of %s could be taken: %s", self.path, error)
             return None
@@ -201,7 +204,7 @@ class Document(ABC):
         return True
 
     def refuse_if_gone(self) -> None:
-        """Raise Gone where the file is not there any more."""
+        """Raise Gone where the file is not there any more, or InvalidNotebook where it is known to be none now."""
         if self.gone is not None:
             raise self.gone
 
@@ -317,11 +320,11 @@ class Document(ABC):
     async def _before_first_edit(self, content: Callable[[], dict[str, Any]]) -> None:
         async with self._taking_snapshot:  # of several clients that write first the others wait for the one
             if not self._snapshot_taken:
-                await self._take_snapshot(content())
+                await self._take_snapshot(content(), self._snapshots.take_first)
                 self._snapshot_taken = True
 
-    async def _take_snapshot(self, content: dict[str, Any]) -> None:
+    async def _take_snapshot(self, content: dict[str, Any], take: TakeSnapshot | None = None) -> None:
         try:
-            await self._snapshots.take(self.path, content)
+            await (take or self._snapshots.take)(self.path, content)
         except OSError as error:
             raise NotSaved(self.path, f"no snapshot of it could be taken ({error})") from error

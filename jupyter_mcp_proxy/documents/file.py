@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 from ..errors import CannotUndo, Conflict, ProxyError, Unknown
 from ..jupyter.server import JupyterServer
 from ..store.snapshots import Snapshots
-from .document import Author, Document
+from .document import Author, Document, TakeSnapshot
 from .editor import Editor
 from .file_editor import FileEditor, working_copy
 from .file_undo import NothingLeft, Step
@@ -85,6 +85,8 @@ class FileDocument(Document):
     async def __aexit__(self, *_: object) -> None:
         try:
             await self._late.close()
+            if self._work.last is not None and self.gone is None:  # nobody notices any more when somebody saves over it
+                await self._kept(self._ids.without(self._work.last), leaves=True)
         finally:
             self._place.release()
 
@@ -256,8 +258,8 @@ class FileDocument(Document):
         self._copy.forget()
         return False
 
-    async def _take_snapshot(self, content: dict[str, Any]) -> None:
-        await super()._take_snapshot(self._ids.without(content))
+    async def _take_snapshot(self, content: dict[str, Any], take: TakeSnapshot | None = None) -> None:
+        await super()._take_snapshot(self._ids.without(content), take)
 
     async def _put_aside(self, content: dict[str, Any], why: str) -> None:
         await self._take_snapshot(content)

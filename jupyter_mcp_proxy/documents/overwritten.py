@@ -123,10 +123,10 @@ def _is_undone(each: Touched, here: Content | None, outputs: bool) -> bool:
         return True
     if outputs and results(ours) != results(old) == results(here):
         return True
-    return not _stands(joined(old["source"]), joined(ours["source"]), joined(here["source"]))
+    return not remains(joined(old["source"]), joined(ours["source"]), joined(here["source"]))
 
 
-def _stands(old: str, ours: str, now: str) -> bool:
+def remains(old: str, ours: str, now: str) -> bool:
     """Whether something is left of what makes one source the other: a line that was put in, or the lack of one."""
     if ours in (old, now):
         return True

@@ -26,6 +26,8 @@ class Place:
         self._root = os.path.realpath(root) if root and Path(root).is_absolute() else ""
         self.path = path
         """Where it was last."""
+        self.replaced = 0
+        """How often another file was found at the same path, as git makes one; Jupyter writes in place."""
         self._held: int | None = None
 
     def hold(self) -> None:
@@ -60,7 +62,13 @@ class Place:
             self.path = moved
         elif there is not None:  # written anew by a program that makes another file for that, such as git
             self.hold()
+            self.replaced += 1
         return self.path if moved is not None or there is not None else GONE
+
+    def replacements(self) -> int:
+        """How often it was replaced by now."""
+        self.now()
+        return self.replaced
 
     def moved(self, path: str) -> None:
         """We have moved the file: follow what is at that path."""

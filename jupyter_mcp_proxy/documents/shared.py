@@ -9,16 +9,7 @@ from typing import Any, TypeVar
 
 from jupyter_ydoc import YNotebook
 
-from ..errors import (
-    CannotUndo,
-    InvalidNotebook,
-    NotSaved,
-    NotShareable,
-    ProxyError,
-    ServerError,
-    ServerUnreachable,
-    Unknown,
-)
+from ..errors import CannotUndo, NotSaved, NotShareable, ProxyError, ServerUnreachable
 from ..jupyter.room import Room
 from ..jupyter.server import JupyterServer
 from ..store.snapshots import Snapshots
@@ -29,16 +20,15 @@ from .editor import Editor
 from .entering import entered, reloaded
 from .former import AllSteps
 from .history import OTHERS, OURSELVES, Entry, History
+from .overwritten import Loss
 from .people import looks_at, people_in
 from .place import ending
-from .reading import read_notebook
 from .saving import LAST_SAVE, READ_ONLY, RUNNING_AFTER, SAVE_TRIES, UNSAVED_AFTER, Saving, made_perhaps
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step
 from .shown import Shown
 from .steps import meant
 from .storable import first_odd, not_savable
-from .stored import of_cells
 from .unwritten import Unwritten
 
 T = TypeVar("T")
@@ -58,7 +48,6 @@ class SharedDocument(Document):
         self._steps = AllSteps()
         self._lock = asyncio.Lock()
         self._in_file = InFile()
-        self._writable = True
         self._saving = Saving()
         self._odd = False
         """Whether something may be here that the document cannot be saved with."""
@@ -73,13 +62,15 @@ class SharedDocument(Document):
         async with self._lock:
             if self._room is not None:
                 await self._write_out(self._room)
+                if self._unwritten.has_work and self.gone is None and not self._seems_collapsed():
+                    await self._kept(stored_content(self._notebook), leaves=True)
                 await self._room.__aexit__()
                 self._room = None
         self._place.release()
 
     async def _write_out(self, room: Room) -> None:
         """Have the file written now: the server does so a second after a change, and not where it ends before that."""
-        if self._writable and not room.closed.is_set() and self._notebook.dirty:
+        if self._in_file.writable and not room.closed.is_set() and self._notebook.dirty:
             with suppress(ServerUnreachable, asyncio.TimeoutError):
                 await asyncio.wait_for(room.save(), LAST_SAVE)
                 await asyncio.wait_for(room.flush(), LAST_SAVE)
@@ -97,7 +88,7 @@ class SharedDocument(Document):
                     return self._room
                 await self._out()
             self.refuse_if_gone()
-            content = await self._look_at_file()
+            content = await self._in_file.look(self._server, self.path)
             odd = first_odd(content)
             self._place.hold()
             room = await entered(self._server, self.path, odd)
@@ -119,6 +110,16 @@ class SharedDocument(Document):
             return room
 
     # -- where the file is ----------------------------------------------------------------------------
+
+    async def follow(self) -> None:
+        await super().follow()
+        if self.gone is None:
+            await self._in_file.look_whether_readable(self._server, self.path, self._place.replaced)
+
+    def refuse_if_gone(self) -> None:
+        super().refuse_if_gone()
+        if self._in_file.unreadable is not None:
+            raise self._in_file.unreadable
 
     def _where(self) -> str | None:
         where = super()._where()
@@ -145,7 +146,7 @@ class SharedDocument(Document):
 
     async def settle(self) -> None:
         room = await self._joined()
-        for _ in range(SAVE_TRIES if self._writable else 0):
+        for _ in range(SAVE_TRIES if self._in_file.writable else 0):
             await room.flush()  # who else has changed something has said so by now
             if not self._notebook.dirty:
                 return
@@ -155,6 +156,7 @@ class SharedDocument(Document):
         self.is_another = True
         await self._leave()
         self._steps.forget()
+        self._unwritten.forget()
 
     async def _leave(self) -> None:
         async with self._lock:
@@ -166,43 +168,36 @@ class SharedDocument(Document):
             self._steps.left(self._notebook, self._index, is_whole=not self._room.is_broken)
             self._room = None
 
-    async def _look_at_file(self) -> dict[str, Any]:
-        try:
-            model = await read_notebook(self._server, self.path)
-        except ServerError as error:
-            if error.status == 404:
-                raise Unknown("notebook", self.path) from error
-            if error.status in (400, 500):
-                raise InvalidNotebook(self.path, error.message) from error
-            raise
-        content = of_cells(self.path, model["content"])
-        self._in_file.cells = len(content["cells"])
-        self._writable = bool(model.get("writable", True))
-        return content
-
     def _heard(self, wrote: list[int]) -> None:
         """Others have changed something: the server says so, too, of the file that it has written, or has read anew."""
         if self._notebook.dirty:
             return
         self._saving.written()
         if self._unwritten and self._room is not None:
-            numbers = self._room.writers.numbers
-            self._unwritten.written(self._editor, replaced=bool(numbers & {0, *wrote}))
+            replaced = self._unwritten.is_replaced(self._place.replacements())
+            replaced |= bool(self._room.writers.numbers & {0, *wrote})
+            self._room.writers.numbers.clear()
+            self._unwritten.written(self._editor, replaced=replaced)
 
     async def _keep_lost(self, content: dict[str, Any] | None = None) -> None:
         """Put edits of agents that were lost into a snapshot, within what the file or the room has now."""
+        self._unwritten.look_whether_replaced(self._editor)
         if self._unwritten.is_lost:
             lost = self._unwritten.put_into(content or self._notebook.get())
-            self._unwritten.tell(self.path, await self._kept(lost))
+            self.review.forget(self._unwritten.tell(self.path, await self._kept(lost)))
 
     def losses(self, key: str) -> list[str]:
         return self._unwritten.news(key)
 
     @property
+    def overwritten(self) -> list[Loss]:
+        return list(self._unwritten.losses)
+
+    @property
     def trouble(self) -> ProxyError | None:
         if self.gone is None and self._room is not None and self._seems_collapsed():
             return self._in_file.collapse(self.path, self._notebook.ycells)
-        return self.gone or self._saving.failure
+        return self.gone or self._in_file.unreadable or self._saving.failure
 
     async def read(self, look: Callable[[Editor], T]) -> T:
         room = await self._joined()
@@ -211,7 +206,7 @@ class SharedDocument(Document):
             with suppress(ProxyError):  # it is told as `trouble`
                 await self._check_saved(room)
         if self._seems_collapsed():
-            await self._look_at_file()  # which says what `trouble` tells
+            await self._in_file.look(self._server, self.path)  # which says what `trouble` tells
         return look(self._editor)
 
     @property
@@ -253,7 +248,7 @@ class SharedDocument(Document):
         room = await self._joined()
         self.refuse_if_gone()
         self._server.paths.check_write(self.path)
-        if not self._writable and not outputs_only:
+        if not self._in_file.writable and not outputs_only:
             raise NotSaved(self.path, READ_ONLY)
         if not outputs_only:
             await self._before_first_edit(lambda: stored_content(self._notebook))
@@ -289,6 +284,7 @@ class SharedDocument(Document):
             made = self._index.take_made()  # the history only guesses which of two cells has moved past the other
             number = entries[0].number if entries else self.history.last
             self._steps.add(author.key, Step.of(number, self._editor, made, edited, item))
+            self._unwritten.was({entry.cell for entry in entries}, lambda cell: edited.before(cell, made))
             self.review.note(number, author.whole, entries, lambda cell: edited.before(cell, made), self._editor.source)
 
     def undoable(self, key: str) -> set[int]:
@@ -331,8 +327,9 @@ class SharedDocument(Document):
     def _take_back(self, step: Step, kept: Set[str]) -> bool:
         assert self._index is not None
         done = self._steps.take_back(step, self._editor, self._index, self._notebook.ycells, kept)
-        self._notebook.dirty = True
-        self._saving.changed()
+        if done:  # else the server would write the file, in its own form, for nothing
+            self._notebook.dirty = True
+            self._saving.changed()
         return done
 
     @property
@@ -345,7 +342,7 @@ class SharedDocument(Document):
 
     async def _refuse_if_collapsed(self) -> None:
         if self._seems_collapsed():
-            await self._look_at_file()
+            await self._in_file.look(self._server, self.path)
             if self._seems_collapsed():
                 raise self._in_file.collapse(self.path, self._notebook.ycells)
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..documents.document import Document, Guarantee
 from ..documents.editor import Editor
 from ..documents.metadata import Json, differing
-from ..errors import Conflict, ProxyError, Unknown
+from ..errors import Conflict, Gone, InvalidNotebook, ProxyError, Unknown
 from ..outputs.changes import Change, anew, portions
 from ..outputs.log import STORED_LIMIT
 from .executions import Execution, State
@@ -77,6 +77,12 @@ class OutputWriter:
             last = self.execution.finished.is_set()
             try:
                 await self.write()
+            except (Gone, InvalidNotebook):  # `git checkout` may bring it back, and all that was printed goes in then
+                if last:
+                    raise
+                await asyncio.wait({ended}, timeout=retry_after(WRITE_RETRIES))
+                seen = -1
+                continue
             except Unknown:
                 raise
             except ProxyError:

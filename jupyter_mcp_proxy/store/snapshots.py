@@ -75,6 +75,8 @@ class Snapshots:
     def __init__(self, folder: Path, root: str) -> None:
         self._folder = folder
         self._root = self.root = root
+        self._left: dict[str, Path] = {}
+        """For each notebook that was closed, what it held then."""
 
     def folder(self, path: str) -> Path:
         """Where the snapshots of a notebook are kept."""
@@ -112,6 +114,17 @@ class Snapshots:
         """Write a snapshot and return its path. Raises OSError where that fails."""
         return await asyncio.to_thread(self._write, path, content)
 
+    async def leave(self, path: str, content: dict[str, Any]) -> Path:
+        """Write a snapshot of what a notebook holds that is closed. Raises OSError where that fails."""
+        self._left[path] = await self.take(path, content)
+        return self._left[path]
+
+    async def take_first(self, path: str, content: dict[str, Any]) -> None:
+        """Write a snapshot of a notebook that is to be changed, unless it is as it was left. Raises OSError."""
+        left = self._left.pop(path, None)
+        if left is None or not await asyncio.to_thread(_holds, left, content):
+            await self.take(path, content)
+
     def _write(self, path: str, content: dict[str, Any]) -> Path:
         folder = self.folder(path)
         private_folder(folder)
@@ -124,3 +137,20 @@ class Snapshots:
         for old in sorted(folder.glob("*.ipynb"))[:-KEPT]:
             old.unlink(missing_ok=True)
         return target
+
+
+def _holds(file: Path, content: dict[str, Any]) -> bool:
+    """Whether a snapshot has this, but for whether Jupyter trusts it, which it says anew with each look at a file."""
+    try:
+        there = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return _untrusting(there) == _untrusting(content)
+
+
+def _untrusting(content: dict[str, Any]) -> dict[str, Any]:
+    cells = []
+    for cell in content["cells"]:
+        metadata = cell.get("metadata")
+        cells.append(cell | {"metadata": metadata | {"trusted": None}} if isinstance(metadata, dict) else cell)
+    return content | {"cells": cells}

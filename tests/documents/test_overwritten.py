@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from harness import JupyterProcess, connect
+from harness import JupyterProcess, connect, until
 from harness.panel import ask
 
 from jupyter_mcp_proxy.documents.overwritten import Loss, Work, undone
@@ -113,3 +113,42 @@ async def test_what_a_person_overwrites_is_in_a_snapshot_and_the_agent_is_told(f
         theirs["cells"][0]["source"] = "a = 10\nmine = 1"
         path.write_text(json.dumps(theirs))
         assert ask(file, "GET", f"changes?saved={name}") == {"overwritten": None}
+
+
+def kept_of(server: JupyterProcess, name: str) -> list[list[str]]:
+    """The sources in each snapshot of a notebook, the oldest first."""
+    found = sorted((each.time, each.file) for each in stored(server.data) if each.notebook == name)
+    return [["".join(cell["source"]) for cell in json.loads(file.read_text())["cells"]] for _, file in found]
+
+
+@pytest.mark.anyio
+async def test_what_agents_left_is_in_a_snapshot_once_the_notebook_is_closed_and_once_only(
+    server: JupyterProcess, name: str
+) -> None:
+    """Who saves over it an hour later is seen by nobody here."""
+    path = server.write_notebook(name, "a = 1", "b = 1")
+    before = json.loads(path.read_text())
+    async with connect(server) as agent:
+
+        async def close() -> None:
+            waiting = [each["id"] for each in ask(server, "GET", "changes")["changes"] if each["notebook"] == name]
+            ask(server, "POST", "keep", {"changes": waiting})  # else it stays open for them for an hour
+            await agent.ok("unuse_notebook", notebook=name)
+
+        await agent.ok("use_notebook", notebook=name)
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 'the agent'")
+        await agent.ok("insert_cell", notebook=name, source="c = 3")
+        await close()
+        first, left = ["a = 1", "b = 1"], ["a = 'the agent'", "b = 1", "c = 3"]
+        await until(lambda: kept_of(server, name) == [first, left])
+
+        await agent.ok("use_notebook", notebook=name)
+        await close()
+        await agent.ok("use_notebook", notebook=name)
+        await agent.ok("overwrite_cell_source", notebook=name, cell=1, source="b = 2")
+        assert kept_of(server, name) == [first, left], "it is what the notebook was before this edit, too"
+        await close()
+        await until(lambda: len(kept_of(server, name)) == 3)
+
+        path.write_text(json.dumps(before))
+        assert kept_of(server, name)[-1] == ["a = 'the agent'", "b = 2", "c = 3"]
