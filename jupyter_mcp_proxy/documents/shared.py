@@ -32,7 +32,7 @@ from .former import AllSteps
 from .history import OTHERS, OURSELVES, Entry, History
 from .people import looks_at, people_in
 from .place import ending
-from .reading import read_notebook
+from .reading import read_notebook, why_unreadable
 from .saving import LAST_SAVE, READ_ONLY, RUNNING_AFTER, SAVE_TRIES, UNSAVED_AFTER, Saving
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step
@@ -173,7 +173,7 @@ class SharedDocument(Document):
             if error.status == 404:
                 raise Unknown("notebook", self.path) from error
             if error.status in (400, 500):
-                raise InvalidNotebook(self.path, error.message) from error
+                raise InvalidNotebook(self.path, why_unreadable(error)) from error
             raise
         content = of_cells(self.path, model["content"])
         self._in_file.cells = len(content["cells"])

@@ -8,7 +8,7 @@ from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from ..documents.cells import check_cell_type, parts
-from ..documents.metadata import shown
+from ..documents.metadata import shown, wrong_shape
 from ..documents.protection import refuse_protected
 from ..documents.seen import unchanged
 from ..errors import BadValue
@@ -113,9 +113,8 @@ async def set_cell_metadata(
     refused = sorted(OF_PEOPLE & metadata.keys())
     if refused:
         raise BadValue("metadata", metadata, f"names without {', '.join(refused)}, which only people set")
-    tags = metadata.get("tags")
-    if tags is not None and not (isinstance(tags, list) and all(isinstance(tag, str) and tag for tag in tags)):
-        raise BadValue("metadata", metadata, "tags that are a list of texts")  # as nbformat's schema has it
+    if expected := wrong_shape(metadata):
+        raise BadValue("metadata", metadata, expected)
     document = await call.document(notebook)
     seen = call.seen(document)
 

@@ -6,9 +6,13 @@ import json
 import re
 from typing import Any
 
+import nbformat
 import pytest
 from harness import Agent, JupyterProcess, connect
 from harness.people import person
+from nbformat import v4
+
+from jupyter_mcp_proxy.documents.metadata import wrong_shape
 
 pytestmark = pytest.mark.anyio
 
@@ -120,6 +124,43 @@ async def test_what_protects_a_cell_is_not_an_agents_to_set(server: JupyterProce
             ({"tags": "parameters"}, "a list of texts"),
         ):
             assert words in await agent.fails("set_cell_metadata", notebook=name, cell=0, metadata=metadata)
+
+
+NOT_SO: list[dict[str, Any]] = [
+    *({"tags": tags} for tags in ("no list", [1], [""], ["a,b"], ["a", "a"], {})),
+    *({"name": name} for name in ("", "\n", 1)),
+    *({"jupyter": jupyter} for jupyter in (3, "x", [])),
+    *({"collapsed": collapsed} for collapsed in ("yes", 1)),
+    *({"scrolled": scrolled} for scrolled in ("no", 2)),
+    {"format": 5},
+    {"execution": {"iopub.execute_input": 1}},
+]
+SO: list[dict[str, Any]] = [
+    {"tags": ["a", "b c"], "name": "n", "jupyter": {"source_hidden": True}, "format": "text/html"},
+    {"collapsed": False, "scrolled": "auto", "execution": {"shell.execute_reply": "now"}, "own": [{"tags": 1}]},
+]
+
+
+def test_metadata_have_the_shapes_that_nbformat_gives_them() -> None:
+    """What is refused would be no valid notebook, and what is taken is one."""
+    for metadata, valid in [(each, False) for each in NOT_SO] + [(each, True) for each in SO]:
+        cells = [new("1") for new in (v4.new_code_cell, v4.new_raw_cell, v4.new_markdown_cell)]
+        for cell in cells:
+            cell.metadata = nbformat.from_dict(metadata)
+        notebook = v4.new_notebook()
+        notebook.cells = cells
+        assert nbformat.validator.isvalid(notebook) == valid, metadata
+        assert (wrong_shape(metadata) == "") == valid, metadata
+
+
+async def test_metadata_that_would_make_the_notebook_invalid_are_refused(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "1")
+    before = server.read_notebook(name)
+    async with connect(server) as agent:
+        for metadata in NOT_SO:
+            told = await agent.fails("set_cell_metadata", notebook=name, cell=0, metadata=metadata)
+            assert f"`{next(iter(metadata))}` to be " in told
+        assert server.read_notebook(name) == before
 
 
 async def test_metadata_that_a_person_sets_meanwhile_stay(live: JupyterProcess, name: str) -> None:
