@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CollapsedDocument, InvalidNotebook, ServerError, Unknown
-from .reading import read_notebook
+from .reading import read_notebook, why_unreadable
 from .stored import of_cells
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class InFile:
             if error.status == 404:
                 raise Unknown("notebook", path) from error
             if error.status in (400, 500):
-                raise InvalidNotebook(path, error.message) from error
+                raise InvalidNotebook(path, why_unreadable(error)) from error
             raise
         content = of_cells(path, model["content"])
         self.cells = len(content["cells"])

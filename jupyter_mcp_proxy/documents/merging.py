@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import pairwise
 
@@ -37,40 +38,46 @@ def without(before: str, after: str, now: str) -> str | None:
     both = merged(after, before, now)
     if both is not None:
         return both
-    changes = splices(before, after)
-    for change in changes:  # what was only put in can go where it stands as it was put there, once
-        if change.end > change.start or now.count(change.text) != 1 or not stands(change, before, now):
+    for change, at in _placed(before, after):  # what was only put in can go where it stands as it was put there, once
+        if change.end > change.start or now.count(change.text) != 1 or not _stands(change.text, at, after, now):
             return None
         now = now.replace(change.text, "")
     return now
 
 
-def stands(change: Splice, before: str, now: str) -> bool:
-    """Whether what a change put in is still there, and is no part of longer words than it was; where it only took
-    something out, the line around."""
-    head, tail = before[: change.start].rpartition("\n")[2], before[change.end :].partition("\n")[0]
-    if not change.text:
+def stands(before: str, after: str, now: str) -> bool:
+    """Whether all that a change from `before` to `after` put in is still there, and is no part of longer words than it
+    was; where it only took something out, the line around as it left that."""
+    return all(_stands(change.text, at, after, now) for change, at in _placed(before, after))
+
+
+def _placed(before: str, after: str) -> Iterator[tuple[Splice, int]]:
+    """What was done to a text, piece by piece, and where each begins in what it has become."""
+    longer = 0
+    for change in splices(before, after):
+        yield change, change.start + longer
+        longer += len(change.text) - (change.end - change.start)
+
+
+def _stands(text: str, place: int, after: str, now: str) -> bool:
+    head, tail = after[:place].rpartition("\n")[2], after[place + len(text) :].partition("\n")[0]
+    if not text:
         return head in now and tail in now
-    at = now.find(change.text)
+    at = now.find(text)
     while at >= 0:
-        end = at + len(change.text)
+        end = at + len(text)
         left, right = now[:at][-1:], now[end : end + 1]
-        if (left == head[-1:] or not _joined(left, change.text)) and (
-            right == tail[:1] or not _joined(change.text, right)
-        ):
+        if (left == head[-1:] or not _joined(left, text)) and (right == tail[:1] or not _joined(text, right)):
             return True
-        at = now.find(change.text, at + 1)
+        at = now.find(text, at + 1)
     return False
 
 
 def breaks_lines(before: str, after: str, now: str) -> bool:
     """Whether others have replaced a part of a line that a change from `before` to `after` put in, or put a part of it
     in: without the rest, theirs would be half a line, as of `x = 13` that somebody made `x = 16` a 6 is left."""
-    longer = 0
     theirs = [change for change in splices(after, now) if change.text and change.end > change.start]
-    for change in splices(before, after):
-        start = change.start + longer
-        longer += len(change.text) - (change.end - change.start)
+    for change, start in _placed(before, after):
         end = start + len(change.text)
         for each in theirs:
             if start < each.end and each.start < end:

@@ -39,36 +39,35 @@ OF_THE_SCREEN = frozenset({"collapsed", "execution", "jupyter", "scrolled", "tru
 """Metadata of a cell that JupyterLab writes by itself: how it is shown, when it ran, and a mark that is in no file."""
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _are_tags(value: object) -> bool:
-    if not isinstance(value, list) or not all(_is_text(tag) and "," not in tag for tag in value):
+def _is_tags(value: object) -> bool:
+    """Whether it is a list of texts that have no comma, each once."""
+    if not isinstance(value, list) or not all(isinstance(tag, str) and tag and "," not in tag for tag in value):
         return False
     return len(set(value)) == len(value)
 
 
-_SCHEMA: dict[str, tuple[str, Callable[[object], bool]]] = {
-    "collapsed": ("true or false", lambda value: isinstance(value, bool)),
-    "execution": ("an object", lambda value: isinstance(value, dict)),
-    "format": ("a text", lambda value: isinstance(value, str)),
-    "jupyter": ("an object", lambda value: isinstance(value, dict)),
-    "name": ("a text", _is_text),
-    "scrolled": ('true, false or "auto"', lambda value: value == "auto" or isinstance(value, bool)),
-    "tags": ("a list of texts, each once and without commas", _are_tags),
+def _are_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+
+
+SHAPES: dict[str, tuple[Callable[[object], bool], str]] = {
+    "tags": (_is_tags, "a list of texts without commas, each once"),
+    "name": (lambda value: isinstance(value, str) and value.strip("\n") != "", "a text that is not empty"),
+    "format": (lambda value: isinstance(value, str), "a media type, such as text/html"),
+    "jupyter": (lambda value: isinstance(value, dict), "an object"),
+    "collapsed": (lambda value: isinstance(value, bool), "true or false"),
+    "scrolled": (lambda value: isinstance(value, bool) or value == "auto", "true, false or auto"),
+    "execution": (_are_texts, "an object of texts"),
 }
-"""What nbformat (4.5) wants of a cell's metadata that it names."""
+"""What nbformat (4.5) has for a cell's metadata by name; all else may be anything. Jupyter saves what is not so all the
+same, and its own tools (nbconvert, `jupyter nbconvert --execute`, papermill) refuse the notebook then."""
 
 
-def misfit(metadata: Json) -> str:
-    """What a cell's metadata should be where nbformat's schema does not take them; empty where it does.
-
-    Jupyter saves such a notebook all the same, and calls it invalid from then on.
-    """
-    for name, (wanted, fits) in _SCHEMA.items():
+def wrong_shape(metadata: Json) -> str:
+    """What nbformat expects of the first of some metadata that is not so; empty where all are. None takes one out."""
+    for name, (fits, expected) in SHAPES.items():
         if metadata.get(name) is not None and not fits(metadata[name]):
-            return f"{name} that {'are' if name == 'tags' else 'is'} {wanted}"
+            return f"`{name}` to be {expected}, as nbformat has it; nothing was changed"
     return ""
 
 

@@ -8,6 +8,7 @@ and others find no file, or half of one, for a moment.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -47,6 +48,17 @@ async def read_notebook(
                 raise
             await asyncio.sleep(MOMENT)
     raise AssertionError  # the last time returns or raises
+
+
+_UNREADABLE = re.compile(
+    r"""Unreadable Notebook: .*?(?:<\w+: |NotJSONError\()(?P<quote>["'])(?P<why>.*)(?P=quote)[>)]""", re.DOTALL
+)
+
+
+def why_unreadable(error: ServerError) -> str:
+    """Why Jupyter cannot read a notebook, without the file's place on the machine and the name of what it raised."""
+    found = _UNREADABLE.fullmatch(error.message)
+    return found["why"].replace("\\'", "'").replace('\\"', '"') if found else error.message
 
 
 async def _size(server: JupyterServer, path: str) -> int:

@@ -135,7 +135,7 @@ class Step:
             # Where what it put in was replaced since, or went on elsewhere, what it took would come back beside that.
             now = editor.source(cell)
             before, after = self.rewrote[cell]
-            if now is not None and not all(stands(change, before, now) for change in splices(before, after)):
+            if now is not None and not stands(before, after, now):
                 raise CannotUndo(cell, "its source is not what you left there")
         for cell, (before, after) in self.rewrote.items():
             now = editor.source(cell)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InvalidNotebook, MaybeSaved, NotSaved, ServerError, ServerUnreachable, Unknown
 from ..jupyter.paths import api_path
 from .ids import CellIds
-from .reading import read_notebook
+from .reading import read_notebook, why_unreadable
 
 if TYPE_CHECKING:
     from ..jupyter.server import JupyterServer
@@ -142,5 +142,5 @@ class StoredFile:
             if error.status == 404:
                 raise Unknown("notebook", self._path) from error
             if error.status in (400, 500) and content:
-                raise InvalidNotebook(self._path, error.message) from error
+                raise InvalidNotebook(self._path, why_unreadable(error)) from error
             raise

@@ -69,7 +69,12 @@ class Kept:
         execution = self.executions.get(id.strip()) or self._batches.get(id.strip())
         if execution is None:
             newest = list(self.executions)[-5:]
-            raise Unknown("execution", id, newest, f"The last {KEPT} are kept while the server runs.")
+            raise Unknown(
+                "execution",
+                id,
+                newest,
+                f"The last {KEPT} are kept while the server runs; read_cell shows what a cell's run left.",
+            )
         return execution
 
     @property

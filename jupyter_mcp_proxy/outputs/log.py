@@ -8,7 +8,8 @@ from itertools import groupby
 from typing import Any
 
 from .changes import Append, Change, Clear, Extend, Output, Replace, anew, output_size
-from .text import joined, output_text
+from .rich import bundle, joined, size_text
+from .text import output_text
 from .transcript import Block, Transcript
 
 STORED_LIMIT = 10_000_000
@@ -17,7 +18,10 @@ MOST_OUTPUTS = 2000
 """Outputs that a cell keeps: Yjs finds each of them by its number, which takes the square of their number for all.
 Jupyter (2.21) does so whenever it saves a shared notebook: 0.1 s for 2,000, 10 s for 20,000, answering nobody then."""
 MOST_FOLLOWING = 20
-"""Outputs of one display id in a run that show its new states; the oldest of more stay as they are."""
+"""Outputs of one display id in a run that show its new states; the oldest of more stay as they are, and are told as
+their number: to make text of a large table takes 30 ms, and in JupyterLab all of them show the last state anyhow."""
+LARGE = 1_000_000
+"""Characters of an output that is named where the cell has no room for it."""
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 """The type of an output that shows a widget, named by its model's id."""
@@ -39,10 +43,14 @@ class OutputLog:
         self._displays: dict[str, list[_Shown]] = {}
         self._states: dict[str, dict[str, Any]] = {}
         """The last state of a display id that its outputs do not show yet: thousands may come before one is read."""
+        self._earlier: dict[str, tuple[Block, int]] = {}
+        """Of a display id with more outputs than follow it the first that is told as a number, and that number."""
         self._views: dict[str, list[Block]] = {}
         """The blocks of the transcript that show a widget, by its model's id."""
         self.tell_widget: Callable[[str], str] = lambda _: ""
         """What a widget shows, by its model's id; empty where that is not known."""
+        self._told: tuple[object, str] = (None, "")
+        """What a display says that was last asked for, and its text."""
         self._clear_before_next = False
         self._stream = ""
         """The stream that the transcript ends with, if it ends with one."""
@@ -155,9 +163,42 @@ class OutputLog:
                 each.output |= state
                 self._note_view(each.output, each.block)
                 self._transcript.change(each.block)
-                if each.index is not None:
+                if each.index is not None and self._grows(each):
                     self._outputs[each.index] = dict(each.output)
                     self._replace(each.index, dict(each.output))
+
+    def _grows(self, shown: _Shown) -> bool:
+        """Whether the cell has room for the new state of an output; it keeps the old one else."""
+        assert shown.index is not None
+        more = output_size(shown.output) - output_size(self._outputs[shown.index])
+        if self.stored_chars + more > STORED_LIMIT:
+            if not shown.is_left_out:
+                self._leave_out(shown.output)
+            shown.is_left_out = True
+            return False
+        self.stored_chars += more
+        return True
+
+    def _leave_out(self, output: Output) -> None:
+        """Count an output that the cell does not keep, and name a large one: it is nowhere else."""
+        size = output_size(output)
+        self.left_out_chars += size or 1
+        if size >= LARGE and (data := bundle(output)) and self._has_place:
+            media = max(data, key=lambda each: len(joined(data[each])))
+            self.notice(
+                f"{media}, {size_text(data[media], media)}: too large for the notebook, which keeps 10 MB of output a "
+                "cell, so it is not kept. Show less of it (of a picture fewer pixels), or have the code write it into "
+                "a file."
+            )
+
+    def _tell_fewer(self, id: str, earlier: _Shown) -> None:
+        """Tell an output as one of the many that its display id had before those that follow it."""
+        first, count = self._earlier.get(id, (earlier.block, 0))
+        self._earlier[id] = first, count + 1
+        earlier.block.show = str
+        first.show = f"[{count + 1:,} earlier outputs of the same display id]".__str__
+        self._transcript.change(earlier.block)
+        self._transcript.change(first)
 
     def _replace(self, index: int, output: Output) -> None:
         """Only the last of an output's states is written: code may show thousands of them a second."""
@@ -220,6 +261,7 @@ class OutputLog:
         self._transcript.clear()
         self._stream = ""
         self._displays.clear()
+        self._earlier.clear()
         self._views.clear()
         self.stored_chars = 0
         self._pending = [Clear()]
@@ -249,10 +291,11 @@ class OutputLog:
                 following.append(shown)
                 if len(following) > MOST_FOLLOWING:
                     self._catch_up()
+                    self._tell_fewer(display_id, following[0])
                 del following[:-MOST_FOLLOWING]
         size = output_size(output)
         if not always and (self.stored_chars + size > STORED_LIMIT or not self._has_place):
-            self.left_out_chars += size or 1
+            self._leave_out(output)
             return
         self.stored_chars += size
         self._append(dict(output))
@@ -260,7 +303,12 @@ class OutputLog:
             shown.index = len(self._outputs) - 1
 
     def _tell(self, output: Output) -> str:
-        return self.tell_widget(widget_of(output)) or output_text(output)
+        if told := self.tell_widget(widget_of(output)):
+            return told
+        data = output.get("data")
+        if data is not self._told[0]:  # all outputs of a display id have the same
+            self._told = data, output_text(output)
+        return self._told[1]
 
     def _note_view(self, output: Output, block: Block) -> None:
         model_id = widget_of(output)
@@ -281,6 +329,8 @@ class _Shown:
         self.output = output
         self.index: int | None = None
         """Its place in the cell; None where the cell has no room for it."""
+        self.is_left_out = False
+        """Whether the cell had no room for a state of it, which was told."""
 
 
 def display_id_of(content: dict[str, Any]) -> str:

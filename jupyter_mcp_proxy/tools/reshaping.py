@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..documents.cells import check_cell_type, parts
 from ..documents.line_ends import joined
-from ..documents.metadata import misfit, shown
+from ..documents.metadata import shown, wrong_shape
 from ..documents.protection import refuse_protected
 from ..documents.seen import unchanged
 from ..errors import BadValue
@@ -114,8 +114,8 @@ async def set_cell_metadata(
     refused = sorted(OF_PEOPLE & metadata.keys())
     if refused:
         raise BadValue("metadata", metadata, f"names without {', '.join(refused)}, which only people set")
-    if wrong := misfit(metadata):
-        raise BadValue("metadata", metadata, wrong)
+    if expected := wrong_shape(metadata):
+        raise BadValue("metadata", metadata, expected)
     document = await call.document(notebook)
     seen = call.seen(document)
 

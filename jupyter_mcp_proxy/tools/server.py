@@ -24,7 +24,7 @@ from .asking import state_security
 from .blocks import late_block
 from .call import CHANGES, PROPOSED, TOUCHED, Call
 from .changes import notice
-from .characters import check_texts
+from .characters import check_path, check_texts
 from .following import resume
 from .introducing import NAME, introduce
 from .introducing import register as register_introducing
@@ -114,6 +114,7 @@ class NotebookServer(MCPServer[Any]):
             given = arguments[name_of_path]
             if isinstance(given, str):
                 try:
+                    check_path(name_of_path, given)
                     arguments = {**arguments, name_of_path: below_root(given, call.settings.root_dir)}
                 except ProxyError as error:
                     recording.failed(error)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mcp_proxy.documents.merging import breaks_lines, without
+from jupyter_mcp_proxy.documents.merging import breaks_lines, stands, without
 
 words = st.lists(st.sampled_from("abcd"), max_size=5).map("\n".join)
 
@@ -65,3 +65,14 @@ def test_nothing_of_what_others_have_written_goes_along(before: str, after: str,
 )
 def test_a_line_of_which_others_have_replaced_a_part_is_not_taken_apart(now: str, breaks: bool) -> None:
     assert breaks_lines("a", "a\nx = 13", now) is breaks
+
+
+@given(st.text("ab1 ;()\n", max_size=40), st.text("ab1 ;()\n", max_size=40))
+def test_what_nobody_has_touched_since_stands_as_it_was_left(before: str, after: str) -> None:
+    assert stands(before, after, after)
+
+
+def test_where_something_was_only_taken_out_the_line_around_must_stand_as_that_left_it() -> None:
+    before, after = "function foobar(x)\n    100x\nend", "import time; time.sleep(3)"
+    assert stands(before, after, f"# theirs\n{after}\n# theirs")
+    assert not stands(before, after, "import time; time.sleep(4)")

@@ -32,6 +32,25 @@ async def test_undoing_keeps_what_a_person_typed_into_the_agents_text(live: Jupy
         assert other.source() == "startαβγ"
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("function foobar(x)\n    100x\nend", "import time; time.sleep(3)"),
+        ("a = [1, 2, 3]\nb = a[1:]\nprint(b)", "a[2]"),
+        ("x", "é = '🎈'"),
+    ],
+)
+async def test_a_source_written_over_that_nobody_has_touched_since_is_taken_back(
+    server: JupyterProcess, name: str, before: str, after: str
+) -> None:
+    server.write_notebook(name, before, "beside")
+    async with connect(server) as agent:
+        read = await agent.ok("read_cell", notebook=name, cell=0)
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source=after)
+        await agent.ok("undo_changes", notebook=name)
+        assert await agent.ok("read_cell", notebook=name, cell=0) == read
+
+
 async def test_half_a_number_that_another_agent_has_made_another_one_is_not_taken_out(
     live: JupyterProcess, name: str
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,6 +152,62 @@ def test_of_very_many_displays_of_one_id_the_newest_show_its_new_state() -> None
     shown = [output["data"]["text/plain"] for output in log.outputs]
     assert shown[-MOST_FOLLOWING:] == [str(MOST_FOLLOWING + 49)] * MOST_FOLLOWING
     assert shown[0] == str(MOST_FOLLOWING)
+
+
+def test_of_very_many_displays_of_one_id_the_oldest_are_told_as_their_number() -> None:
+    log = OutputLog()
+    for number in range(MOST_FOLLOWING + 50):
+        log.display("display_data", {"data": {"text/plain": f"state {number}"}, "transient": {"display_id": "a"}})
+    told = read_all(log.transcript).split("\n")
+    assert told[0] == "[50 earlier outputs of the same display id]"
+    assert [line for line in told[1:] if line] == [f"state {MOST_FOLLOWING + 49}"] * MOST_FOLLOWING
+    assert len(log.outputs) == MOST_FOLLOWING + 50, "all are in the notebook"
+    mark = log.transcript.mark()
+    log.display("display_data", {"data": {"text/plain": "the last"}, "transient": {"display_id": "a"}})
+    again = log.transcript.changed(mark)
+    assert "[51 earlier outputs" in again
+    assert "state" not in again
+
+
+def test_a_table_that_grows_under_one_display_id_is_made_text_of_as_often_as_it_follows() -> None:
+    """Two thousand of up to 100 kB took 60 s of the sidecar, in which it answered nobody."""
+    log = OutputLog()
+    began = time.process_time()
+    for number in range(1000):
+        row = "<tr><td>1</td></tr>" * (number * 5)
+        log.display("display_data", {"data": {"text/html": f"<table>{row}</table>"}, "transient": {"display_id": "a"}})
+        if number % 100 == 0:
+            len(log.transcript)
+    assert len(log.transcript) > MOST_FOLLOWING * 5000
+    assert time.process_time() - began < 5
+
+
+def test_an_output_too_large_for_the_notebook_is_named_there_with_its_size() -> None:
+    log = OutputLog()
+    log.display("display_data", {"data": {"image/png": "A" * 50_000_000, "text/plain": "<Figure>"}})
+    log.stream("stdout", "end")
+    assert [output["output_type"] for output in log.outputs] == ["stream", "stream"]
+    for told in (log.outputs[0]["text"], read_all(log.transcript)):
+        assert "image/png, 37,500,000 bytes: too large for the notebook" in told
+        assert "fewer pixels" in told
+    assert log.left_out_chars > 50_000_000
+
+
+def test_an_output_that_grows_too_large_for_the_notebook_stays_there_as_it_was_and_that_is_said_once() -> None:
+    log = OutputLog()
+    cell: list[Output] = []
+    log.display("display_data", {"data": {"text/plain": "small"}, "transient": {"display_id": "a"}})
+    for number in range(3):
+        large = str(number) * (STORED_LIMIT + 1)
+        log.update_display({"data": {"text/plain": large}, "transient": {"display_id": "a"}})
+        apply_changes(cell, log.take_changes())
+    assert cell[0]["data"] == {"text/plain": "small"}
+    assert len(cell) == 2
+    assert "text/plain, 10,000,001 characters: too large for the notebook" in cell[1]["text"]
+    assert read_all(log.transcript).startswith("2222")
+    log.update_display({"data": {"text/plain": "small again"}, "transient": {"display_id": "a"}})
+    apply_changes(cell, log.take_changes())
+    assert cell[0]["data"] == {"text/plain": "small again"}
 
 
 def test_a_progress_bar_is_told_by_its_last_state() -> None:

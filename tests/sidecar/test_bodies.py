@@ -66,3 +66,30 @@ def test_a_body_of_very_many_values_is_refused_by_a_server_and_a_long_text_is_no
     answer = post(file, of({**call, "_meta": meta}), **sent)
     assert answer[0] == 200, answer
     assert (file.root / "long.py").read_text() == TEXT * 20_000
+
+
+@pytest.mark.parametrize("id", ["null", "1.5", "1e3", "true", "[1]", '{"a":1}'])
+@pytest.mark.parametrize("method", ["tools/list", "initialize", "nonsense"])
+def test_a_request_whose_id_is_no_text_and_no_integer_is_answered_with_an_error(
+    file: JupyterProcess, method: str, id: str
+) -> None:
+    """JSON-RPC has `null` and fractions as ids, MCP has not; who sends one waits for an answer all the same."""
+    body = b'{"jsonrpc":"2.0","id":%b,"method":"%b","params":{}}' % (id.encode(), method.encode())
+    refused(post(file, body, **as_client()), "`id`", "text or an integer", status=400)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"jsonrpc":"2.0","method":"notifications/progress","params":{"id":null}}',
+        b'{"jsonrpc":"2.0","method":"notifications/initialized"}',
+        b'{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"}}',
+        b'{"jsonrpc":"2.0","id" : -3 ,"method":"ping","params":{"a":{"id":null}}}',
+        b'{"jsonrpc":"2.0","id":"null","method":"ping"}',
+    ],
+    ids=["a parameter", "none", "an answer", "negative", "a text"],
+)
+def test_what_has_another_id_or_needs_none_is_passed_on(file: JupyterProcess, body: bytes) -> None:
+    status, _, answer = post(file, body, **as_client())
+    assert b"text or an integer" not in answer
+    assert status in (200, 202, 400), answer

@@ -94,3 +94,18 @@ async def test_an_answer_to_input_that_cannot_be_given_ends_the_cell(file: Jupyt
         result = await agent.call("execute_ipython", notebook=name, code="print(input('? '))")
         assert "interrupted" in text(result)
     assert "Traceback" not in file.log[log:]
+
+
+@pytest.mark.parametrize("path", ["x" * 256, f"a/{'é' * 128}/b.ipynb", "a/" * 1500 + "b", "x" * 300_000])
+async def test_a_path_longer_than_any_files_is_refused_wherever_it_is_given(file: JupyterProcess, path: str) -> None:
+    """Jupyter would answer 500 with a traceback in its log, and of the longest no URL can be made."""
+    log = len(file.log)
+    async with connect(file) as agent:
+        for tool, served in CATALOGUE.items():
+            for parameter in {"notebook", "path", "to"} & set(served.parameters["properties"]):
+                told = await agent.fails(tool, **{**sample_arguments(tool), parameter: path})
+                assert told.startswith(f"`{parameter}` is "), (tool, parameter, told[:300])
+                assert "at most 3,000 bytes, and at most 255 of each name" in told
+                assert len(told) < 1000
+        assert not (await agent.call("list_files", path="x" * 255)).content[0].text.startswith("`path` is")  # type: ignore[union-attr]
+    assert "Traceback" not in file.log[log:]

@@ -10,6 +10,9 @@ import nbformat
 import pytest
 from harness import Agent, JupyterProcess, connect, until
 from harness.people import person
+from nbformat import v4
+
+from jupyter_mcp_proxy.documents.metadata import wrong_shape
 
 pytestmark = pytest.mark.anyio
 
@@ -123,42 +126,41 @@ async def test_what_protects_a_cell_is_not_an_agents_to_set(server: JupyterProce
             assert words in await agent.fails("set_cell_metadata", notebook=name, cell=0, metadata=metadata)
 
 
-@pytest.mark.parametrize(
-    ("metadata", "words"),
-    [
-        ({"tags": ["a", "a"]}, "tags that are a list of texts, each once and without commas"),
-        ({"tags": ["a,b"]}, "without commas"),
-        ({"tags": [1]}, "a list of texts"),
-        ({"name": 5}, "name that is a text"),
-        ({"name": ""}, "name that is a text"),
-        ({"format": 3}, "format that is a text"),
-        ({"collapsed": "no"}, "collapsed that is true or false"),
-        ({"scrolled": "yes"}, 'true, false or "auto"'),
-        ({"jupyter": "hidden"}, "jupyter that is an object"),
-        ({"execution": []}, "execution that is an object"),
-    ],
-)
-async def test_metadata_that_would_make_the_notebook_invalid_are_refused(
-    server: JupyterProcess, name: str, metadata: dict[str, Any], words: str
-) -> None:
-    path = server.write_notebook(name, "a")
-    before = path.read_text()
+NOT_SO: list[dict[str, Any]] = [
+    *({"tags": tags} for tags in ("no list", [1], [""], ["a,b"], ["a", "a"], {})),
+    *({"name": name} for name in ("", "\n", 1)),
+    *({"jupyter": jupyter} for jupyter in (3, "x", [])),
+    *({"collapsed": collapsed} for collapsed in ("yes", 1)),
+    *({"scrolled": scrolled} for scrolled in ("no", 2)),
+    {"format": 5},
+    {"execution": {"iopub.execute_input": 1}},
+]
+SO: list[dict[str, Any]] = [
+    {"tags": ["a", "b c"], "name": "n", "jupyter": {"source_hidden": True}, "format": "text/html"},
+    {"collapsed": False, "scrolled": "auto", "execution": {"shell.execute_reply": "now"}, "own": [{"tags": 1}]},
+]
+
+
+def test_metadata_have_the_shapes_that_nbformat_gives_them() -> None:
+    """What is refused would be no valid notebook, and what is taken is one."""
+    for metadata, valid in [(each, False) for each in NOT_SO] + [(each, True) for each in SO]:
+        cells = [new("1") for new in (v4.new_code_cell, v4.new_raw_cell, v4.new_markdown_cell)]
+        for cell in cells:
+            cell.metadata = nbformat.from_dict(metadata)
+        notebook = v4.new_notebook()
+        notebook.cells = cells
+        assert nbformat.validator.isvalid(notebook) == valid, metadata
+        assert (wrong_shape(metadata) == "") == valid, metadata
+
+
+async def test_metadata_that_would_make_the_notebook_invalid_are_refused(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "1")
+    before = server.read_notebook(name)
     async with connect(server) as agent:
-        assert words in await agent.fails("set_cell_metadata", notebook=name, cell=0, metadata=metadata)
-    assert path.read_text() == before
-    content = nbformat.reads(before, 4)
-    if "format" in metadata:  # which the schema has for raw cells only
-        content.cells = [nbformat.v4.new_raw_cell("a")]
-    content.cells[0].metadata.update(metadata)
-    assert not _is_valid(content), "nbformat says so, too"
-
-
-def _is_valid(content: Any) -> bool:
-    try:
-        nbformat.validate(content)
-    except nbformat.ValidationError:
-        return False
-    return True
+        for metadata in NOT_SO:
+            told = await agent.fails("set_cell_metadata", notebook=name, cell=0, metadata=metadata)
+            assert f"`{next(iter(metadata))}` to be " in told
+        assert server.read_notebook(name) == before
 
 
 async def test_metadata_that_fit_are_taken_and_told_as_they_are(server: JupyterProcess, name: str) -> None:
@@ -172,7 +174,7 @@ async def test_metadata_that_fit_are_taken_and_told_as_they_are(server: JupyterP
         assert '"deep": [{"x": 2, "y": 0.5}]' in told
         assert '"whole": 1}' in told, "a whole number stays one, in a shared document, too"
         await until(lambda: server.read_notebook(name)["cells"][0]["metadata"] == fitting)
-    assert _is_valid(nbformat.read(server.root / name, 4))
+    assert nbformat.validator.isvalid(nbformat.read(server.root / name, 4))
     assert json.dumps(server.read_notebook(name)["cells"][0]["metadata"]["whole"]) == "1"
 
 
