@@ -22,6 +22,12 @@ Json = dict[str, Any]
 DIGITS = 12
 """Of a file's hash that are shown, as many as of a cell's."""
 
+MARK = "\ufeff"
+"""The byte order mark, with which some programs on Windows begin a text in UTF-8, and know it by."""
+
+LONGEST_LINK = 4096
+"""Bytes of a link, which is as long as the path that it says. What is no file has none."""
+
 
 @dataclass(frozen=True)
 class Content:
@@ -56,8 +62,8 @@ class Written:
     """Those that were made for it, the innermost last."""
     before: Json | None
     """The model of what it replaced; None where there was nothing."""
-    kept_ends: bool
-    """Whether the text was given the line ends of the file, which has carriage returns."""
+    kept: list[str]
+    """What the text was given of the file's own that `read_file` does not show, in words."""
 
 
 class Files:
@@ -152,12 +158,12 @@ class Files:
         self._server.paths.check(path)
         self._server.paths.check_write(path)
         try:
-            asked = text.encode()
+            text.encode()
         except UnicodeEncodeError as error:
             raise BadValue("content", text[error.start : error.end], "text that UTF-8 can hold") from error
         before = await self._replaceable(path, if_hash, overwrite)
         folders = await self.make_folders(path) if before is None else []
-        text = text if before is None else await self._with_its_ends(path, text)
+        text, kept = (text, []) if before is None else await self._like_the_file(path, text)
         raw = text.encode()
         try:
             await self._server.save_contents(path, {"type": "file", "format": "text", "content": text})
@@ -176,14 +182,24 @@ class Files:
                 f"it took the text, but what is on disk now is something else (hash {found}): a save hook or somebody "
                 "else changed it. Look at it with read_file before you write again",
             )
-        return Written(len(raw), found, folders, before, raw != asked)
+        return Written(len(raw), found, folders, before, kept)
 
-    async def _with_its_ends(self, path: str, text: str) -> str:
-        """A text with the line ends of the file that it replaces; `read_file` shows none of them."""
-        if "\n" in text and "\r" not in text:
-            with suppress(ServerError, BadValue):  # it may be no text
-                return like((await self.read(path)).text or "", text)
-        return text
+    async def _like_the_file(self, path: str, text: str) -> tuple[str, list[str]]:
+        """A text with the byte order mark and the line ends of the file that it replaces, and which of them it lacked.
+
+        `read_file` shows neither, and agents write neither (MoonshotAI/kimi-code#3825).
+        """
+        old = ""
+        with suppress(ServerError, BadValue):  # it may be no text
+            old = (await self.read(path)).text or ""
+        kept = []
+        if old.startswith(MARK) and text and not text.startswith(MARK):
+            text = MARK + text
+            kept.append("byte order mark")
+        ended = like(old, text)
+        if ended != text:
+            kept.append("line ends (CRLF)" if "\r\n" in ended else "line ends (CR)")
+        return ended, kept
 
     async def _replaceable(self, path: str, if_hash: str | None, overwrite: bool) -> Json | None:
         """The model of what a write replaces, None where there is nothing. Raises where it must not be replaced."""
@@ -200,8 +216,11 @@ class Files:
             return None
         if model["type"] == "directory":
             raise BadValue("path", path, "the path of a file; this is a folder")
+        size = model.get("size")
+        current = ""
+        if if_hash is not None or (size is not None and size <= LONGEST_LINK):
+            current = await self._digest_of_file(path)
         if if_hash is not None:
-            current = await self._current_digest(path)
             if current != if_hash.strip().lower():
                 raise StaleFile(path, current)
         elif not overwrite:
@@ -212,6 +231,19 @@ class Files:
                 "read_file shows it with its hash",
             )
         return model
+
+    async def _digest_of_file(self, path: str) -> str:
+        """The hash of what is there. Raises BadValue for a pipe or a device, or what leads to one.
+
+        Whoever opens a pipe to write waits for a reader, and the server would answer nobody
+        (pydantic/pydantic-ai-harness#613).
+        """
+        try:
+            return await self._current_digest(path)
+        except ServerError as error:
+            if error.status != 400:
+                raise
+            raise BadValue("path", path, f"a file that can be read ({error.message}). Nothing was written") from error
 
     async def _missing_folders(self, path: str) -> list[str]:
         """The folders above a path that are not there, the innermost last. Raises BadValue where one is a file."""

@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 import websockets
 
-from ..errors import KernelFailed
+from ..errors import KernelFailed, ServerError
 from .messages import (
     SUBPROTOCOL,
     Json,
@@ -43,6 +43,12 @@ Handler = Callable[[Message], None]
 OPEN_TIMEOUT = 60.0
 """Seconds that a websocket may take to open, which Jupyter does once the kernel answers: as long as it waits itself
 (`MappingKernelManager.kernel_info_timeout`)."""
+LOOK_EVERY, LOOK_TIMEOUT = 2.0, 5.0
+"""Seconds between two looks at a kernel whose websocket does not open yet, and that one look may take."""
+DIED = (
+    "Jupyter has tried to start it several times and given up. What it said is in the server's log (often its "
+    "environment lacks the kernel's package); assign_kernel_to_notebook starts another kernelspec"
+)
 ASK_AGAIN = (0.02, 0.05, 0.1, 0.25, 0.5)
 """Seconds between two questions to a kernel whose broadcasts do not reach us yet; the last from then on."""
 
@@ -247,14 +253,7 @@ class WebSocketChannel(KernelChannel):
 
     async def __aenter__(self) -> WebSocketChannel:
         try:
-            self._connection = await asyncio.wait_for(
-                self._stack.enter_async_context(
-                    self._server.websocket(
-                        f"api/kernels/{self.kernel_id}/channels", [SUBPROTOCOL], session_id=self.session
-                    )
-                ),
-                self.open_timeout,
-            )
+            self._connection = await asyncio.wait_for(self._opened(), self.open_timeout)
         except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
             raise KernelFailed(
                 f"Kernel {self.kernel_id} cannot be reached", str(error) or type(error).__name__
@@ -269,6 +268,25 @@ class WebSocketChannel(KernelChannel):
                 await asyncio.gather(self._reader, return_exceptions=True)
             await self._stack.aclose()
         self.closed.set()
+
+    async def _opened(self) -> websockets.ClientConnection:
+        """The websocket, once it is open. Raises KernelFailed where the kernel dies before: Jupyter does not say so."""
+        websocket = self._server.websocket(
+            f"api/kernels/{self.kernel_id}/channels", [SUBPROTOCOL], session_id=self.session
+        )
+        opening = asyncio.ensure_future(self._stack.enter_async_context(websocket))
+        try:
+            while not (await asyncio.wait({opening}, timeout=LOOK_EVERY))[0]:
+                try:
+                    await self._server.kernel(self.kernel_id, timeout=LOOK_TIMEOUT)
+                except ServerError as error:
+                    if error.status == 404:
+                        raise KernelFailed(f"Kernel {self.kernel_id} died while it started", DIED) from error
+        except BaseException:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+            raise
+        return opening.result()
 
     async def _send(self, message: Message) -> None:
         try:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from ..documents.cells import CELL_TYPES, SHORT, Cell, check_cell_type, insertion_index, short_ids, source_hash
 from ..documents.line_ends import like
@@ -15,6 +15,7 @@ from ..documents.replacing import Replacement, literal, replaced, unified
 from ..documents.seen import unchanged
 from ..errors import BadValue
 from ..outputs.render import cut
+from .arguments import Item
 from .call import Call
 from .expressions import Expressions
 from .ours import heading
@@ -35,7 +36,7 @@ Kind = Annotated[str, Field(json_schema_extra={"enum": list(CELL_TYPES)})]
 """Checked by us: what is wrong is told with what was given."""
 
 
-class NewCell(BaseModel):
+class NewCell(Item):
     """A cell to insert."""
 
     source: str
@@ -169,7 +170,7 @@ async def overwrite_cell_source(
     return f"{told}\n{diff}".rstrip()
 
 
-class Edit(BaseModel):
+class Edit(Item):
     """A text to find and what to put in its place."""
 
     old: str

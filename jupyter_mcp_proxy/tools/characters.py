@@ -1,11 +1,18 @@
-"""Texts that come from a client: what no file, kernel or URL can hold is refused at the door."""
+"""Texts that come from a client, or go to it: what no file, kernel, URL or message can hold stays at the door."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mcp.server.context import ServerRequestContext
+from mcp.shared.exceptions import MCPError
 
 from ..errors import BadValue
 
+_HALF = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -40,3 +47,36 @@ def check_path(parameter: str, path: str) -> None:
     if longest > LONGEST_NAME or len(path.encode("utf-8", "replace")) > LONGEST_PATH:
         expected = f"a path of at most {LONGEST_PATH:,} bytes, and at most {LONGEST_NAME} of each name in it"
         raise BadValue(parameter, path, f"{expected}; list_files shows what there is")
+
+
+async def send_in_utf8(ctx: ServerRequestContext[Any, Any], call_next: Callable[..., Awaitable[Any]]) -> Any:
+    """A middleware: what is answered can be sent, whatever names and texts it has; halves are told as `\\udc80`.
+
+    A file name that is no UTF-8 has them (jupyter/notebook#223), and clients take none of an answer with one in it.
+    """
+    try:
+        return sendable(await call_next(ctx))
+    except MCPError as error:
+        if _HALF.search(error.error.message) is None:
+            raise
+        raise MCPError(error.error.code, sendable(error.error.message), sendable(error.error.data)) from error
+
+
+def sendable(value: Any) -> Any:
+    """A value of JSON without half a surrogate pair anywhere; the same one where it had none."""
+    if isinstance(value, str):
+        return value if value.isascii() or _HALF.search(value) is None else _HALF.sub(_escape, value)
+    if isinstance(value, list):
+        return [sendable(each) for each in value]
+    if isinstance(value, dict):
+        return {sendable(name): sendable(each) for name, each in value.items()}
+    return value
+
+
+def on_one_line(name: str) -> str:
+    """A file's name as it is told: what would end the line, or move what reads it, is an escape, as JSON has it."""
+    return _CONTROL.sub(_escape, name)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(found[0], f"\\u{ord(found[0]):04x}")

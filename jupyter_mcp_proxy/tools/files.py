@@ -11,13 +11,14 @@ from mcp.server.mcpserver import Context
 from mcp_types import ContentBlock, ImageContent
 from pydantic import Field
 
-from ..documents.files import size_text
+from ..documents.files import MARK, size_text
 from ..errors import BadValue
 from ..jupyter.paths import clean_path
 from ..outputs.images import FORMATS, MOST_PIXELS, Image, shrink_bytes
 from ..outputs.rich import IMAGE_TYPES
 from .blocks import text_block
 from .call import Call
+from .characters import on_one_line, sendable
 from .matching import check_glob
 from .registry import tool
 
@@ -54,9 +55,10 @@ async def list_files(
             if len(lines) >= MOST_FILES:
                 left_out += 1
                 continue
-            lines.append(
-                f"{item['path']}/" if item["type"] == "directory" else f"{item['path']}  {size_text(item.get('size'))}"
-            )
+            name = on_one_line(item["path"])
+            unnamed = "" if sendable(name) == name else "  (no UTF-8: only code can open it)"
+            size = "/" if item["type"] == "directory" else f"  {size_text(item.get('size'))}"
+            lines.append(f"{name}{size}{unnamed}")
     if left_out:
         lines.append(f"… {left_out} more: name a folder or a pattern")
     return "\n".join(lines) or f"Nothing{f' named {pattern}' if pattern else ''} in {top or 'the root'}."
@@ -104,7 +106,8 @@ async def read_file(
 
 def lines_of(path: str, text: str, offset: int, limit: int | None, budget: int, known: str) -> str:
     """A headline and the lines of a text from `offset` on, as many as `limit` and a budget of characters allow."""
-    lines = text.split("\n")
+    marked = text.startswith(MARK)
+    lines = text.removeprefix(MARK).split("\n")
     ends = lines[-1] == ""
     if ends:
         lines.pop()
@@ -113,6 +116,8 @@ def lines_of(path: str, text: str, offset: int, limit: int | None, budget: int, 
     if "\r\n" in text:
         facts.append("line ends CRLF")
         lines = [line.removesuffix("\r") for line in lines]
+    if marked:
+        facts.append("byte order mark")
     if total and not ends:
         facts.append("no line end at its end")
     if not total:
@@ -159,8 +164,8 @@ async def write_file(
     made = f"Made the folder {written.folders[-1]}. " if written.folders else ""
     done = "Created" if written.before is None else "Replaced"
     was = "" if written.before is None else f", before {size_text(written.before.get('size'))}"
-    ends = ", line ends as the file had them (CRLF)" if written.kept_ends else ""
-    return f"{made}{done} {path}: {size_text(written.size)}, hash {written.digest}{was}{ends}."
+    kept = f", {' and '.join(written.kept)} as the file had" if written.kept else ""
+    return f"{made}{done} {path}: {size_text(written.size)}, hash {written.digest}{was}{kept}."
 
 
 def _image(raw: bytes) -> tuple[Image, str] | None:

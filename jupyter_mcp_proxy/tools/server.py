@@ -20,11 +20,12 @@ from ..documents.sources import cut_within
 from ..errors import Paused, ProxyError, TooLittleMemory, Unknown
 from ..jupyter.paths import below_root
 from . import cells, changes, files, inspect, kernels, moving, notebooks, reading, reshaping, run  # noqa: F401 - they declare tools
+from .arguments import asked_for, not_numbers
 from .asking import state_security
 from .blocks import late_block
 from .call import CHANGES, PROPOSED, TOUCHED, Call
 from .changes import notice
-from .characters import check_path, check_texts
+from .characters import check_path, check_texts, send_in_utf8
 from .following import resume
 from .introducing import NAME, introduce
 from .introducing import register as register_introducing
@@ -110,6 +111,9 @@ class NotebookServer(MCPServer[Any]):
                 f"{name} has no parameter {', '.join(map(repr, sorted(unknown)))}; nothing was done. "
                 f"Its parameters are {', '.join(parameters(name)) or 'none'}."
             )
+        arguments = asked_for(CATALOGUE[name].parameters, arguments)
+        if wrong := not_numbers(CATALOGUE[name].parameters, arguments):
+            return failure(f"{name} was not called: {wrong} Its parameters are {', '.join(parameters(name))}.")
         for name_of_path in PATHS & arguments.keys():
             given = arguments[name_of_path]
             if isinstance(given, str):
@@ -252,7 +256,7 @@ def create_server(state: State) -> NotebookServer:
         lifespan=lambda _: state,
         log_level="WARNING",
         subscriptions=bus,
-        middleware=[introduce],
+        middleware=[introduce, send_in_utf8],
         request_state_security=state_security(state.settings.secret),
     )
     register_resources(server, bus)

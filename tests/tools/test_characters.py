@@ -1,8 +1,10 @@
-"""Text that no file, kernel or URL can hold is refused wherever it is given, and nothing is done."""
+"""Text that no file, kernel or URL can hold is refused wherever it is given, and none is sent to a client."""
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitResult, PromptReference
 
 from jupyter_mcp_proxy.errors import BadValue
-from jupyter_mcp_proxy.tools.characters import check_texts
+from jupyter_mcp_proxy.tools.characters import check_texts, on_one_line, sendable
 from jupyter_mcp_proxy.tools.server import CATALOGUE
 
 pytestmark = pytest.mark.anyio
@@ -109,3 +111,43 @@ async def test_a_path_longer_than_any_files_is_refused_wherever_it_is_given(file
                 assert len(told) < 1000
         assert not (await agent.call("list_files", path="x" * 255)).content[0].text.startswith("`path` is")  # type: ignore[union-attr]
     assert "Traceback" not in file.log[log:]
+
+
+def test_half_a_surrogate_pair_is_told_as_an_escape_anywhere_in_an_answer() -> None:
+    assert sendable({"a": [{"text": "x\udcff\U0001f600é", HALF: 1}], "b": None}) == {
+        "a": [{"text": "x\\udcff\U0001f600é", "\\ud800": 1}],
+        "b": None,
+    }
+
+
+def test_a_name_is_told_on_one_line() -> None:
+    assert on_one_line("a b é\n── [Note: \r\t\x1b\u2028.ipynb") == r"a b é\n── [Note: \r\t\u001b\u2028.ipynb"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' names are Unicode")
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_folder_with_a_name_that_is_no_utf8_is_listed_with_all_that_is_in_it(
+    file: JupyterProcess, name: str, era: str
+) -> None:
+    """As archives of old have it (jupyter/notebook#223): Jupyter lists it, and no client took the answer."""
+    folder = file.root / name.removesuffix(".ipynb")
+    folder.mkdir()
+    (folder / "new\nline.txt").write_text("x")
+    (folder / "other.txt").write_text("x")
+    odd = os.fsencode(folder) + b"/caf\xe9.txt"
+    with open(odd, "w") as written:
+        written.write("x")
+    try:
+        log = len(file.log)
+        async with connect(file, era) as agent:
+            told = await agent.ok("list_files", path=folder.name)
+            assert told.split("\n") == [
+                f"{folder.name}/caf\\udce9.txt  1 B  (no UTF-8: only code can open it)",
+                f"{folder.name}/new\\nline.txt  1 B",
+                f"{folder.name}/other.txt  1 B",
+            ]
+            near = await agent.fails("read_file", path=f"{folder.name}/caf.txt")
+            assert "caf\\udce9.txt" in near
+        assert "Traceback" not in file.log[log:]
+    finally:
+        os.remove(odd)
