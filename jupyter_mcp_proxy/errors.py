@@ -383,11 +383,11 @@ class ServerError(ProxyError):
     def __init__(self, what: str, status: int, message: str) -> None:
         self.status, self.message = status, message
         text = f"{what}: the Jupyter server answered {status}: {message}".rstrip(": ")
-        if status == 403:
-            text += (
-                ". The sidecar's own credential is not accepted by its server; on a JupyterHub the spawner's "
-                "server_token_scopes must include access:servers!server"
-            )
+        if status in (400, 403) and "Permission denied" in message:  # said by the disk, also of a trash
+            text += ". The server's user has no right to do that; no retry helps until somebody changes it (chmod)"
+        elif status == 403:
+            hub = "on a JupyterHub the spawner's server_token_scopes must include access:servers!server"
+            text += f". The sidecar's own credential is not accepted by its server; {hub}"
         super().__init__(text + ".")
 
 

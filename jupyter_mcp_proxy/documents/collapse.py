@@ -38,6 +38,12 @@ class InFile:
         self.writable = bool(model.get("writable", True))
         return content
 
+    async def may_be_written(self, server: JupyterServer, path: str) -> bool:
+        """Whether the server's user may write the file. Where not it is looked at anew: that may have changed."""
+        if not self.writable:
+            self.writable = bool((await server.contents(path, content=False)).get("writable", True))
+        return self.writable
+
     async def look_whether_readable(self, server: JupyterServer, path: str, replaced: int) -> None:
         """See whether the file is a notebook, where another program has `replaced` it since, or it was none."""
         if replaced == self._replaced and self.unreadable is None:

@@ -248,7 +248,7 @@ class SharedDocument(Document):
         room = await self._joined()
         self.refuse_if_gone()
         self._server.paths.check_write(self.path)
-        if not self._in_file.writable and not outputs_only:
+        if not await self._in_file.may_be_written(self._server, self.path):
             raise NotSaved(self.path, READ_ONLY)
         if not outputs_only:
             await self._before_first_edit(lambda: stored_content(self._notebook))

@@ -49,6 +49,32 @@ async def check_whole(
     return [item for item, is_folder in items if item.endswith(".ipynb") and not is_folder]
 
 
+async def check_movable(root: str, path: str, to: str, *, folder: bool) -> None:
+    """Raise BadValue where the system would not move a file or folder for its rights.
+
+    Jupyter (by Python's `shutil.move`) would copy it, fail to remove it, and leave both, or an empty folder.
+    """
+    denied = await asyncio.to_thread(_denied, Path(root, path), Path(root, to), folder) if root else None
+    if denied is not None:
+        name = "the server's root" if denied == Path(root) else repr(denied.relative_to(root).as_posix())
+        raise BadValue(
+            "path", path, f"what the server's own user may move; it may not write in {name}. Nothing was done"
+        )
+
+
+def _denied(source: Path, target: Path, folder: bool) -> Path | None:
+    """The folder whose rights are in the way on this machine; None where none is, or nothing is there."""
+    if not source.exists():
+        return None
+    there = next(each for each in target.parents if each.exists())
+    changed = [source.parent, there]
+    if folder and source.stat().st_dev != there.stat().st_dev:  # it is copied, and taken away piece by piece
+        changed += [Path(each) for each, _, _ in os.walk(source)]
+    elif folder and not there.samefile(source.parent):  # it has another folder above it, which it notes itself
+        changed.append(source)
+    return next((each for each in changed if not os.access(each, os.W_OK | os.X_OK)), None)
+
+
 def _on_disk(root: str, path: str, through_links: bool) -> list[Item] | None:
     """What is below a folder on this machine; None where it is not there."""
     top = Path(root, path)

@@ -15,7 +15,7 @@ from ..documents.files import size_text
 from ..documents.metadata import table
 from ..documents.place import ending
 from ..documents.reading import read_notebook
-from ..documents.whole import check_whole
+from ..documents.whole import check_movable, check_whole
 from ..errors import BadValue, InvalidNotebook, KernelBusy, NotSaved, ProxyError, ServerError, Unknown
 from ..jupyter.paths import clean_path
 from .call import Call
@@ -51,6 +51,7 @@ async def move_file(ctx: Context[Any, Any], path: str, to: To) -> str:
     moved = {document: target + document.path[len(path) :] for document in documents}
     async with workspace.files.changing:
         await check_whole(workspace.server, call.settings.root_dir, path, folder=folder, to=target)
+        await check_movable(call.settings.root_dir, path, target, folder=folder)
         made = _told_folders(await workspace.files.make_folders(target))
         for document, new in moved.items():
             workspace.users.names.knows(call.client, document.path, new)
