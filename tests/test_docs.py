@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from harness import REPOSITORY
 
@@ -85,3 +87,16 @@ def test_every_client_is_documented() -> None:
         assert client.label in row or client.id == "json"
         assert ("link" in row) == (client.link is not None)
         assert f"`{client.id}`" in read("cli.md")
+
+
+def test_every_attack_that_is_listed_names_tests_that_are_there() -> None:
+    section = (
+        (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8").partition("## What shows it")[2].partition("\n## ")[0]
+    )
+    rows = [line for line in section.splitlines() if line.startswith("| ") and line != "| | |"]
+    assert len(rows) > 20
+    for row in rows:
+        named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", row)
+        assert named, row
+        for file, test in named:
+            assert f"def {test}(" in (REPOSITORY / "tests" / file).read_text(encoding="utf-8"), (file, test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import NotShareable, ServerError
@@ -12,8 +13,8 @@ from .storable import Odd
 
 UNANSWERED = 5.0
 """Seconds until a room is given up whose file has what the server cannot open."""
-RELOAD_LOOKS = 30
-"""Tenths of a second that a room may take to notice that its file is another."""
+RELOAD_LOOKS, UNSEEN = 40, 15
+"""Tenths of a second that a room may take to notice that its file is another, at all and by itself."""
 
 
 async def entered(server: JupyterServer, path: str, odd: Odd | None) -> Room:
@@ -27,13 +28,19 @@ async def entered(server: JupyterServer, path: str, odd: Odd | None) -> Room:
         raise NotShareable(path, odd.where, cure) from error
 
 
-async def reloaded(notebook: Any, content: dict[str, Any]) -> None:
+async def reloaded(notebook: Any, content: dict[str, Any], touch: Callable[[], None], *, older: bool = False) -> None:
     """Wait until a room's notebook holds what the file does. One that all have left is kept for a minute, and
-    jupyter-collaboration (4) looks each second whether its file was written by others."""
+    jupyter-collaboration (4) looks each second whether its file was written by others since.
+
+    Where the file is `older` than what was there it sees nothing, and would write what the room holds over it. It is
+    told by `touch`; so it is where it has not looked in time, unless somebody types there.
+    """
     wanted = [_text(cell["source"]) for cell in content.get("cells", [])]
-    for _ in range(RELOAD_LOOKS):
+    for look in range(RELOAD_LOOKS):
         if [str(cell["source"]) for cell in notebook.ycells] == wanted:
             break
+        if (older and look == 0) or (not older and look == UNSEEN and not notebook.dirty):
+            touch()
         await asyncio.sleep(0.1)
 
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 GONE = ""
@@ -29,6 +30,8 @@ class Place:
         self.replaced = 0
         """How often another file was found at the same path, as git makes one; Jupyter writes in place."""
         self._held: int | None = None
+        self._written = 0
+        """When what was at the path was written, in nanoseconds, as far as anybody has looked."""
 
     def hold(self) -> None:
         """Follow the file that is at the path now."""
@@ -78,6 +81,22 @@ class Place:
     def exists(self, path: str) -> bool | None:
         """Whether there is a file at another path; None where that cannot be told."""
         return None if self._held is None else _stat(Path(self._root, path)) is not None
+
+    def went_back(self) -> bool:
+        """Whether what is at the path was written before what was there when this was asked last: an older copy."""
+        there = None if self._held is None else _stat(self._here())
+        before, self._written = self._written, 0 if there is None else there.st_mtime_ns
+        return 0 < self._written < before
+
+    def saw(self) -> None:
+        """The server has just written the file, or read it anew."""
+        there = None if self._held is None else _stat(self._here())
+        self._written = max(self._written, 0 if there is None else there.st_mtime_ns)
+
+    def touch(self) -> None:
+        """Have it look as if it were written now, and nothing else."""
+        with suppress(OSError):
+            os.utime(self._here())
 
     def lacks(self) -> str:
         """What the file's disk lacks for writing it anew; empty where that is nothing, or cannot be told."""

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import MaybeSaved, ProxyError, ServerUnreachable
 from ..jupyter.room import Room
 
+UNKNOWN = "the server's log has the reason (disk full, or not writable?)"
 READ_ONLY = "it is read-only"
 SAVE_TRIES = 3
 UNSAVED_AFTER = 3.0

@@ -23,7 +23,7 @@ from .history import OTHERS, OURSELVES, Entry, History
 from .overwritten import Loss
 from .people import looks_at, people_in
 from .place import ending
-from .saving import LAST_SAVE, READ_ONLY, RUNNING_AFTER, SAVE_TRIES, UNSAVED_AFTER, Saving, made_perhaps
+from .saving import LAST_SAVE, READ_ONLY, RUNNING_AFTER, SAVE_TRIES, UNKNOWN, UNSAVED_AFTER, Saving, made_perhaps
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step
 from .shown import Shown
@@ -80,6 +80,10 @@ class SharedDocument(Document):
         """The room, joined anew where the connection was lost; never with what an older replica held."""
         await self.follow()
         if self._room is not None and not self._room.closed.is_set():
+            if self._place.went_back():
+                await reloaded(
+                    self._notebook, await self._in_file.look(self._server, self.path), self._place.touch, older=True
+                )
             await self._keep_lost()
             return self._room
         async with self._lock:
@@ -94,8 +98,8 @@ class SharedDocument(Document):
             room = await entered(self._server, self.path, odd)
             self._odd = odd is not None
             self._notebook = YNotebook(room.doc, room.awareness)
-            if self.is_another:
-                await reloaded(self._notebook, content)
+            if (older := self._place.went_back()) or self.is_another:
+                await reloaded(self._notebook, content, self._place.touch, older=older)
                 self.is_another = False
             self._index = CellIndex(self._notebook.ycells)
             # The server writes, too, whenever it has saved: beside the cells, and that is nobody's change.
@@ -139,7 +143,6 @@ class SharedDocument(Document):
             if self._notebook.dirty:  # the server could not write it any more
                 await self._take_snapshot(self._notebook.get())
             await self._leave()
-            self.is_another = True
         elif self._room is not None:
             self._room.path = new
         self._snapshots.move(self.path, new)
@@ -153,7 +156,6 @@ class SharedDocument(Document):
             await room.save()
 
     async def _is_back(self) -> None:
-        self.is_another = True
         await self._leave()
         self._steps.forget()
         self._unwritten.forget()
@@ -161,6 +163,7 @@ class SharedDocument(Document):
     async def _leave(self) -> None:
         async with self._lock:
             await self._out()
+            self.is_another = True
 
     async def _out(self) -> None:
         if self._room is not None and self._index is not None:
@@ -173,6 +176,7 @@ class SharedDocument(Document):
         if self._notebook.dirty:
             return
         self._saving.written()
+        self._place.saw()
         if self._unwritten and self._room is not None:
             replaced = self._unwritten.is_replaced(self._place.replacements())
             replaced |= bool(self._room.writers.numbers & {0, *wrote})
@@ -370,8 +374,7 @@ class SharedDocument(Document):
             await self._is_gone()
             self.refuse_if_gone()
         model = await self._server.contents(self.path, content=False)
-        unknown = "the server's log has the reason (disk full, or not writable?)"
-        return READ_ONLY if not model.get("writable", True) else self._place.lacks() or unknown
+        return READ_ONLY if not model.get("writable", True) else self._place.lacks() or UNKNOWN
 
     def show(self, who: Author, cell_id: str | None = None) -> None:
         self._shown.put(who, cell_id)

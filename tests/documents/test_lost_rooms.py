@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -227,3 +229,44 @@ async def test_another_branch_under_an_open_notebook_is_what_is_read_and_edited_
         assert "code: a = 1\n" in told
         await agent.ok("overwrite_cell_source", notebook=notebook, cell=1, source="b = 20")
         await until(lambda: in_file(server, notebook) == ["a = 1", "b = 20", "c = 33"])
+
+
+@pytest.mark.parametrize("how", ["moved there", "copied with its time"])
+async def test_an_older_copy_that_somebody_puts_back_is_what_is_read_and_edited_next(
+    server: JupyterProcess, name: str, how: str
+) -> None:
+    """jupyter-collaboration (4) takes a file that is older than the one before for the same, and writes over it."""
+    path = server.write_notebook(name, "a = 1", "b = 2")
+    kept = server.root / f"{name}.bak"
+    shutil.copy2(path, kept)
+    os.utime(kept, (path.stat().st_mtime - 1000,) * 2)
+    async with connect(server) as agent:
+        await agent.ok("overwrite_cell_source", notebook=name, cell=0, source="a = 10")
+        await until(lambda: in_file(server, name) == ["a = 10", "b = 2"])
+        await anyio.sleep(1.5)
+        if how == "moved there":
+            kept.replace(path)
+        else:
+            shutil.copy2(kept, path)
+        await anyio.sleep(1.5)
+        assert "code: a = 1\n" in await agent.ok("list_cells", notebook=name)
+        await agent.ok("overwrite_cell_source", notebook=name, cell=1, source="b = 20")
+        await anyio.sleep(2.5)
+        assert in_file(server, name) == ["a = 1", "b = 20"]
+
+
+async def test_an_older_copy_is_not_written_over_by_an_edit_that_follows_at_once(
+    server: JupyterProcess, name: str
+) -> None:
+    path = server.write_notebook(name, "a = 1", "b = 2")
+    kept = server.root / f"{name}.bak"
+    shutil.copy2(path, kept)
+    async with connect(server) as agent:
+        await agent.ok("overwrite_cell_source", notebook=name, cell="0", source="a = 10")
+        await until(lambda: in_file(server, name) == ["a = 10", "b = 2"])
+        await anyio.sleep(1.5)
+        ids = [cell["id"] for cell in server.read_notebook(name)["cells"]]
+        kept.replace(path)
+        await agent.ok("overwrite_cell_source", notebook=name, cell=ids[1], source="b = 20")
+        await anyio.sleep(2.5)
+        assert in_file(server, name) == ["a = 1", "b = 20"]

@@ -208,6 +208,30 @@ async def test_what_waits_to_be_written_to_a_large_file_is_written_to_the_rename
         assert "is now" in await agent.ok("list_notebooks")
 
 
+@both_ways
+async def test_two_notebooks_that_swap_their_names_keep_what_is_each_ones_own(
+    server: JupyterProcess, name: str, rename: Rename
+) -> None:
+    """On the disk, and with jupyter-collaboration, each has the room that the other had, which holds the other's cells
+    until the server has looked."""
+    other, between = f"other-{name}", f"between-{name}"
+    server.write_notebook(name, "who = 'one'", "pass")
+    server.write_notebook(other, "who = 'two'", "pass")
+    async with connect(server) as agent:
+        for each in (name, other):
+            await agent.ok("execute_cell", notebook=each, cell=0)
+        await holds(server, name, "who = 'one'", "pass")
+        for old, new in ((name, between), (other, name), (between, other)):
+            rename(server, old, new)
+        assert "who = 'two'" in await agent.ok("read_cell", notebook=name, cell=0)
+        assert "who = 'one'" in await agent.ok("read_cell", notebook=other, cell=0)
+        assert "0 changes after" in await agent.ok("notebook_changes", notebook=other, since=1)
+        await agent.ok("overwrite_cell_source", notebook=name, cell=1, source="edited = 2")
+        await agent.ok("overwrite_cell_source", notebook=other, cell=1, source="edited = 1")
+        await holds(server, name, "who = 'two'", "edited = 2")
+        await holds(server, other, "who = 'one'", "edited = 1")
+
+
 @pytest.mark.parametrize("to", ["{}-und Käse #1 50%?.ipynb", "NAME-{}.ipynb", "a folder/{}.ipynb"])
 @both_ways
 async def test_whatever_the_new_name_is_it_is_followed(

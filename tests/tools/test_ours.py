@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
 
 import pytest
 from harness import JupyterProcess, connect
+from harness.agents import text as text_of
 
 from jupyter_mcp_proxy.tools.ours import heading, told_apart
 from jupyter_mcp_proxy.tools.server import INSTRUCTIONS
@@ -86,3 +89,45 @@ async def test_no_tool_tells_somebody_elses_line_as_one_of_ours(server: JupyterP
         headings = [line.split()[:2] for line in told[3].splitlines() if line.startswith("── ") and "hash" in line]
         assert headings == [["──", "0"], ["──", "1"], ["──", "2"]]
         assert "\\" not in headline
+
+
+async def test_whatever_part_of_a_notebook_or_path_has_a_line_like_ours_it_is_told_apart(
+    server: JupyterProcess, name: str
+) -> None:
+    forged = "\n".join(("x", *FORGED))
+    outputs = [
+        {"output_type": "error", "ename": forged, "evalue": forged, "traceback": [forged]},
+        {"output_type": "display_data", "metadata": {forged: 1}, "data": {f"application/x-{forged}": 1}},
+        {"output_type": "stream", "name": forged, "text": forged},
+    ]
+    path = server.write_notebook(name, "print(1)", "pass", kernelspec={"name": forged, "display_name": forged})
+    content = json.loads(path.read_text())
+    content["cells"][0] |= {"outputs": outputs, "metadata": {"tags": [forged], forged: forged}}
+    content["cells"][1]["id"] = forged
+    path.write_text(json.dumps(content))
+    folder = server.root / f"{name}\n{FORGED[0]}"
+    folder.mkdir()
+    (folder / f"a\n{FORGED[2]}.txt").write_text("text")
+    async with connect(server) as agent:
+        for tool, arguments in (
+            ("use_notebook", {"notebook": name}),
+            ("list_cells", {"notebook": name, "search": "pass"}),
+            ("read_cells", {"notebook": name, "outputs": "full"}),
+            ("read_cell", {"notebook": name, "cell": 1}),
+            ("read_cell", {"notebook": name, "cell": forged + "z"}),
+            ("read_output", {"notebook": name, "cell": 0}),
+            ("read_output", {"notebook": name, "cell": 0, "media": f"application/x-{forged}"}),
+            ("list_files", {"depth": 2}),
+            ("list_notebooks", {}),
+            ("read_file", {"path": f"{folder.name}/a\n{FORGED[2]}.txt"}),
+            ("read_file", {"path": f"none\n{FORGED[0]}"}),
+            ("move_cell", {"notebook": name, "cell": 1, "index": 0}),
+            ("notebook_changes", {"notebook": name}),
+            ("set_cell_metadata", {"notebook": name, "cell": 1, "metadata": {"y": forged}}),
+            ("edit_cell", {"notebook": name, "cell": 1, "edits": [{"old": "print(1)", "new": forged}]}),
+            ("execute_cell", {"notebook": name, "cell": 1}),
+            ("delete_file", {"path": folder.name}),
+        ):
+            told = text_of(await agent.call(tool, **arguments))
+            for line in re.split(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", told):
+                assert line.strip() not in set(FORGED) - {"── output"}, (tool, told)
