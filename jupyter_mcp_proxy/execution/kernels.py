@@ -350,6 +350,13 @@ class Kernels:
         """Interrupt what a kernel runs, whoever sent it."""
         await self._server.interrupt_kernel(kernel_id)
 
+    async def begins(self, kernel_id: str) -> bool:
+        """Whether nobody has yet sent a kernel anything: nothing runs, and an interrupt would end one that starts."""
+        if kernel_id in self._channels:
+            return False
+        model = await self._server.kernel(kernel_id)
+        return model.get("execution_state") == "starting" and not model.get("connections")
+
     async def shut_down(self, ref: KernelRef) -> None:
         """End a notebook's kernel, and with it what it runs."""
         try:

@@ -69,6 +69,8 @@ async def interrupt_kernel(
     kernel = await workspace.kernels.of_notebook(path)
     if kernel is None:
         return f"{path} has no kernel, so nothing runs."
+    if await workspace.kernels.begins(kernel.id):
+        return f"The kernel of {path} has only been started, so nothing runs. It was left alone."
     stopped = await workspace.runner.stopping.interrupt_kernel(kernel.id)
     return await _stopped(f"the kernel of {path}", stopped)
 

@@ -145,3 +145,15 @@ async def test_a_cell_that_waited_and_was_not_run_is_as_it_was(server: JupyterPr
         assert "[2]" in told
         assert told.count("kept too") == 2
         assert before is None or before[2] == server.read_notebook(name)["cells"][2]
+
+
+async def test_a_kernel_that_was_only_started_is_not_interrupted(file: JupyterProcess, name: str) -> None:
+    """An interrupt ends a kernel that is still beginning, and Jupyter starts another one after some seconds."""
+    file.write_notebook(name, "1")
+    log = len(file.log)
+    async with connect(file) as agent:
+        await agent.ok("assign_kernel_to_notebook", notebook=name, kernel="python3")
+        assert "only been started" in await agent.ok("interrupt_kernel", notebook=name)
+        assert "42" in await agent.ok("execute_ipython", notebook=name, code="print(6 * 7)", wait=60)
+        assert "Interrupted" in await agent.ok("interrupt_kernel", notebook=name)
+    assert "KeyboardInterrupt" not in file.log[log:]
