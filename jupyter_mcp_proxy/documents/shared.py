@@ -32,7 +32,7 @@ from .former import AllSteps
 from .history import OTHERS, OURSELVES, Entry, History
 from .people import looks_at, people_in
 from .place import ending
-from .reading import read_notebook
+from .reading import AS_DOCUMENT, read_notebook
 from .saving import LAST_SAVE, READ_ONLY, RUNNING_AFTER, SAVE_TRIES, UNSAVED_AFTER, Saving
 from .shared_editor import CellIndex, SharedEditor, stored_content
 from .shared_undo import Step
@@ -168,7 +168,7 @@ class SharedDocument(Document):
 
     async def _look_at_file(self) -> dict[str, Any]:
         try:
-            model = await read_notebook(self._server, self.path)
+            model = await read_notebook(self._server, self.path, times=AS_DOCUMENT)
         except ServerError as error:
             if error.status == 404:
                 raise Unknown("notebook", self.path) from error
