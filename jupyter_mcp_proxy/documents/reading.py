@@ -23,9 +23,9 @@ MOST_BYTES: Final = 80_000_000
 in this one."""
 SMALL: Final = 5_000_000
 """Bytes of a notebook for which nobody looks how much memory is left."""
-AS_FILE: Final = 2
-AS_DOCUMENT: Final = 4
-"""How many times a notebook's size is taken at least while it is opened. Text in many lines takes 3 and 10 times."""
+AS_FILE: Final = 3
+AS_DOCUMENT: Final = 8
+"""How many times a notebook's size is taken while it is opened: 3.0 and 8.9 with images, 3.1 and 9.7 with text."""
 LONGEST: Final = 20.0
 """Seconds that a write may take; a file that has been empty for longer is an empty file."""
 PATIENCE: Final = 5.0
