@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CollapsedDocument, InvalidNotebook, ServerError, Unknown
-from .reading import read_notebook, why_unreadable
+from .reading import AS_DOCUMENT, read_notebook, why_unreadable
 from .stored import of_cells
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class InFile:
     async def look(self, server: JupyterServer, path: str) -> dict[str, Any]:
         """What the file has now. Raises Unknown or InvalidNotebook."""
         try:
-            model = await read_notebook(server, path)
+            model = await read_notebook(server, path, times=AS_DOCUMENT)
         except ServerError as error:
             if error.status == 404:
                 raise Unknown("notebook", path) from error

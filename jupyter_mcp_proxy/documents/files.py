@@ -137,6 +137,12 @@ class Files:
             raise
         return isinstance(content, dict) and isinstance(content.get("cells"), list)
 
+    async def is_empty(self, path: str) -> bool:
+        """Whether a file has nothing in it. Raises BadValue for what is no file."""
+        model = await self._there(path)
+        nothing = model is not None and model["type"] != "directory" and model.get("size") == 0
+        return nothing and await self._digest_of_file(path) == _digest(b"")
+
     async def read(self, path: str) -> Content:
         """The content of a file."""
         try:

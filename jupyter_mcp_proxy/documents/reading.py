@@ -13,7 +13,8 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import InvalidNotebook, ServerError
+from ..errors import InvalidNotebook, ServerError, TooLittleMemory
+from .memory import memory_left
 
 if TYPE_CHECKING:
     from ..jupyter.server import JupyterServer
@@ -21,29 +22,41 @@ if TYPE_CHECKING:
 MOST_BYTES: Final = 80_000_000
 """What a notebook may have to be read. Decoding 200 MB holds up every client for many seconds, in Jupyter's process and
 in this one."""
+SMALL: Final = 5_000_000
+"""Bytes of a notebook for which nobody looks how much memory is left."""
+AS_FILE: Final = 3
+AS_DOCUMENT: Final = 8
+"""How many times a notebook's size is taken while it is opened: 3.0 and 8.9 with images, 3.1 and 9.7 with text."""
 LONGEST: Final = 20.0
 """Seconds that a write may take; a file that has been empty for longer is an empty file."""
 PATIENCE: Final = 5.0
 """Seconds that a read waits for a write."""
+EMPTY: Final = "it is empty. use_notebook with create=true makes a notebook of it"
 MOMENT: Final = 0.2
 """Seconds between two looks."""
 
 
 async def read_notebook(
-    server: JupyterServer, path: str, *, most: int | None = MOST_BYTES, hash: bool = False
+    server: JupyterServer, path: str, *, most: int | None = MOST_BYTES, hash: bool = False, times: int = AS_FILE
 ) -> dict[str, Any]:
     """A notebook's model with its content. What cannot be read is read once more before that is said.
 
-    Raises InvalidNotebook, unread, for a file that is larger than `most`: nobody shall have to wait for it.
+    Raises InvalidNotebook, unread, for a file that is larger than `most`: nobody shall have to wait for it. And
+    TooLittleMemory, unread, for one of which this process could not hold so many `times` as much.
     """
     for is_last in (False, True):
         size = await _size(server, path)
         if most is not None and size > most:
             why = f"more than {most // 1_000_000} MB are not read, for everybody would wait for it"
             raise InvalidNotebook(path, f"it has {size // 1_000_000:,} MB, and {why}")
+        left = memory_left() if size > SMALL else None
+        if left is not None and size * times > left:
+            raise TooLittleMemory(changes=False)
         try:
             return await server.contents(path, type="notebook", hash=int(hash))
         except ServerError as error:
+            if is_last and not size and error.status in (400, 500):
+                raise InvalidNotebook(path, EMPTY) from error
             if is_last or error.status not in (400, 404, 500):
                 raise
             await asyncio.sleep(MOMENT)

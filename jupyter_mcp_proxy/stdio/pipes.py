@@ -11,6 +11,7 @@ import os
 import queue
 import sys
 import threading
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -32,10 +33,11 @@ class Pipes:
         self._writing.start()
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """Each line that comes, without its end; ends with stdin."""
+        """Each line that comes, without its end and without a mark before it; ends with stdin."""
         while (line := await self._lines.get()) is not None:
-            if line.strip():
-                yield line
+            # Windows' shells and some runtimes write one (modelcontextprotocol/typescript-sdk#2796).
+            if (message := line.removeprefix(BOM_UTF8)).strip():
+                yield message
 
     def write(self, line: bytes) -> None:
         """Write a line, in its turn."""

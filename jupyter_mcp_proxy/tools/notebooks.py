@@ -8,7 +8,7 @@ from mcp.server.mcpserver import Context
 from pydantic import Field
 
 from ..documents.metadata import kernelspec_of, of_new_kernel, said, table
-from ..errors import BadValue, KernelFailed, NotSaved, ServerError, Unknown
+from ..errors import BadValue, InvalidNotebook, KernelFailed, NotSaved, ServerError, Unknown
 from ..jupyter.paths import clean_path, hidden
 from .call import Call
 from .proposing import summary
@@ -43,11 +43,14 @@ async def use_notebook(
     try:
         document = await call.document(path)
         document.refuse_if_gone()
-    except Unknown:
+    except (Unknown, InvalidNotebook) as error:
+        empty = isinstance(error, InvalidNotebook)
         if not create:
             raise
         call.require("Creating a notebook", "edit")
         async with call.workspace.files.changing:
+            if empty and not await call.workspace.files.is_empty(path):
+                raise
             made = await _create(call, path, kernelspec)
         created = True
         document = await call.document(path)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 async def test_is_told_as_such_once_jupyter_has_given_up_and_another_takes_its_place(
     start_jupyter: StartJupyter,
 ) -> None:
-    """As where an environment lacks ipykernel: its websocket does not open, and for 90 s nothing says why."""
+    """As where its environment lacks ipykernel (jupyter/notebook#4222): its websocket does not open, no more."""
     server = start_jupyter(rtc=False)
     spec = server.data / "kernels" / "dies"
     spec.mkdir(parents=True)

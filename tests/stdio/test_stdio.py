@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,8 @@ async def test_what_the_server_tells_by_itself_reaches_a_subscriber(
 async def test_stdout_has_messages_only_and_stderr_no_credential(file: JupyterProcess) -> None:
     there = own_tokens(file)
     client = Piped(world(file), file.root)
-    client.say("initialize", HELLO, "a")
+    hello = {"jsonrpc": "2.0", "method": "initialize", "params": HELLO, "id": "a"}
+    client.write(b"\xef\xbb\xbf" + json.dumps(hello).encode() + b"\r")  # as shells of Windows write
     assert client.answer("a")["result"]["serverInfo"]["name"]
     client.say("notifications/initialized")
     client.write(b"this is no JSON")
