@@ -195,6 +195,8 @@ async def edit_cell(
     call = Call.of(ctx)
     if if_hash is not None and cell is None:
         raise BadValue("if_hash", if_hash, "nothing where no `cell` is given")
+    if not edits:
+        raise BadValue("edits", edits, "at least one edit; nothing was done")
     expressions = Expressions()
     made = [replacement(number, edit, expressions) for number, edit in enumerate(edits)]
     document = await call.document(notebook)

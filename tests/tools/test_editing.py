@@ -36,6 +36,7 @@ async def test_edits_are_made_together_or_not_at_all(server: JupyterProcess, nam
         for edits, words in (
             ([{"old": "a = 1", "new": "a = 2"}, {"old": "zzz", "new": ""}], "to the letter"),
             ([{"old": "a = 1", "new": "a = 2"}, {"old": "= ", "new": ""}], "occurs 2 times"),
+            ([], "at least one edit"),
             ([{"old": "", "new": "x"}], "the text to replace"),
             ([{"old": "b  =  1", "new": ""}], "the nearest line is 'b = 1'"),
         ):
