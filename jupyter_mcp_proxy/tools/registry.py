@@ -21,7 +21,7 @@ OptionalNotebook = Annotated[str | None, Field(description="Path; optional while
 
 def _no_boolean(value: object) -> object:
     if isinstance(value, bool):  # which Python takes for 0 and 1
-        raise ValueError("a cell is named by its id or index, not by true or false")
+        raise ValueError("a cell is named by its id or index, and takes neither true nor false")
     return value
 
 
