@@ -207,8 +207,19 @@ class Trial:
         self.sums.calls["read_cells"] += 1
         if not refused:
             found = HEAD.findall(told)
+            self.has_other_ids([id for _, id, _, _ in found])
             self.facts.cells = [(id, kind) for _, id, kind, _ in found]
             self.facts.hashes = {id: digest for _, id, _, digest in found}
+
+    def has_other_ids(self, now: list[str]) -> None:
+        """A format without ids has new ones in each room: after `unuse_notebook`, or where the file was moved."""
+        before = [id for id, _ in self.facts.cells]
+        if self.with_ids or len(now) != len(before) or set(now) & set(before):
+            return
+        renamed = dict(zip(before, now, strict=True))
+        self.order = [renamed.get(id, id) for id in self.order]
+        self.touched = {renamed.get(id, id) for id in self.touched}
+        self.ran = {renamed.get(id, id) for id in self.ran}
 
     def follow(self, inode: int) -> None:
         for file in self.server.root.rglob("*"):
