@@ -31,7 +31,7 @@ class InFile:
             if error.status == 404:
                 raise Unknown("notebook", path) from error
             if error.status in (400, 500):
-                raise InvalidNotebook(path, why_unreadable(error)) from error
+                raise InvalidNotebook(path, why_unreadable(path, error)) from error
             raise
         content = of_cells(path, model["content"])
         self.cells = len(content["cells"])

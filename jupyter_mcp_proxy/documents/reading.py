@@ -8,6 +8,7 @@ and others find no file, or half of one, for a moment.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import time
 from datetime import datetime
@@ -63,15 +64,21 @@ async def read_notebook(
     raise AssertionError  # the last time returns or raises
 
 
-_UNREADABLE = re.compile(
-    r"""Unreadable Notebook: .*?(?:<\w+: |NotJSONError\()(?P<quote>["'])(?P<why>.*)(?P=quote)[>)]""", re.DOTALL
-)
+_RAISED = re.compile(r"(?:<\w+: |\w+\()(?P<why>.*)[>)]", re.DOTALL)
+"""What was raised, as Python writes it."""
 
 
-def why_unreadable(error: ServerError) -> str:
+def why_unreadable(path: str, error: ServerError) -> str:
     """Why Jupyter cannot read a notebook, without the file's place on the machine and the name of what it raised."""
-    found = _UNREADABLE.fullmatch(error.message)
-    return found["why"].replace("\\'", "'").replace('\\"', '"') if found else error.message
+    _, found, why = error.message.partition(path.replace("/", os.sep))
+    why = why.strip() if found else error.message
+    raised = _RAISED.fullmatch(why)
+    if raised is None:
+        return f"it {why}" if why.startswith("is ") else why
+    why = raised["why"]
+    if why[:1] not in ("'", '"') or why[-1:] != why[:1]:
+        return why
+    return why[1:-1].replace("\\'", "'").replace('\\"', '"')
 
 
 async def _size(server: JupyterServer, path: str) -> int:

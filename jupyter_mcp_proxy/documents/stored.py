@@ -142,5 +142,5 @@ class StoredFile:
             if error.status == 404:
                 raise Unknown("notebook", self._path) from error
             if error.status in (400, 500) and content:
-                raise InvalidNotebook(self._path, why_unreadable(error)) from error
+                raise InvalidNotebook(self._path, why_unreadable(self._path, error)) from error
             raise

@@ -104,3 +104,27 @@ async def test_a_write_that_was_taken_back_is_made_again_and_is_not_called_saved
     _, server = answering(*["taken back"] * stored.TRIES)
     with pytest.raises(NotSaved, match="puts back what was there"):
         await StoredFile(server, "a.ipynb", CellIds(tmp_path)).write(content, replaced)
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        (b"{'a': 1}", "Notebook does not appear to be JSON"),
+        (b'{"nbformat": 5, "nbformat_minor": 0, "metadata": {}, "cells": []}', "Unsupported nbformat version 5"),
+        (b'{"nbformat": 2, "metadata": {}, "worksheets": [{"cells": [{}]}]}', "cell_type"),
+        (
+            b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "code", "source": "\xe9"}]}',
+            "",
+        ),
+    ],
+    ids=["no JSON", "a version to come", "an old one that is broken", "no UTF-8"],
+)
+async def test_why_a_notebook_cannot_be_read_is_told_without_its_place_on_the_machine(
+    server: JupyterProcess, name: str, written: bytes, why: str
+) -> None:
+    (server.root / name).write_bytes(written)
+    async with connect(server) as agent:
+        told = await agent.fails("use_notebook", notebook=name)
+    assert why in told
+    assert str(server.root) not in told
+    assert "Error(" not in told
