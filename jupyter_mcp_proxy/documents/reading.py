@@ -70,8 +70,8 @@ _RAISED = re.compile(r"(?:<\w+: |\w+\()(?P<why>.*)[>)]", re.DOTALL)
 
 def why_unreadable(path: str, error: ServerError) -> str:
     """Why Jupyter cannot read a notebook, without the file's place on the machine and the name of what it raised."""
-    _, found, why = error.message.partition(path.replace("/", os.sep))
-    why = why.strip() if found else error.message
+    here = path.replace("/", os.sep)  # empty where the root itself was asked for, which is told without it
+    why = error.message.partition(here)[2].strip() if here and here in error.message else error.message
     raised = _RAISED.fullmatch(why)
     if raised is None:
         return f"it {why}" if why.startswith("is ") else why

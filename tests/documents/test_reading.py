@@ -128,3 +128,10 @@ async def test_why_a_notebook_cannot_be_read_is_told_without_its_place_on_the_ma
     assert why in told
     assert str(server.root) not in told
     assert "Error(" not in told
+
+
+async def test_the_root_is_no_notebook(server: JupyterProcess) -> None:
+    async with connect(server) as agent:
+        told = await agent.fails("insert_execute_code_cell", notebook="/", source="1")
+    assert "Error executing tool" not in told
+    assert str(server.root) not in told
