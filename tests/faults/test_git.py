@@ -32,6 +32,16 @@ class Kept:
         self.server, self.agent, self.folder = server, agent, folder
         self.notebook, self.path = f"{folder.name}/{name}", folder / name
 
+    async def pulls(self, folder: Path, old: str, new: str, *, fails: bool = False) -> None:
+        """An edit of the agent's is committed here, one of somebody else's in a second clone, and that is pulled."""
+        git(folder, "clone", "-q", str(self.folder), "second")
+        await self.writes(cell=0, source="a = 10")
+        self.git("commit", "-qam", "the agent's")
+        theirs = folder / "second" / self.path.name
+        theirs.write_text(theirs.read_text().replace(old, new))
+        git(theirs.parent, "commit", "-qam", "theirs")
+        self.git("pull", "-q", "--rebase", str(theirs.parent), "main", fails=fails)
+
     def git(self, *arguments: str, fails: bool = False) -> str:
         return git(self.folder, *arguments, fails=fails)
 
@@ -195,13 +205,7 @@ async def test_what_is_pulled_is_read_and_the_agents_own_stands_and_is_taken_bac
     server: JupyterProcess, name: str, tmp_path: Path
 ) -> None:
     async with kept(server, name) as it:
-        git(tmp_path, "clone", "-q", str(it.folder), "second")
-        await it.writes(cell=0, source="a = 10")
-        it.git("commit", "-qam", "the agent's")
-        theirs = tmp_path / "second" / it.path.name
-        theirs.write_text(theirs.read_text().replace("c = 3", "c = 33"))
-        git(theirs.parent, "commit", "-qam", "theirs")
-        it.git("pull", "-q", "--rebase", str(theirs.parent), "main")
+        await it.pulls(tmp_path, "c = 3", "c = 33")
         told = await it.reads("\nc = 33")
         assert "\na = 10\n" in told
         assert LOST not in told
@@ -213,13 +217,7 @@ async def test_the_marks_of_a_conflict_are_not_written_over_until_somebody_has_r
     server: JupyterProcess, name: str, tmp_path: Path
 ) -> None:
     async with kept(server, name) as it:
-        git(tmp_path, "clone", "-q", str(it.folder), "second")
-        await it.writes(cell=0, source="a = 10")
-        it.git("commit", "-qam", "the agent's")
-        theirs = tmp_path / "second" / it.path.name
-        theirs.write_text(theirs.read_text().replace("a = 1", "a = 111"))
-        git(theirs.parent, "commit", "-qam", "theirs")
-        it.git("pull", "-q", "--rebase", str(theirs.parent), "main", fails=True)
+        await it.pulls(tmp_path, "a = 1", "a = 111", fails=True)
         marked = it.path.read_bytes()
         assert b"<<<<<<<" in marked
         for tool, more in (
