@@ -24,10 +24,8 @@ from jupyter_mcp_proxy.tools.server import CATALOGUE
 LONGEST = 10.0
 """Seconds that a call may take, besides the wait that it asks for."""
 DEFAULT_WAIT = 45.0
-LINE = re.compile(r"^ *(\d+) +(\w{4,}) +(code|markdown|raw|\w+)\b", re.MULTILINE)
 HEAD = re.compile(r"^── (\d+) (\S+) (\w+)\b.* hash (\w+)$", re.MULTILINE)
 RUNS = frozenset(["execute_cell", "execute_ipython", "insert_execute_code_cell", "run_cells"])
-KERNELS = frozenset(["assign_kernel_to_notebook", "restart_notebook"])
 SETTLED = 15.0
 RUN = re.compile(r"\b[xb][0-9a-f]{2}\d+\b")
 """The id of an execution or a batch."""
@@ -127,7 +125,7 @@ class Trial:
             self.facts.kernels += re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", told)[:2]
             if found := re.search(r"hash (\w{8})", told):
                 self.facts.digests[str(arguments.get("path"))] = found[1]
-            if CATALOGUE[tool].annotations and not CATALOGUE[tool].annotations.read_only_hint and tool not in ("call",):
+            if CATALOGUE[tool].annotations and not CATALOGUE[tool].annotations.read_only_hint:
                 await self.looks()
         return told
 
@@ -155,8 +153,6 @@ class Trial:
 
     def notes(self, tool: str, arguments: dict[str, Any], kinds: dict[str, str], cells: list[tuple[str, str]]) -> None:
         """Which cells a call that was done may have changed."""
-        if str(arguments.get("notebook", self.path)).lstrip("/") != self.path and tool not in ("interrupt_kernel",):
-            pass
         named = [
             arguments.get("cell"),
             arguments.get("cells"),
