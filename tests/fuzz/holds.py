@@ -33,14 +33,28 @@ def wrong_with_refusal(told: str, repeated: str) -> str:
 
 
 def cells_of(content: dict[str, Any], with_ids: bool) -> list[str]:
-    """Each cell as one text, without what is Jupyter's own in it: `trusted`, and ids that it has made up."""
+    """Each cell as one text, without what is Jupyter's own in it: `trusted`, and ids that it has made up.
+
+    An empty `attachments` is left out: jupyter_ydoc (4.2, `YNotebook.create_ycell`) has none of it in a room.
+    """
     found = []
     for cell in content["cells"]:
         kept = {name: each for name, each in cell.items() if name != "id" or with_ids}
+        if not kept.get("attachments", True):
+            del kept["attachments"]
         kept["metadata"] = {name: each for name, each in cell.get("metadata", {}).items() if name != "trusted"}
         kept["source"] = "".join(cell["source"])
-        found.append(json.dumps(kept, sort_keys=True))
+        found.append(json.dumps(_whole(kept), sort_keys=True))
     return found
+
+
+def _whole(value: Any) -> Any:
+    """A value with each float that is a whole number as an int: a room knows no difference."""
+    if isinstance(value, dict):
+        return {name: _whole(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
 
 
 def without_outputs(cell: str) -> str:

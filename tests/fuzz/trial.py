@@ -25,6 +25,7 @@ LONGEST = 10.0
 """Seconds that a call may take, besides the wait that it asks for."""
 DEFAULT_WAIT = 45.0
 HEAD = re.compile(r"^── (\d+) (\S+) (\w+)\b.* hash (\w+)$", re.MULTILINE)
+CLOSES = ("unuse_notebook", "move_file")
 RUNS = frozenset(["execute_cell", "execute_ipython", "insert_execute_code_cell", "run_cells"])
 SETTLED = 15.0
 RUN = re.compile(r"\b[xb][0-9a-f]{2}\d+\b")
@@ -90,6 +91,11 @@ class Trial:
             await self.call(tool, Values(self.lot, self.facts).arguments(tool, CATALOGUE[tool].parameters))
             if not (self.server.root / self.path).exists():  # it was deleted
                 return
+            if tool in CLOSES and not self.with_ids:
+                # A format without ids has other ones whenever it is read while it is closed, so what is known of its
+                # cells can only go on with those that it has once it is opened again, before anything else is done.
+                await answer(self.server, self.agent, "use_notebook", {"notebook": self.path})
+                await self.looks()
         await self.ends()
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> str:
@@ -189,6 +195,7 @@ class Trial:
         if isinstance(named, list):
             return {id for each in named for id in self.meant(each, cells)}
         if isinstance(named, str):
+            named = named.strip()
             found = {id for id, _ in cells if id.startswith(named[:8])} if named else set()
             return found or (self.meant(int(named), cells) if re.fullmatch(r"-?\d{1,6}", named) else set())
         if isinstance(named, (int, float)) and not isinstance(named, bool) and -len(cells) <= named < len(cells):
