@@ -15,7 +15,7 @@ import jupyter_mcp_proxy
 from jupyter_mcp_proxy.cli import create_parser
 from jupyter_mcp_proxy.config import MCPProxy
 from jupyter_mcp_proxy.documents.unsaved import Unsaved
-from jupyter_mcp_proxy.execution.executions import State
+from jupyter_mcp_proxy.execution.states import State
 from jupyter_mcp_proxy.store.audit import Audit, audit_file, lines
 from jupyter_mcp_proxy.store.snapshots import folder_of_all, stored
 from jupyter_mcp_proxy.store.tokens import PREFIX, VERSION, Place, ScopedToken, TokenStore, store_file

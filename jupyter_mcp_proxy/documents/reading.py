@@ -45,8 +45,9 @@ async def read_notebook(
     Raises InvalidNotebook, unread, for a file that is larger than `most`: nobody shall have to wait for it. And
     TooLittleMemory, unread, for one of which this process could not hold so many `times` as much.
     """
+    deadline = time.monotonic() + PATIENCE
     for is_last in (False, True):
-        size = await _size(server, path)
+        size = await _size(server, path, deadline)
         if most is not None and size > most:
             why = f"more than {most // 1_000_000} MB are not read, for everybody would wait for it"
             raise InvalidNotebook(path, f"it has {size // 1_000_000:,} MB, and {why}")
@@ -81,9 +82,8 @@ def why_unreadable(path: str, error: ServerError) -> str:
     return why[1:-1].replace("\\'", "'").replace('\\"', '"')
 
 
-async def _size(server: JupyterServer, path: str) -> int:
-    """How large a file is, once nobody seems to write it."""
-    deadline = time.monotonic() + PATIENCE
+async def _size(server: JupyterServer, path: str, deadline: float) -> int:
+    """How large a file is, once nobody seems to write it, or at the deadline."""
     while True:
         model = await server.contents(path, content=False, type="notebook")
         size = int(model.get("size") or 0)

@@ -7,7 +7,8 @@ import time
 from collections.abc import Container
 from functools import partial
 
-from .executions import Execution, State
+from .executions import Execution
+from .states import State
 
 
 class Batch:

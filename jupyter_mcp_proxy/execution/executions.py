@@ -7,7 +7,6 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import replace
-from enum import Enum
 from typing import Any
 
 from ..documents.history import OURSELVES
@@ -17,47 +16,16 @@ from ..outputs.log import OutputLog
 from ..outputs.transcript import START, Mark
 from ..outputs.widgets import Widgets
 from .question import Question
+from .states import DROPPED, GAPPED, LOST, NOT_KEPT, NOT_RUN, UNNUMBERED, State
 
-
-class State(str, Enum):
-    """Where an execution stands. All but the first two are final."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    OK = "ok"
-    ERROR = "error"
-    INTERRUPTED = "interrupted"
-    KERNEL_DIED = "kernel_died"
-    LOST = "lost"
-
-
-DROPPED = (
-    "Jupyter's output rate limit dropped part of this output; it cannot be recovered. Print less at a time, write to "
-    "a file, or raise ZMQChannelsWebsocketConnection.iopub_data_rate_limit."
-)
-DIED = (
-    "The kernel died or was restarted while this ran: all its variables are gone. Jupyter starts a dead kernel again "
-    "by itself; run the cells that you need once more."
-)
 PUT_OUT = ("stream", "display_data", "execute_result", "error", "input_request")
 """What only code that runs sends."""
 LATE = ("stream", "display_data", "execute_result", "update_display_data", "clear_output", "error")
 """What is taken of a request that has ended."""
 TAKEN_KEPT = 10_000
 """Messages that are known when they come again: from the journal, the server's buffer and the kernel's ports."""
-GAPPED = (
-    "Some of this output may be missing: up to {missing} of the kernel's messages were on their way to the sidecar "
-    "when that was killed or lost its connection."
-)
-UNNUMBERED = (
-    "Some of this output may be missing: the sidecar was killed or lost its connection while this ran, and this kernel "
-    "does not number its messages."
-)
-NOT_KEPT = "Some of this output is missing: what the kernel sent could not be kept beside the notebook ({reason})."
 ABORTED = ("aborted", "abort")
 """Statuses of a reply to what was not run, or was stopped; the second is older, and IRkernel's, tslab's and bash's."""
-NOT_RUN = "It was not run: what ran before it in this kernel failed or was interrupted. Run it again if it is wanted."
-LOST = "The connection to the kernel was lost while this ran, and what it printed since could not be recovered."
 
 
 class Execution:

@@ -10,7 +10,8 @@ from typing import Any
 
 from ..errors import Unknown
 from .batch import Batch
-from .executions import Execution, State
+from .executions import Execution
+from .states import State
 
 KEPT = 200
 """Finished executions, and batches, that can still be read."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
+import anyio
+
 from ..errors import KernelFailed, ServerError, Unknown
 from ..jupyter.deathwatch import watch
 from ..jupyter.kernel import KernelChannel, Resumption, WebSocketChannel
@@ -65,6 +67,8 @@ class Kernels:
         self._channels: dict[str, KernelChannel] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self._opens: dict[str, anyio.CancelScope] = {}
+        """For each kernel whose channel is just being opened what ends that."""
         self._refs: dict[str, tuple[float, KernelRef]] = {}
         self._last: dict[str, str] = {}
         self._last_use: dict[str, float] = {}
@@ -75,8 +79,8 @@ class Kernels:
         """Kernels whose process has ended since we last had an answer from them."""
         self._on_ports: set[str] = set()
         """Kernels that have answered on their own ports."""
-        self.on_death: list[Callable[[str], None]] = []
-        """Called with the id of a kernel whose process has ended, restarts included."""
+        self.on_death: list[Callable[[str, bool], None]] = []
+        """Called with the id of a kernel whose process has ended, restarts included, and whether that is news."""
         self.on_other: Callable[[str, Message], None] = lambda *_: None
         """Takes, with a kernel's id, each broadcast of it that answers none of our open requests."""
         self.on_life: list[Callable[[list[str]], None]] = []
@@ -296,7 +300,7 @@ class Kernels:
         channel.on_other = lambda message: self.on_other(kernel_id, message)
         if resumption is not None:
             channel.resume(resumption)
-        await channel.__aenter__()
+        await self._enter(channel)
         self._channels[kernel_id] = channel
         if channel.info is None:  # as a client of the websocket asks, on its ports it has answered already
             with suppress(KernelFailed):
@@ -310,6 +314,17 @@ class Kernels:
             )
         return channel
 
+    async def _enter(self, channel: KernelChannel) -> None:
+        """Open a channel, to the process that is there now: Jupyter asks one that is gone for a minute (`nudge`)."""
+        try:
+            with anyio.CancelScope() as opening:
+                self._opens[channel.kernel_id] = opening
+                await channel.__aenter__()
+        finally:
+            del self._opens[channel.kernel_id]
+        if opening.cancelled_caught:
+            raise KernelFailed(f"Kernel {channel.kernel_id} ended before it answered", "it may be starting again")
+
     async def _check_exists(self, kernel_id: str) -> None:
         try:
             await self._server.kernel(kernel_id)
@@ -317,13 +332,16 @@ class Kernels:
             raise KernelFailed("The kernel died and was not started again", error.message) from error
 
     def _died(self, kernel_id: str) -> None:
-        if kernel_id not in self._dead:
+        if kernel_id in self._opens:
+            self._opens[kernel_id].cancel()
+        is_news = kernel_id not in self._dead
+        if is_news:
             self._lives[kernel_id] = self._lives.get(kernel_id, 0) + 1
         self._dead.add(kernel_id)
         self._life_begins(kernel_id)
         self._refs = {path: known for path, known in self._refs.items() if known[1].id != kernel_id}
         for callback in self.on_death:
-            callback(kernel_id)
+            callback(kernel_id, is_news)
 
     async def reap(self, needed: Callable[[str], bool]) -> None:
         """Leave the kernels that nobody has used for a while: a kernel with a connection is never culled."""

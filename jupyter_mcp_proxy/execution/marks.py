@@ -13,8 +13,9 @@ from typing import Literal
 from ..documents.cells import Cell, source_hash
 from ..documents.document import Document
 from ..documents.editor import Editor
-from .executions import Execution, State
+from .executions import Execution
 from .kernels import Kernels, Life
+from .states import State
 
 Freshness = Literal["", "*", "?"]
 """It ran as it is; its source is another than what ran; it is not known to have run in this kernel."""

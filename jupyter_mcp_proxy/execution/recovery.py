@@ -13,11 +13,12 @@ from ..errors import KernelFailed, ProxyError, ServerError
 from ..jupyter.kernel import KernelChannel, Resumption
 from ..jupyter.messages import Message
 from ..jupyter.server import JupyterServer
-from .executions import Execution, State
+from .executions import Execution
 from .journal import Entry, Journal
 from .kernels import Kernels
 from .questions import UNHEARD_BEFORE
 from .router import Router
+from .states import State
 
 MOST_RETURNS = 8
 RETURN_PAUSE = 15.0

@@ -19,7 +19,7 @@ from .about import About
 from .afterwards import Afterwards
 from .batch import Batch
 from .beginning import Beginning, is_ours, mark, marked_while_it_waits, unmark
-from .executions import DIED, LOST, Execution, State
+from .executions import Execution
 from .heartbeat import beat
 from .journal import Entry, Journal
 from .kept import Kept
@@ -28,6 +28,7 @@ from .memory import LONG_OUTPUT, give_memory_back, keep_large_buffers_apart
 from .pause import Pause
 from .questions import Questions
 from .recovery import OpenDocument, Recovery
+from .states import DIED, LOST, NOT_BEGUN, State
 from .stopping import Stopping
 from .turns import Turns
 from .writer import OutputWriter
@@ -294,10 +295,12 @@ class Runner:
             elif not done and not replied:
                 await self._recovery.look_after(execution, channel)
 
-    def _died(self, kernel_id: str) -> None:
+    def _died(self, kernel_id: str, is_news: bool) -> None:
         for execution in self.kept.running(kernel_id):
             if execution.request_id:
                 execution.finish(State.KERNEL_DIED, DIED)
+            elif is_news:  # as JupyterLab: what waited was meant for the variables that are gone
+                execution.finish(State.INTERRUPTED, NOT_BEGUN)
         self.afterwards.died(kernel_id)
 
     # -- after a crash --------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 
 from ..errors import ProxyError
 from .batch import Batch
-from .executions import Execution, State
+from .executions import Execution
 from .kernels import Kernels
+from .states import State
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from ..documents.metadata import Json, differing
 from ..errors import Conflict, Gone, InvalidNotebook, ProxyError, Unknown
 from ..outputs.changes import Change, anew, portions
 from ..outputs.log import STORED_LIMIT
-from .executions import Execution, State
+from .executions import Execution
+from .states import State
 
 WRITE_EVERY: dict[Guarantee, float] = {"live": 0.1, "file": 1.0}
 """Seconds between two writes of a running cell's outputs."""

@@ -10,8 +10,8 @@ from mcp_types import ContentBlock
 
 from ..documents.cells import brief_id
 from ..execution.batch import never_ran
-from ..execution.executions import State
 from ..execution.questions import ANSWERED
+from ..execution.states import State
 from ..outputs.render import within_budget
 from ..outputs.text import output_text
 from .blocks import text_block, waits_for_input

@@ -16,8 +16,9 @@ from mcp_types import CallToolResult, InputRequiredResult, TextContent
 from ..contract import TIERS
 from ..errors import ProxyError
 from ..execution.batch import Batch
-from ..execution.executions import Execution, State
+from ..execution.executions import Execution
 from ..execution.questions import NOBODY
+from ..execution.states import State
 from . import asking
 from .batches import batch_blocks
 from .blocks import execution_blocks, text_block, waits_for_input

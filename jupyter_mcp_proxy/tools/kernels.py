@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..errors import BadValue
 from ..execution.batch import Batch, never_ran
-from ..execution.executions import State
+from ..execution.states import State
 from ..jupyter.paths import clean_path
 from .call import Call
 from .registry import tool

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_mcp_proxy.execution.executions import DROPPED, Execution, State
+from jupyter_mcp_proxy.execution.executions import Execution
 from jupyter_mcp_proxy.execution.question import answered
+from jupyter_mcp_proxy.execution.states import DROPPED, State
 from jupyter_mcp_proxy.jupyter.messages import Message, decode, encode, new_message
 
 pytestmark = pytest.mark.anyio

@@ -19,13 +19,14 @@ from harness import ERAS, Agent, JupyterProcess, StartJupyter, connect, connecti
 from mcp_types import ElicitResult, InputRequiredResult
 
 from jupyter_mcp_proxy.errors import ServerError
-from jupyter_mcp_proxy.execution.executions import Execution, State
+from jupyter_mcp_proxy.execution.executions import Execution
 from jupyter_mcp_proxy.execution.journal import Journal
 from jupyter_mcp_proxy.execution.kernels import Kernels
 from jupyter_mcp_proxy.execution.pause import Pause
 from jupyter_mcp_proxy.execution.question import ANSWER_LIMIT, Question
 from jupyter_mcp_proxy.execution.questions import UNANSWERED
 from jupyter_mcp_proxy.execution.runner import Runner
+from jupyter_mcp_proxy.execution.states import State
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
 
 pytestmark = pytest.mark.anyio

@@ -11,13 +11,14 @@ import anyio
 import pytest
 from harness import JupyterProcess
 
-from jupyter_mcp_proxy.execution.executions import Execution, State
+from jupyter_mcp_proxy.execution.executions import Execution
 from jupyter_mcp_proxy.execution.journal import Journal
 from jupyter_mcp_proxy.execution.kernels import Kernels
 from jupyter_mcp_proxy.execution.pause import Pause
 from jupyter_mcp_proxy.execution.people import People
 from jupyter_mcp_proxy.execution.questions import ANSWERED, NOBODY, NOBODY_CAME, REFUSED, Questions
 from jupyter_mcp_proxy.execution.runner import Runner
+from jupyter_mcp_proxy.execution.states import State
 from jupyter_mcp_proxy.jupyter.server import JupyterServer
 
 pytestmark = pytest.mark.anyio

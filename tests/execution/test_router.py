@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from jupyter_mcp_proxy.execution.executions import Execution, State
+from jupyter_mcp_proxy.execution.executions import Execution
 from jupyter_mcp_proxy.execution.router import Router
+from jupyter_mcp_proxy.execution.states import State
 from jupyter_mcp_proxy.jupyter.messages import Message
 
 numbers = count()

@@ -19,7 +19,8 @@ import pytest
 import zmq
 from harness import Agent, JupyterProcess, StartJupyter, connect, connection_file, kernel_of, said_missing, text, until
 
-from jupyter_mcp_proxy.execution.executions import LOST, Execution, State
+from jupyter_mcp_proxy.execution.executions import Execution
+from jupyter_mcp_proxy.execution.states import LOST, State
 from jupyter_mcp_proxy.jupyter.messages import Message, Piece
 from jupyter_mcp_proxy.outputs.changes import Append, Clear, Extend, anew, portions
 
