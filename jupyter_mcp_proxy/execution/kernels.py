@@ -365,8 +365,18 @@ class Kernels:
             await asyncio.gather(watcher, return_exceptions=True)
 
     async def interrupt(self, kernel_id: str) -> None:
-        """Interrupt what a kernel runs, whoever sent it."""
-        await self._server.interrupt_kernel(kernel_id)
+        """Interrupt what a kernel runs, whoever sent it. Raises KernelFailed for one that has no process."""
+        try:
+            await self._server.interrupt_kernel(kernel_id)
+        except ServerError as error:
+            if error.status not in (404, 500):  # 500: it has ended, and Jupyter is just starting it anew
+                raise
+            why = f"{error.message} It may have no process just now; list_kernels shows whether it comes back."
+            raise KernelFailed(f"Kernel {kernel_id} was not interrupted", why) from error
+
+    def is_dead(self, kernel_id: str) -> bool:
+        """Whether a kernel's process has ended since we last had an answer from it."""
+        return kernel_id in self._dead
 
     async def begins(self, kernel_id: str) -> bool:
         """Whether nobody has yet sent a kernel anything: nothing runs, and an interrupt would end one that starts."""

@@ -71,11 +71,12 @@ async def interrupt_kernel(
         return f"{path} has no kernel, so nothing runs."
     if await workspace.kernels.begins(kernel.id):
         return f"The kernel of {path} has only been started, so nothing runs. It was left alone."
+    had_died = workspace.kernels.is_dead(kernel.id)
     stopped = await workspace.runner.stopping.interrupt_kernel(kernel.id)
-    return await _stopped(f"the kernel of {path}", stopped)
+    return await _stopped(f"the kernel of {path}", stopped, had_died=had_died)
 
 
-async def _stopped(what: str, executions: list[Execution]) -> str:
+async def _stopped(what: str, executions: list[Execution], *, had_died: bool = False) -> str:
     """What to say of an interrupt, once it shows whether the code heeds it."""
     from ..execution.stopping import heeded
 
@@ -83,6 +84,8 @@ async def _stopped(what: str, executions: list[Execution]) -> str:
     ends = ((e, "not run" if never_ran(e) else e.state.value) for e in executions if e.finished.is_set())
     ended = ", ".join(f"{e.id} {end}" for e, end in ends)
     told = f"Interrupted {what}{f': {ended}' if ended else ''}."
+    if had_died and not executions:
+        return f"{told} It had died before: all its variables are gone. Jupyter starts it again by itself."
     if any(e.state is State.KERNEL_DIED for e in executions):
         return f"{told} That ended the kernel's process: all its variables are gone. Jupyter starts it again by itself."
     if done:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 import time
 
@@ -59,3 +61,13 @@ async def test_a_kernel_that_has_not_answered_yet_is_restarted_without_waiting_f
         assert time.monotonic() - began < 30
         assert "It was not run" in await agent.ok("wait_execution", execution=waits)
         assert "NameError" in await agent.ok("execute_ipython", notebook="a.ipynb", code="y")
+
+
+async def test_a_kernel_that_has_died_is_not_said_to_have_kept_its_variables(server: JupyterProcess, name: str) -> None:
+    server.write_notebook(name, "y = 1")
+    async with connect(server) as agent:
+        told = await agent.ok("execute_ipython", notebook=name, code="import os; os.getpid()")
+        os.kill(int(told.split()[-1]), signal.SIGKILL)
+        await asyncio.sleep(0.5)
+        assert "It had died before: all its variables are gone" in await agent.ok("interrupt_kernel", notebook=name)
+        assert (await agent.ok("execute_ipython", notebook=name, code="6 * 7")).splitlines()[1] == "42"
