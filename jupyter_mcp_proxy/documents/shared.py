@@ -179,8 +179,7 @@ class SharedDocument(Document):
         self._place.saw()
         if self._unwritten and self._room is not None:
             replaced = self._unwritten.is_replaced(self._place.replacements())
-            replaced |= bool(self._room.writers.numbers & {0, *wrote})
-            self._room.writers.numbers.clear()
+            replaced |= bool(wrote) and self._room.writers.has_read_file(wrote)
             self._unwritten.written(self._editor, replaced=replaced)
 
     async def _keep_lost(self, content: dict[str, Any] | None = None) -> None:
@@ -236,7 +235,7 @@ class SharedDocument(Document):
         if changed is None:
             return []
         if not self._unwritten and self._room is not None:
-            self._room.writers.numbers.clear()
+            self._room.writers.forget()
         entries = self.history.absorb(self._editor, who, changed, key=key, labelled=labelled)
         self._unwritten.did(entries, self._editor)
         return entries

@@ -62,7 +62,8 @@ class Room:
         self.counts_as_written: Callable[[], bool] = bool
         """Whether the change that has just come is one whose writer shall be known."""
         self.on_change: Callable[[list[int]], None] = lambda wrote: None
-        """Called after each change of others, once the document has been filled, with the replicas that wrote."""
+        """Called after each change of others, once the document has been filled, with the replicas that wrote beside
+        the cells: the server's, when it says that it has written or read the file."""
         self._wrote: list[int] | None = None
         self.presences = Presences(self._outgoing.put_nowait)
         self._barriers: list[asyncio.Future[None]] = []
@@ -279,12 +280,13 @@ class Room:
     # -- what leaves ----------------------------------------------------------------------------------
 
     def _on_local_change(self, event: TransactionEvent) -> None:
+        in_cells = self.counts_as_written()  # asked of our own, too: the next change is not in cells for that
         # A transaction that changed nothing has an update too: no structs, no deletions.
         if self._applying:
             if self._synced.is_set():
-                if self.counts_as_written():
+                if in_cells:
                     self.writers.heard(event)
-                self._wrote = wrote_in(event)
+                self._wrote = [] if in_cells else wrote_in(event)
         elif event.update == b"\x00\x00":
             return
         elif self._held is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -89,6 +90,32 @@ async def test_a_clean_notebook_shows_at_once_what_an_agent_has_written(
         assert "x = 'changed'" in saved
         assert saved[0].startswith("# the agent's")
         assert len(saved) == 61
+
+
+async def test_what_a_cell_prints_is_shown_once_while_it_runs_and_when_it_runs_anew(
+    browser: Browser, unshared: JupyterProcess, name: str
+) -> None:
+    """The file is read several times while it is printed; what is shown is what the person saves then."""
+    ticks = "import time\nfor i in range(30):\n    print('tick', i, flush=True)\n    time.sleep(0.2)\ni"
+    lines = "".join(f"tick {i}\n" for i in range(30))
+    unshared.write_notebook(name, ticks, "y = 1", kernelspec=KERNELSPEC)
+    async with lab(browser, unshared, name) as window, connect(unshared, name="claude-code") as agent:
+        shown = window.page.locator(".jp-OutputArea-output")
+        for count in (1, 2):
+            call = asyncio.create_task(agent.ok("execute_cell", notebook=name, cell=0))
+            if count == 1:
+                await expect(shown.first).to_contain_text("tick 3", timeout=PATIENCE)
+                await expect(shown.first).not_to_contain_text("tick 29")
+            await call
+            await expect(cells(window).nth(0).locator(".jp-InputPrompt")).to_have_text(f"[{count}]:", timeout=PATIENCE)
+            await expect(shown).to_have_count(2)
+            assert await shown.first.inner_text() == lines
+        await typed(window, 1, "0")
+        await window.page.keyboard.press("Control+s")
+        await expect(window.page.locator(".lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
+    saved = unshared.read_notebook(name)["cells"]
+    assert ["".join(output.get("text", "")) for output in saved[0]["outputs"]] == [lines, ""]
+    assert "".join(saved[1]["source"]) == "y = 10"
 
 
 async def test_a_notebook_with_work_of_the_persons_asks_and_loses_nothing(

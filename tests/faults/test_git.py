@@ -163,6 +163,35 @@ async def test_what_a_person_has_taken_out_is_not_told_as_what_git_has(live: Jup
         assert LOST not in await it.does("read_cells")
 
 
+async def test_only_who_has_changed_something_is_named(live: JupyterProcess, name: str) -> None:
+    """That the server has saved what the agent wrote is nobody's change of a cell."""
+    async with kept(live, name) as it:
+        await it.does("list_cells")
+        async with person(live, it.notebook, "Ann") as ann:
+            await it.writes(cell=0, source="a = 10")
+            await ann.types(1, "0")
+            await until(lambda: it.sources() == ["a = 10", "b = 20", "c = 3"])
+            assert "[Note: meanwhile Ann edited 1 " in await it.does("list_cells")
+
+
+async def test_what_somebody_takes_out_who_has_shown_no_name_yet_is_no_other_programs_either(
+    live: JupyterProcess, name: str
+) -> None:
+    """JupyterLab tells who has come later only when its person moves, and every 15 s."""
+    async with kept(live, name) as it, person(live, it.notebook) as somebody:
+        await it.writes(cell=0, source="a = 10")
+        await it.writes(cell=1, source="b = 20")
+        somebody.delete(0)
+        await until(lambda: it.sources() == ["b = 20", "c = 3"])
+        assert LOST not in await it.does("list_cells")
+        with somebody.notebook.ycells.doc.transaction():
+            somebody.delete(0)
+            somebody.insert(1, "other = 20", "another0")
+        await until(lambda: it.sources() == ["c = 3", "other = 20"])
+        await anyio.sleep(1)
+        assert LOST not in await it.does("list_cells")
+
+
 async def test_a_run_under_which_git_replaces_the_notebook_ends_in_it_with_all_that_it_has_printed(
     server: JupyterProcess, name: str
 ) -> None:
