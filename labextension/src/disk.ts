@@ -150,7 +150,7 @@ class Followed {
     if (this._again) {
       this._again = false;
       void this._check();
-    } else if (this._goesOn || this._saving || this._left-- > 0) {
+    } else if (this._goesOn || this._saving || this._runs || this._left-- > 0) {
       this._timer = window.setTimeout(() => !this._panel.isDisposed && void this._check(), AGAIN);
     }
   }
@@ -187,8 +187,8 @@ class Followed {
       return;
     }
     const disk = await this._contents.get(path, { type: 'notebook', content: true, hash: true });
-    if (isOver()) {
-      return;
+    if (isOver() || key === this._kept) {
+      return; // the person has chosen meanwhile
     }
     if (!this._isDirty) {
       await this._load(disk); // in this very moment: what is typed from now on finds the new text
@@ -288,6 +288,11 @@ class Followed {
   /** JupyterLab (4.6) says nothing of a save that a person has cancelled: it is over after a while. */
   private get _saving(): boolean {
     return this._savingSince !== null && Date.now() - this._savingSince < LONGEST_SAVE;
+  }
+
+  /** Whether something runs in the kernel: of an agent's cell whose call has returned nobody else says that it does. */
+  private get _runs(): boolean {
+    return this._panel.sessionContext.session?.kernel?.status === 'busy';
   }
 
   private _savingSince: number | null = null;

@@ -95,14 +95,16 @@ async def test_a_clean_notebook_shows_at_once_what_an_agent_has_written(
 async def test_what_a_cell_prints_is_shown_once_while_it_runs_and_when_it_runs_anew(
     browser: Browser, unshared: JupyterProcess, name: str
 ) -> None:
-    """The file is read several times while it is printed; what is shown is what the person saves then."""
-    ticks = "import time\nfor i in range(30):\n    print('tick', i, flush=True)\n    time.sleep(0.2)\ni"
+    """The file is read several times while it is printed, also when the agent's call has returned. What is shown is
+    what the person saves then."""
+    ticks = "import time\nfor i in range(30):\n    print('tick', i, flush=True)\n    time.sleep(0.5)\ni"
     lines = "".join(f"tick {i}\n" for i in range(30))
     unshared.write_notebook(name, ticks, "y = 1", kernelspec=KERNELSPEC)
     async with lab(browser, unshared, name) as window, connect(unshared, name="claude-code") as agent:
         shown = window.page.locator(".jp-OutputArea-output")
         for count in (1, 2):
-            call = asyncio.create_task(agent.ok("execute_cell", notebook=name, cell=0))
+            wait = 45 if count == 1 else 0
+            call = asyncio.create_task(agent.ok("execute_cell", notebook=name, cell=0, wait=wait))
             if count == 1:
                 await expect(shown.first).to_contain_text("tick 3", timeout=PATIENCE)
                 await expect(shown.first).not_to_contain_text("tick 29")
