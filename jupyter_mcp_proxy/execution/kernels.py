@@ -20,6 +20,8 @@ from ..jupyter.messages import Message
 from ..jupyter.ports import PortsChannel
 from ..jupyter.server import JupyterServer
 from ..jupyter.zmtp import Ports
+from .life import Life
+from .starting import Starting
 
 IDLE_LIMIT = 600.0
 """Seconds without use after which the channel to a kernel is closed."""
@@ -46,17 +48,6 @@ class KernelRef:
     """Whether this call started it."""
 
 
-@dataclass(frozen=True)
-class Life:
-    """One life of a kernel's process, as far as we have listened to it: each counts its executions from 1."""
-
-    kernel_id: str
-    ran: dict[int, str]
-    """The code that it ran under each execution count, whoever sent it."""
-    since: float
-    """When it began, or we to listen, by a clock that nobody sets."""
-
-
 class Kernels:
     """All kernels of the server as far as we use them. An async context manager."""
 
@@ -67,6 +58,7 @@ class Kernels:
         self._channels: dict[str, KernelChannel] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self._starting = Starting()
         self._opens: dict[str, anyio.CancelScope] = {}
         """For each kernel whose channel is just being opened what ends that."""
         self._refs: dict[str, tuple[float, KernelRef]] = {}
@@ -116,16 +108,17 @@ class Kernels:
 
         Raises Unknown for a kernelspec that is not there, KernelFailed with Jupyter's reason.
         """
-        found = await self.of_notebook(path)
-        if found is not None:
-            return found
-        if kernelspec is not None:
-            kernelspec = await self.check_kernelspec(kernelspec)
-        try:
-            session = await self._server.start_session(path, {"name": kernelspec} if kernelspec else {})
-        except ServerError as error:
-            raise KernelFailed(f"The kernel for {path!r} did not start", error.message) from error
-        return replace(self._remember(path, session), started=True)
+        async with self._starting.turn(path):
+            found = await self.of_notebook(path)
+            if found is not None:
+                return found
+            if kernelspec is not None:
+                kernelspec = await self.check_kernelspec(kernelspec)
+            try:
+                session = await self._server.start_session(path, {"name": kernelspec} if kernelspec else {})
+            except ServerError as error:
+                raise KernelFailed(f"The kernel for {path!r} did not start", error.message) from error
+            return replace(self._remember(path, session), started=True)
 
     async def assign(self, path: str, kernel: str) -> KernelRef:
         """Give a notebook a running kernel (by id) or a new one (by kernelspec)."""
@@ -133,16 +126,16 @@ class Kernels:
             model: Json = {"id": kernel}
         else:
             model = {"name": await self.check_kernelspec(kernel, or_kernel=True)}
-        try:
-            current = await self.of_notebook(path)
-            if current is None:
-                session = await self._server.start_session(path, model)
-            else:
-                session = await self._server.change_session(current.session_id, model)
-        except ServerError as error:
-            raise KernelFailed(f"The kernel for {path!r} could not be changed", error.message) from error
-        ref = self._remember(path, session)
-        return replace(ref, started="name" in model)
+        async with self._starting.turn(path):
+            try:
+                current = await self.of_notebook(path)
+                if current is None:
+                    session = await self._server.start_session(path, model)
+                else:
+                    session = await self._server.change_session(current.session_id, model)
+            except ServerError as error:
+                raise KernelFailed(f"The kernel for {path!r} could not be changed", error.message) from error
+            return replace(self._remember(path, session), started="name" in model)
 
     async def listed(self) -> tuple[list[Json], str]:
         """The models of all running kernels, and why some may be missing where that is so.
@@ -187,16 +180,17 @@ class Kernels:
 
     async def moved(self, old: str, new: str) -> None:
         """A notebook has another path: its kernel goes along, and Jupyter is told where JupyterLab has not."""
-        if old in self._refs:
-            self._refs[new] = self._refs.pop(old)
-        if old in self._last:
-            self._last[new] = self._last.pop(old)
-        sessions = await self._server.sessions()
-        if any(session.get("path") == new for session in sessions):
-            return
-        for session in sessions:
-            if session.get("path") == old:
-                await self._server.rename_session(session["id"], new)
+        async with self._starting.turn(old):
+            if old in self._refs:
+                self._refs[new] = self._refs.pop(old)
+            if old in self._last:
+                self._last[new] = self._last.pop(old)
+            sessions = await self._server.sessions()
+            if any(session.get("path") == new for session in sessions):
+                return
+            for session in sessions:
+                if session.get("path") == old:
+                    await self._server.rename_session(session["id"], new)
 
     def life(self, path: str) -> Life | None:
         """The life that the kernel of a notebook is in; None where we do not listen to it."""
@@ -377,20 +371,22 @@ class Kernels:
 
     async def shut_down(self, ref: KernelRef) -> None:
         """End a notebook's kernel, and with it what it runs."""
-        try:
-            await self._server.delete_session(ref.session_id)
-        except ServerError as error:
-            raise KernelFailed(f"Kernel {ref.id} was not shut down", error.message) from error
-        self._died(ref.id)
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._server.delete_session(ref.session_id)
+            except ServerError as error:
+                raise KernelFailed(f"Kernel {ref.id} was not shut down", error.message) from error
+            self._died(ref.id)
         self._heard.pop(ref.id, None)
         async with self._opening.setdefault(ref.id, asyncio.Lock()):
             await self._drop(ref.id)
 
     async def restart(self, kernel_id: str) -> None:
         """Restart a kernel and wait until it answers."""
-        try:
-            await self._server.restart_kernel(kernel_id)
-        except ServerError as error:
-            raise KernelFailed(f"Kernel {kernel_id} did not restart", error.message) from error
-        self._died(kernel_id)
+        with anyio.CancelScope(shield=True):  # Jupyter goes on with it whoever is gone, and we must know that
+            try:
+                await self._server.restart_kernel(kernel_id)
+            except ServerError as error:
+                raise KernelFailed(f"Kernel {kernel_id} did not restart", error.message) from error
+            self._died(kernel_id)
         await self.channel(kernel_id)

@@ -14,7 +14,8 @@ from ..documents.cells import Cell, source_hash
 from ..documents.document import Document
 from ..documents.editor import Editor
 from .executions import Execution
-from .kernels import Kernels, Life
+from .kernels import Kernels
+from .life import Life
 from .states import State
 
 Freshness = Literal["", "*", "?"]

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from ..documents.document import Document
@@ -13,12 +14,13 @@ from ..errors import KernelFailed, ProxyError, ServerError
 from ..jupyter.kernel import KernelChannel, Resumption
 from ..jupyter.messages import Message
 from ..jupyter.server import JupyterServer
+from .beginning import unmark
 from .executions import Execution
 from .journal import Entry, Journal
 from .kernels import Kernels
 from .questions import UNHEARD_BEFORE
 from .router import Router
-from .states import State
+from .states import NOT_SENT, State
 
 MOST_RETURNS = 8
 RETURN_PAUSE = 15.0
@@ -86,6 +88,16 @@ class Recovery:
                 if 400 <= error.status < 500 or execution.returns >= MOST_RETURNS:
                     raise
                 await _pause(execution)
+
+    async def give_up(self, execution: Execution, open_document: OpenDocument) -> None:
+        """End what only waited for its turn, and take its cell's mark away: what was before it may have failed."""
+        execution.finish(State.INTERRUPTED, NOT_SENT)
+        with suppress(ProxyError):  # its notebook or cell is gone
+            document = await self.reopened(execution, open_document)
+            cell = execution.cell_id or ""
+            before = await document.read(lambda editor: editor.cell_at(editor.place(cell), outputs=False))
+            await unmark(document, replace(before, execution_count=execution.count_before))
+        self._journal.remove(execution.id)
 
     async def come_back(self, execution: Execution) -> None:
         """Open the kernel's channel again for something that runs; the server has buffered for our session."""

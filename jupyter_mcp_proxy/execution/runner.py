@@ -141,7 +141,7 @@ class Runner:
 
     async def _drive(self, execution: Execution, document: Document | None, marked: Cell | None) -> None:
         # Beside the wait for its turn, not before it: whoever came first must run first.
-        marking = asyncio.ensure_future(marked_while_it_waits(execution, document, marked))
+        marking = asyncio.ensure_future(self._mark(execution, document, marked))
         before: Cell | None = None
         try:
             async with self._turns.turn(execution):
@@ -158,10 +158,20 @@ class Runner:
                 if before is not None and document is not None and not execution.request_id:
                     with suppress(ProxyError):  # stopped while it waited, or no kernel to send it to
                         await unmark(document, before)
+                    self._journal.remove(execution.id)
                 execution.passes_on()
         finally:
             marking.cancel()
             self._retire(execution)
+
+    async def _mark(self, execution: Execution, document: Document | None, marked: Cell | None) -> Cell | None:
+        """Mark the cell of what waits, and remember that: whoever comes after a crash takes the mark away."""
+        before = await marked_while_it_waits(execution, document, marked)
+        if before is not None and not execution.finished.is_set():
+            execution.count_before = before.execution_count
+            with suppress(OSError):  # a full disk
+                self._journal.add(Entry.of(execution, before.id, ""))
+        return before
 
     def _retire(self, execution: Execution) -> None:
         if len(execution.log.transcript) > LONG_OUTPUT:
@@ -311,7 +321,14 @@ class Runner:
         left = self._recovery.left()
         self.kept.take_over(left)
         for execution in left:
-            self._spawn(self._take_over(execution, open_document), f"recovery of {execution.id}")
+            take_over = self._take_over if execution.request_id else self._give_up
+            self._spawn(take_over(execution, open_document), f"recovery of {execution.id}")
+
+    async def _give_up(self, execution: Execution, open_document: OpenDocument) -> None:
+        try:
+            await self._recovery.give_up(execution, open_document)
+        finally:
+            self._retire(execution)
 
     async def _take_over(self, execution: Execution, open_document: OpenDocument) -> None:
         try:

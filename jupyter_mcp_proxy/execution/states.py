@@ -18,6 +18,7 @@ class State(str, Enum):
 
 
 NOT_BEGUN = "It was not run: the kernel died or was restarted before its turn came. Run it again if it is wanted."
+NOT_SENT = "It was not run: the sidecar was started anew before its turn came. Run it again if it is wanted."
 NOT_RUN = "It was not run: what ran before it in this kernel failed or was interrupted. Run it again if it is wanted."
 DIED = (
     "The kernel died or was restarted while this ran: all its variables are gone. Jupyter starts a dead kernel again "

@@ -43,11 +43,15 @@ Handler = Callable[[Message], None]
 OPEN_TIMEOUT = 60.0
 """Seconds that a websocket may take to open, which Jupyter does once the kernel answers: as long as it waits itself
 (`MappingKernelManager.kernel_info_timeout`)."""
+TRIES = (5.0, 10.0)
+"""Seconds after which one that does not open is given up for another. Jupyter asks a kernel once before it opens its
+first websocket (`ZMQChannelsWebsocketConnection.prepare`): one that was restarted meanwhile has not heard it."""
 LOOK_EVERY, LOOK_TIMEOUT = 2.0, 5.0
 """Seconds between two looks at a kernel whose websocket does not open yet, and that one look may take."""
 DIED = (
-    "Jupyter has tried to start it several times and given up. What it said is in the server's log (often its "
-    "environment lacks the kernel's package); assign_kernel_to_notebook starts another kernelspec"
+    "somebody has shut it down, or Jupyter has tried to start it several times and given up. What it said then is in "
+    "the server's log (often its environment lacks the kernel's package); assign_kernel_to_notebook starts another "
+    "kernelspec"
 )
 ASK_AGAIN = (0.02, 0.05, 0.1, 0.25, 0.5)
 """Seconds between two questions to a kernel whose broadcasts do not reach us yet; the last from then on."""
@@ -270,6 +274,12 @@ class WebSocketChannel(KernelChannel):
         self.closed.set()
 
     async def _opened(self) -> websockets.ClientConnection:
+        for seconds in TRIES:
+            with suppress(asyncio.TimeoutError):
+                return await asyncio.wait_for(self._try_to_open(), seconds)
+        return await self._try_to_open()
+
+    async def _try_to_open(self) -> websockets.ClientConnection:
         """The websocket, once it is open. Raises KernelFailed where the kernel dies before: Jupyter does not say so."""
         websocket = self._server.websocket(
             f"api/kernels/{self.kernel_id}/channels", [SUBPROTOCOL], session_id=self.session

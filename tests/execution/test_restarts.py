@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from harness import Agent, JupyterProcess, StartJupyter, connect, until
+from harness import Agent, JupyterProcess, StartJupyter, connect, post, until
 
 pytestmark = pytest.mark.anyio
 
@@ -20,6 +20,15 @@ async def started(agent: Agent, tool: str, **arguments: object) -> str:
     """Start something that goes on; its execution id."""
     told = await agent.ok(tool, wait=0.1, **arguments)
     return told.split(" · ")[0].split("\n")[-1]
+
+
+def write_slow(server: JupyterProcess, notebook: str) -> None:
+    """A notebook whose kernel is slow to answer."""
+    spec = server.data / "kernels" / "slow"
+    spec.mkdir(parents=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", BUSY_AT_FIRST]
+    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "S", "language": "python"}))
+    server.write_notebook(notebook, "y = 1", kernelspec={"name": "slow", "display_name": "S"})
 
 
 async def test_what_waits_for_its_turn_is_not_run_by_the_new_process(server: JupyterProcess, name: str) -> None:
@@ -46,11 +55,7 @@ async def test_a_kernel_that_has_not_answered_yet_is_restarted_without_waiting_f
     Until Jupyter gave that up, after a minute, the restart was not told, and then the cell as lost.
     """
     server = start_jupyter(rtc=False)
-    spec = server.data / "kernels" / "slow"
-    spec.mkdir(parents=True)
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", BUSY_AT_FIRST]
-    (spec / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "S", "language": "python"}))
-    server.write_notebook("a.ipynb", "y = 1", kernelspec={"name": "slow", "display_name": "S"})
+    write_slow(server, "a.ipynb")
     async with connect(server) as agent:
         waits = await started(agent, "execute_cell", notebook="a.ipynb", cell=0)
         await asyncio.sleep(0.6)
@@ -59,3 +64,19 @@ async def test_a_kernel_that_has_not_answered_yet_is_restarted_without_waiting_f
         assert time.monotonic() - began < 30
         assert "It was not run" in await agent.ok("wait_execution", execution=waits)
         assert "NameError" in await agent.ok("execute_ipython", notebook="a.ipynb", code="y")
+
+
+async def test_what_is_to_run_first_runs_though_somebody_else_restarts_the_kernel_before_it_answers(
+    start_jupyter: StartJupyter,
+) -> None:
+    """Whoever it is, or Jupyter itself after a crash: what the process that is gone was asked is asked again."""
+    server = start_jupyter(rtc=False)
+    write_slow(server, "a.ipynb")
+    own = {"Authorization": f"Bearer {server.token}"}
+    async with connect(server) as agent:
+        waits = await started(agent, "execute_cell", notebook="a.ipynb", cell=0)
+        await asyncio.sleep(0.6)
+        [session] = json.loads(post(server, None, "api/sessions", "GET", **own)[2])
+        kernel = session["kernel"]["id"]
+        await asyncio.to_thread(post, server, None, f"api/kernels/{kernel}/restart", "POST", **own)
+        assert " · ok · " in await agent.ok("wait_execution", execution=waits, wait=30)
