@@ -38,6 +38,10 @@ SILENT_KERNEL = (
     "The kernel has not begun this within {seconds:.0f} s and answers nothing; the server takes it to be {state}. "
     "It may still run this once it answers again: restart_notebook starts it anew; its variables are gone then."
 )
+NEVER_CAME = (
+    "It was sent {seconds:.0f} s ago and has not reached the kernel, which has answered what it was asked since: it "
+    "was lost on its way, as where a server cannot connect to its kernel gateway. Run it again if it is wanted."
+)
 
 OpenDocument = Callable[[str], Awaitable[Document]]
 
@@ -131,6 +135,11 @@ class Recovery:
             except KernelFailed:
                 if execution.state is State.QUEUED:
                     execution.finish(State.LOST, SILENT_KERNEL.format(seconds=silent, state=state))
+                return
+            with suppress(KernelFailed, asyncio.TimeoutError):
+                await asyncio.wait_for(channel.catches_up(), LOOK_TIMEOUT)
+                if execution.state is State.QUEUED and not channel.closed.is_set():
+                    execution.finish(State.LOST, NEVER_CAME.format(seconds=silent))
 
     async def _state(self, kernel_id: str, *, remote: bool) -> str:
         """What the server takes a kernel to do. Raises ServerError where there is none, or none can be asked for.

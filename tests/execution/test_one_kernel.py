@@ -17,11 +17,12 @@ from jupyter_mcp_proxy.jupyter.server import JupyterServer
 
 pytestmark = pytest.mark.anyio
 
-Json = dict[str, Any]
+SLOW = 0.3
+"""Seconds that what is asked of a server is under way."""
 
 
 class Watched(JupyterServer):
-    """A server of which it is known when it has been asked for something that takes its time."""
+    """A server behind a slow line, of which it is known when it has been asked to do something."""
 
     def __init__(self, url: str, token: str) -> None:
         super().__init__(url, token)
@@ -30,6 +31,7 @@ class Watched(JupyterServer):
     async def request(self, method: str, *arguments: Any, **options: Any) -> Any:
         if method in ("POST", "DELETE"):
             self.asked.set()
+            await anyio.sleep(SLOW)
         return await super().request(method, *arguments, **options)
 
 
