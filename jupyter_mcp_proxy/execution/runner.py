@@ -9,6 +9,8 @@ from collections.abc import Callable, Container, Coroutine
 from contextlib import suppress
 from typing import Any
 
+import anyio
+
 from ..documents.cells import Cell
 from ..documents.document import Document
 from ..errors import ProxyError, Unknown
@@ -126,9 +128,10 @@ class Runner:
         """
         marked: dict[str, Cell] = {}
         if document.guarantee == "live":  # in a file nobody would see it, and it is written whole each time
-            marked = await document.edit(
-                lambda editor: {cell: mark(editor, cell) for cell, _, _ in reversed(cells)}, outputs_only=True
-            )
+            with anyio.CancelScope(shield=True):  # what is marked is queued below, and whoever has gone stops that
+                marked = await document.edit(
+                    lambda editor: {cell: mark(editor, cell) for cell, _, _ in reversed(cells)}, outputs_only=True
+                )
         executions: list[tuple[int, Execution]] = []
         for cell, index, source in cells:
             before = marked.get(cell)
