@@ -270,7 +270,7 @@ class Runner:
             await writer.follow(ended)
             self.afterwards.ended(writer)
         except Unknown:
-            execution.note("The cell is not there any more; its outputs are only here.", in_cell=False)
+            execution.note("The cell is no code cell any more, or gone; its outputs are only here.", in_cell=False)
         except asyncio.CancelledError:
             ended.cancel()
             raise

@@ -92,7 +92,7 @@ class Followed {
     this._base = cellsOf(context.model);
     let written = this._base;
     context.saveState.connect((_, state) => {
-      this._savingSince = state === 'started' ? Date.now() : null;
+      this._since = state === 'started' ? Date.now() : 0;
       if (state === 'started') {
         written = cellsOf(context.model); // what is typed while it is written is not in the file
       } else if (state.startsWith('completed')) {
@@ -147,10 +147,12 @@ class Followed {
       // The file is gone, or nobody answers: whoever saves is told.
     }
     this._checking = false;
+    // Of an agent's cell whose call has returned only the kernel says that it runs.
+    const runs = this._panel.sessionContext.kernelDisplayStatus === 'busy';
     if (this._again) {
       this._again = false;
       void this._check();
-    } else if (this._goesOn || this._saving || this._runs || this._left-- > 0) {
+    } else if (this._goesOn || this._saving || runs || this._left-- > 0) {
       this._timer = window.setTimeout(() => !this._panel.isDisposed && void this._check(), AGAIN);
     }
   }
@@ -287,15 +289,10 @@ class Followed {
   private _left = 0;
   /** JupyterLab (4.6) says nothing of a save that a person has cancelled: it is over after a while. */
   private get _saving(): boolean {
-    return this._savingSince !== null && Date.now() - this._savingSince < LONGEST_SAVE;
+    return Date.now() - this._since < LONGEST_SAVE;
   }
 
-  /** Whether something runs in the kernel: of an agent's cell whose call has returned nobody else says that it does. */
-  private get _runs(): boolean {
-    return this._panel.sessionContext.session?.kernel?.status === 'busy';
-  }
-
-  private _savingSince: number | null = null;
+  private _since = 0;
   private _checking = false;
   private _again = false;
   /** The state of the file over which the person has chosen their own. */

@@ -23,12 +23,16 @@ export function apply(notebook: Notebook, disk: INotebookContent): boolean {
   const hold = anchor(notebook);
   // Not to be undone by the person, whose own steps it would stand between.
   shared.transact(() => merge(shared, disk), false);
-  const wanted = new Map(disk.cells.map(cell => [cell.id as string, cell]));
-  for (const cell of shared.cells) {
-    if (cell.cell_type === 'code') {
-      show(cell as ISharedCodeCell, wanted.get(cell.getId())!);
+  // JupyterLab (4.6) appends what is put in before it removes what the same transaction takes out: text of one stream
+  // would be there twice, and nothing of it shown.
+  shared.cells.forEach((cell, place) => {
+    const code = cell as ISharedCodeCell;
+    const outputs = disk.cells[place]!.outputs as ReturnType<typeof code.getOutputs> | undefined;
+    if (outputs && !equal(code.getOutputs(), outputs)) {
+      code.setOutputs([]);
+      code.setOutputs(outputs);
     }
-  }
+  });
   hold();
   return true;
 }
@@ -90,25 +94,6 @@ function update(cell: ISharedNotebook['cells'][number], wanted: ICell): void {
     (cell as ISharedCodeCell).execution_count = (wanted.execution_count ?? null) as number | null;
   } else {
     (cell as ISharedMarkdownCell).setAttachments(wanted.attachments as IAttachments | undefined);
-  }
-}
-
-/**
- * Give a cell its outputs from the first that is another. JupyterLab (4.6) appends what is put in before it removes what
- * the same transaction takes out: text of one stream would be there twice, and nothing of it shown.
- */
-function show(cell: ISharedCodeCell, wanted: ICell): void {
-  const outputs = wanted.outputs as ReturnType<ISharedCodeCell['getOutputs']>;
-  const old = cell.getOutputs();
-  let same = 0;
-  while (same < old.length && same < outputs.length && equal(old[same], outputs[same])) {
-    same++;
-  }
-  if (same < old.length) {
-    cell.updateOutputs(same, old.length, []);
-  }
-  if (same < outputs.length) {
-    cell.updateOutputs(same, same, outputs.slice(same));
   }
 }
 

@@ -232,7 +232,9 @@ async def test_what_is_proposed_is_judged_as_in_a_shared_notebook(
 
     async with lab(browser, unshared, name) as window, connect(unshared, name="careful") as agent:
         await agent.ok("list_cells", notebook=name)
-        await window.page.get_by_role("checkbox", name="Edits of careful wait until you accept them").check()
+        switch = window.page.get_by_role("checkbox", name="Edits of careful wait until you accept them")
+        await switch.click()
+        await expect(switch).to_be_checked()  # once the server has it so
         await agent.ok("edit_cell", notebook=name, cell=0, edits=[{"old": "a = 1", "new": "a = 10"}])
         await agent.ok("delete_cell", notebook=name, cell=1)
         await expect(window.line("careful", "edit_cell", name, "ok")).to_contain_text("proposed: edited cell")

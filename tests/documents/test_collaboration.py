@@ -51,6 +51,23 @@ async def test_edits_and_outputs_appear_at_once(live: JupyterProcess, name: str)
         assert other.notebook.ycells[0]["execution_count"] == 1
 
 
+async def test_a_cell_that_a_person_makes_text_while_it_runs_is_told_as_no_code_cell(
+    live: JupyterProcess, name: str
+) -> None:
+    """JupyterLab puts another cell with the same id in its place."""
+    live.write_notebook(name, "import time\nprint('begun', flush=True)\ntime.sleep(3)\nprint('done')", ids=["aaaa0000"])
+    async with person(live, name) as other, connect(live) as agent:
+        told = asyncio.create_task(agent.ok("execute_cell", notebook=name, cell=0))
+        await other.sees(lambda: "begun" in other.outputs(), seconds=60)
+        with other.room.doc.transaction():
+            text = {"id": "aaaa0000", "cell_type": "markdown", "source": other.source(), "metadata": {}}
+            other.delete(0)
+            other.notebook.ycells.insert(0, other.notebook.create_ycell(text))
+        assert "no code cell any more, or gone; its outputs are only here.\nbegun\ndone" in await told
+        assert "aaaa0000 markdown" in await agent.ok("list_cells", notebook=name)
+        assert "outputs" not in other.notebook.ycells[0]
+
+
 async def test_opening_that_is_cancelled_leaves_nobody_in_the_room(live: JupyterProcess, name: str) -> None:
     """Its client may be gone before a large document has come."""
     live.write_notebook(name, "pass")
