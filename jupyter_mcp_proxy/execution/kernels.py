@@ -8,18 +8,18 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 import anyio
 
-from ..errors import KernelFailed, ServerError, Unknown
+from ..errors import KernelFailed, ServerError
 from ..jupyter.deathwatch import watch
 from ..jupyter.kernel import KernelChannel, Resumption, WebSocketChannel
 from ..jupyter.messages import Message
 from ..jupyter.ports import PortsChannel
 from ..jupyter.server import JupyterServer
 from ..jupyter.zmtp import Ports
+from .kernelspecs import check_kernelspec
 from .life import Life
 from .starting import Starting
 
@@ -113,7 +113,7 @@ class Kernels:
             if found is not None:
                 return found
             if kernelspec is not None:
-                kernelspec = await self.check_kernelspec(kernelspec)
+                kernelspec = await check_kernelspec(self._server, kernelspec)
             try:
                 session = await self._server.start_session(path, {"name": kernelspec} if kernelspec else {})
             except ServerError as error:
@@ -125,7 +125,7 @@ class Kernels:
         if await self._runs(kernel):
             model: Json = {"id": kernel}
         else:
-            model = {"name": await self.check_kernelspec(kernel, or_kernel=True)}
+            model = {"name": await check_kernelspec(self._server, kernel, or_kernel=True)}
         async with self._starting.turn(path):
             try:
                 current = await self.of_notebook(path)
@@ -159,15 +159,6 @@ class Kernels:
                 return False
             raise
         return True
-
-    async def check_kernelspec(self, name: str, *, or_kernel: bool = False) -> str:
-        """The name, if the server has such a kernelspec; Unknown with near matches if not."""
-        specs = list((await self._server.kernelspecs())["kernelspecs"])
-        if name in specs:
-            return name
-        kind = "running kernel or kernelspec" if or_kernel else "kernelspec"
-        near = get_close_matches(name, specs, n=3, cutoff=0.4) or specs[:5]
-        raise Unknown(kind, name, near, "list_kernels shows all of them.")
 
     def _remember(self, path: str, session: Json) -> KernelRef:
         ref = KernelRef(session["kernel"]["id"], session["kernel"]["name"], session["id"])

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ..documents.metadata import kernelspec_of, of_new_kernel, said, table
 from ..errors import BadValue, InvalidNotebook, KernelFailed, NotSaved, ServerError, Unknown
+from ..execution.kernelspecs import check_kernelspec
 from ..jupyter.paths import clean_path, hidden
 from .call import Call
 from .proposing import summary
@@ -74,7 +75,7 @@ async def _create(call: Call, path: str, kernelspec: str | None) -> str:
     """Make a notebook and the folders above it; what is to be told of these."""
     specs = await call.workspace.server.kernelspecs()
     if kernelspec is not None:
-        await call.workspace.kernels.check_kernelspec(kernelspec)
+        await check_kernelspec(call.workspace.server, kernelspec)
     name = kernelspec or specs["default"]
     spec = kernelspec_of(name, table(specs["kernelspecs"].get(name)).get("spec"))
     # nbformat's own `new_notebook` is these four keys; to import it takes two seconds and 23 MB (jsonschema's formats).

@@ -7,7 +7,7 @@ a text has gone, and whose it was.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -157,10 +157,10 @@ def undone(before: State, after: State, step: Step) -> str:
     return ""
 
 
-def twice(state: State) -> list[str]:
-    """Words that are in the notebook more than once, which nobody has written."""
+def twice(state: State, revived: Collection[str] = ()) -> list[str]:
+    """Words that are in the notebook more than once, which nobody has written; those that were `revived` may be."""
     found = words(state)
-    return sorted({word for word in found if found.count(word) > 1}) or repeated(ids(state))
+    return sorted({word for word in found if found.count(word) > 1 and word not in revived}) or repeated(ids(state))
 
 
 def repeated(names: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from stateful.acts import CHANGES, Choice, intent
 from stateful.agents import Intent, Worker
-from stateful.model import Knowledge, State, deleted, inserted, moved, rewritten
+from stateful.model import Knowledge, State, deleted, inserted, moved, rewritten, words
 from stateful.outside import Disk, Kernel
 from stateful.people import AtTheFile, somebody
 from stateful.world import FIRST, PATIENCE, World
@@ -185,8 +185,9 @@ class Everybody(RuleBasedStateMachine):
 
     @rule()
     def person_goes_back(self) -> None:
-        async def act(_: State) -> None:
+        async def act(state: State) -> None:
             await self.world.person.back()
+            self.world.revived |= set(words(await self.world.person.state())) - set(words(state))
 
         self._now(self.world.person_does("goes back", act))
 

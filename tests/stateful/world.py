@@ -42,6 +42,10 @@ class World:
         self.unsure: set[str] = set()
         """The agents that it has told nothing since."""
 
+        self.revived: set[str] = set()
+        """What a person's undo has brought back: an agent may have put it elsewhere (`merge_cells`), have deleted that
+        cell, and have it back, too."""
+
     def word(self, letter: str) -> str:
         self._word += 1
         return f"w{self._word}{letter}"
@@ -65,7 +69,7 @@ class World:
                     break
                 await anyio.sleep(0.02)
                 state = await self.person.state()
-            self.check("; ".join(model.twice(state)), "twice", state)
+            self.check("; ".join(model.twice(state, self.revived)), "twice", state)
             self.last = state
             return state
         raise AssertionError("\n".join(["agents do not see what is there", str(state), str(shown), *self.log[-12:]]))
