@@ -33,6 +33,8 @@ REVIVAL_OPEN = 10.0
 REVIVAL_ANSWER = 3.0
 """Seconds that one try to reach it may take: the websocket may have been connected to the process that is gone."""
 REVIVAL_PAUSE = 0.1
+LOOK = "It may have no process just now (somebody else ends or restarts it): list_kernels shows whether it is there."
+"""Why Jupyter (2.21) may have answered 500 without a reason."""
 
 Json = dict[str, Any]
 
@@ -356,8 +358,7 @@ class Kernels:
         except ServerError as error:
             if error.status not in (404, 500):  # 500: it has ended, and Jupyter is just starting it anew
                 raise
-            why = f"{error.message} It may have no process just now; list_kernels shows whether it comes back."
-            raise KernelFailed(f"Kernel {kernel_id} was not interrupted", why) from error
+            raise KernelFailed(f"Kernel {kernel_id} was not interrupted", f"{error.message}. {LOOK}") from error
 
     def is_dead(self, kernel_id: str) -> bool:
         """Whether a kernel's process has ended since we last had an answer from it."""
@@ -376,7 +377,7 @@ class Kernels:
             try:
                 await self._server.delete_session(ref.session_id)
             except ServerError as error:
-                raise KernelFailed(f"Kernel {ref.id} was not shut down", error.message) from error
+                raise KernelFailed(f"Kernel {ref.id} was not shut down", f"{error.message}. {LOOK}") from error
             self._died(ref.id)
         self._heard.pop(ref.id, None)
         async with self._opening.setdefault(ref.id, asyncio.Lock()):
@@ -388,6 +389,6 @@ class Kernels:
             try:
                 await self._server.restart_kernel(kernel_id)
             except ServerError as error:
-                raise KernelFailed(f"Kernel {kernel_id} did not restart", error.message) from error
+                raise KernelFailed(f"Kernel {kernel_id} did not restart", f"{error.message}. {LOOK}") from error
             self._died(kernel_id)
         await self.channel(kernel_id)

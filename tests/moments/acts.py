@@ -17,8 +17,8 @@ from harness import Agent, JupyterProcess, post, text
 
 RUN = re.compile(r"\bx[0-9a-f]{2}\d+\b")
 CELLS = 8
-PATIENCE = 10.0
-"""Seconds that a call may take, besides the wait that it asks for."""
+PATIENCE = 30.0
+"""Seconds that a call may take, besides the wait that it asks for: half of the minute that Jupyter gives up after."""
 CANCELLED = (0.02, 0.1, 0.3, 0.6, 1.0)
 CODE = "import os, time\nwith open({witness!r}, 'a') as file:\n    file.write('{cell}\\n')\n"
 CODE += "print('begin', flush=True)\ntime.sleep({seconds})\nprint('end')"

@@ -47,7 +47,7 @@ async def _holds(acts: Acts) -> None:
         if GOES_ON.search(told.split("\n", 1)[0]):
             acts.wrong.append(f"{run} goes on")
     for _ in range(3):  # a restart whose call was cancelled, or a death that nobody has told, may end what comes first
-        told = await acts.call("execute_ipython", notebook=acts.path, code="6 * 7", wait=20)
+        told = await acts.call("execute_ipython", notebook=acts.path, code="6 * 7", wait=40)
         if not ENDED.search(told):
             break
     if "42" not in told:
@@ -61,7 +61,7 @@ async def _holds(acts: Acts) -> None:
     if acts.server.guarantee == "live":
         async with person(acts.server, acts.path) as lab:
             try:
-                await lab.sees(lambda: all(cell["execution_state"] == "idle" for cell in lab.notebook.ycells), 5)
+                await lab.sees(lambda: all(cell["execution_state"] == "idle" for cell in lab.notebook.ycells), 20)
             except TimeoutError:
                 acts.wrong.append(f"marked: {[cell['execution_state'] for cell in lab.notebook.ycells]}")
             shown = [lab.outputs(cell) for cell in range(CELLS)]
