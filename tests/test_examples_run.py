@@ -92,6 +92,7 @@ OTHERS = {
     "python -m pytest": "this is it",
     "SEQUENCES=1000 python -m pytest": "this is it, for hours",
     "RUNS=1000 python -m pytest": "this is it, for hours",
+    "TRIALS=200 SEED=2 python -m pytest": "this is it, for half an hour",
     "ruff": ".ci/run runs it",
     "(cd labextension": ".ci/run runs it",
     "sphinx-build": ".ci/run runs it",

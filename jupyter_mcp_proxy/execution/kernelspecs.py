@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from ..errors import Unknown
-from ..jupyter.server import JupyterServer
+
+if TYPE_CHECKING:
+    from ..jupyter.server import JupyterServer
 
 
 async def check_kernelspec(server: JupyterServer, name: str, *, or_kernel: bool = False) -> str:
