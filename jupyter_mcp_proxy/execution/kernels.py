@@ -61,7 +61,7 @@ class Kernels:
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._starting = Starting()
-        self._opens: dict[str, anyio.CancelScope] = {}
+        self._entering: dict[str, anyio.CancelScope] = {}
         """For each kernel whose channel is just being opened what ends that."""
         self._refs: dict[str, tuple[float, KernelRef]] = {}
         self._last: dict[str, str] = {}
@@ -305,10 +305,10 @@ class Kernels:
         """Open a channel, to the process that is there now: Jupyter asks one that is gone for a minute (`nudge`)."""
         try:
             with anyio.CancelScope() as opening:
-                self._opens[channel.kernel_id] = opening
+                self._entering[channel.kernel_id] = opening
                 await channel.__aenter__()
         finally:
-            del self._opens[channel.kernel_id]
+            del self._entering[channel.kernel_id]
         if opening.cancelled_caught:
             raise KernelFailed(f"Kernel {channel.kernel_id} ended before it answered", "it may be starting again")
 
@@ -319,8 +319,8 @@ class Kernels:
             raise KernelFailed("The kernel died and was not started again", error.message) from error
 
     def _died(self, kernel_id: str) -> None:
-        if kernel_id in self._opens:
-            self._opens[kernel_id].cancel()
+        if kernel_id in self._entering:
+            self._entering[kernel_id].cancel()
         is_news = kernel_id not in self._dead
         if is_news:
             self._lives[kernel_id] = self._lives.get(kernel_id, 0) + 1
